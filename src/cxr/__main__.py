@@ -1,0 +1,67 @@
+"""The console entry: prepares the interpreter, runs a command, and turns errors into three lines."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Final
+
+from cxr.determinism.environment import reexecute_prepared
+from cxr.errors import CxrError, ExitCode
+
+_NEEDS_NO_PREPARATION: Final = ("--help", "--version", "--install-completion", "--show-completion")
+
+
+def main() -> None:
+    """Run ``cxr`` with the process's arguments and exit with its code."""
+    if not any(option in sys.argv for option in _NEEDS_NO_PREPARATION) and len(sys.argv) > 1:
+        reexecute_prepared(sys.orig_argv)
+    try:
+        from cxr.cli.app import app
+
+        code = app(standalone_mode=False)
+    except CxrError as error:
+        code = _complain(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        code = _complain("interrupted", ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of a pipe went away; nothing more can be said to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = ExitCode.UNCHECKED
+    except Exception as error:  # noqa: BLE001 - the one place that catches everything
+        code = _handle_unexpected(error)
+    sys.exit(int(code or 0))
+
+
+def _complain(text: str, code: ExitCode) -> ExitCode:
+    """Print an error on stderr."""
+    print(f"error: {text}", file=sys.stderr)  # noqa: T201 - the last place that can print
+    return code
+
+
+def _handle_unexpected(error: Exception) -> int:
+    """Explain a usage error as click words it, and own up to anything else."""
+    import click
+
+    if isinstance(error, click.exceptions.Exit):
+        return error.exit_code
+    if isinstance(error, click.exceptions.Abort):
+        return _complain("interrupted", ExitCode.INTERRUPTED)
+    if isinstance(error, click.ClickException):
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context is not None else "cxr"
+        text = f"{error.format_message()}\n  where: {command}\n  do:    {command} --help"
+        return _complain(text, ExitCode.USAGE)
+    if os.environ.get("CXR_TRACEBACK"):
+        raise error
+    summary = " ".join(str(error).split())[:300]
+    return _complain(
+        f"this is a bug in cxr: {type(error).__name__}: {summary}\n"
+        f"  where: {' '.join(sys.argv[:2])}\n"
+        "  do:    set CXR_TRACEBACK=1, run it again, and report what it prints",
+        ExitCode.UNCHECKED,
+    )
+
+
+if __name__ == "__main__":
+    main()

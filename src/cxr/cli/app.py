@@ -1,0 +1,55 @@
+"""The command tree. Each command's file is imported with it; heavy libraries are not."""
+
+from __future__ import annotations
+
+import typer
+
+import cxr
+from cxr.cli import data, diff, env, evaluate, repeat, train, verify
+from cxr.cli.console import print_line
+
+app = typer.Typer(
+    name="cxr",
+    help="Train chest X-ray classifiers so that the same recipe gives the same bits.",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 80},
+)
+
+
+def _show_version(*, asked: bool) -> None:
+    if asked:
+        print_line(f"cxr {cxr.__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def start(
+    context: typer.Context,
+    *,
+    version: bool = typer.Option(
+        False,
+        "--version",
+        help="Print the version.",
+        is_eager=True,
+        callback=lambda value: _show_version(asked=value),
+    ),
+) -> None:
+    """Train chest X-ray classifiers so that the same recipe gives the same bits.
+
+    Begin with: cxr repeat -n 3 --config configs/sample.yaml
+    """
+    del version
+    if context.invoked_subcommand is None:
+        print_line(context.get_help())
+
+
+app.command("train")(train.train)
+app.command("repeat")(repeat.repeat)
+app.command("evaluate")(evaluate.evaluate)
+app.command("diff")(diff.diff)
+app.command("verify")(verify.verify)
+app.add_typer(env.app, name="env")
+app.add_typer(data.app, name="data")
+app.command("env-capture", hidden=True)(env.capture)

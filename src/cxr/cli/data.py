@@ -1,0 +1,86 @@
+"""``cxr data``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cxr.cli import options
+from cxr.cli.console import print_json, print_line, print_table, shown_progress
+from cxr.errors import ExitCode
+
+app = typer.Typer(help="Verify data sets, and draw synthetic ones.", no_args_is_help=True)
+
+
+@app.callback()
+def group() -> None:
+    """Verify data sets, and draw synthetic ones."""
+
+
+@app.command("synth")
+def synth(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="New directory to write.")],
+    seed: Annotated[int, typer.Option(min=0, help="Root of the drawings' streams.")] = 7,
+    size: Annotated[int, typer.Option(min=32, max=1024, help="Height and width in px.")] = 96,
+    train: Annotated[int, typer.Option(min=4, max=100_000, help="Training images.")] = 48,
+    val: Annotated[int, typer.Option(min=4, max=100_000, help="Validation images.")] = 16,
+    test: Annotated[int, typer.Option(min=4, max=100_000, help="Test images.")] = 16,
+    *,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Draw chest-like radiographs in the layout and names of the Kaggle pneumonia set.
+
+    Example: cxr data synth data/drawn --seed 1 --train 200
+    """
+    from cxr.data.radiographs import SynthPlan, write_dataset
+
+    plan = SynthPlan(seed=seed, size_px=size, train=train, val=val, test=test)
+    with shown_progress(quiet=quiet) as progress:
+        paths = write_dataset(
+            directory,
+            plan,
+            report=lambda done, total: progress.advance("drawing images", done, total),
+        )
+    if json:
+        print_json({"directory": str(directory), "images": len(paths), "paths": paths})
+    else:
+        print_line(f"drawn: {len(paths)} images in {directory}")
+
+
+@app.command("verify")
+def verify(
+    target: Annotated[
+        Path, typer.Argument(metavar="TARGET", help="A data set's directory, or a config.")
+    ],
+    lock: Annotated[
+        Path | None, typer.Option(help="A data.lock.json to compare with, such as a run's.")
+    ] = None,
+    *,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Decode every image, look for leaks between splits, and compare with a lock.
+
+    Example: cxr data verify data/sample --lock runs/a/data.lock.json
+    """
+    from cxr.data.verify import verify_target
+
+    with shown_progress(quiet=quiet) as progress:
+        report = verify_target(target, lock=lock, progress=progress)
+    if json:
+        print_json(report.to_json())
+    else:
+        print_line(f"{report.verdict}: {report.samples:,} images, {report.bytes:,} bytes")
+        rows = [
+            [problem.kind, problem.severity, ", ".join(problem.paths[:3]), problem.detail]
+            for problem in report.problems
+        ]
+        if rows:
+            print_table("problems", ["kind", "severity", "paths", "detail"], rows[:20])
+        if len(rows) > 20:  # noqa: PLR2004 - a screenful
+            print_line(f"and {len(rows) - 20} more; --json has all of them")
+    if report.verdict != "verified":
+        raise typer.Exit(ExitCode.DIFFERS)

@@ -1,0 +1,86 @@
+"""``cxr evaluate``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cxr.cli import options
+from cxr.cli.console import print_json, print_line, print_table, shown_progress
+from cxr.cli.train import format_figure, show_figures
+
+
+class SplitName(StrEnum):
+    """Splits that can be evaluated."""
+
+    TRAIN = "train"
+    VAL = "val"
+    TEST = "test"
+
+
+def evaluate(
+    run: options.Run,
+    split: Annotated[
+        SplitName | None, typer.Option(help="The split; by default the run's own.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Root of the data set, where it is another here.")
+    ] = None,
+    *,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Evaluate a completed run again; the run itself does not change.
+
+    Example: cxr evaluate runs/sample-20261121T120000Z-0123abcd --split val
+    """
+    from cxr.evaluation.run_evaluation import evaluate_run
+
+    with shown_progress(quiet=quiet) as progress:
+        found = evaluate_run(
+            run, split=split.value if split else None, root=data, progress=progress
+        )
+    figures = found.manifest["metrics"]
+    if json:
+        print_json(
+            {
+                "run": str(run),
+                "evaluation": str(found.directory),
+                "split": found.manifest["split"],
+                "predictions_digest": found.manifest["predictions_digest"],
+                "same_as_run": found.same_as_run,
+                "metrics": figures,
+            }
+        )
+        return
+    print_line(f"evaluated: {found.directory}")
+    show_figures(figures)
+    show_classes(figures)
+    if found.same_as_run is not None:
+        same = "identical to" if found.same_as_run else "DIFFERENT from"
+        print_line(f"predictions are {same} the run's own, bit for bit")
+
+
+def show_classes(figures: dict[str, Any]) -> None:
+    """Print the table of classes and the confusion matrix."""
+    names = list(figures["per_class"])
+    columns = ("precision", "recall", "f1", "auroc")
+    print_table(
+        "per class",
+        ["class", "images", *columns],
+        [
+            [name, str(found["support"]), *(format_figure(found[column]) for column in columns)]
+            for name, found in figures["per_class"].items()
+        ],
+    )
+    print_table(
+        "confusion: rows are true, columns are decided",
+        ["", *names],
+        [
+            [name, *map(str, row)]
+            for name, row in zip(names, figures["confusion"], strict=True)
+        ],
+    )

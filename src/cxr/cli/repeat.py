@@ -1,0 +1,102 @@
+"""``cxr repeat``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cxr.cli import options
+from cxr.cli.console import print_json, print_line, print_note, print_table
+from cxr.cli.diff import show_diff
+from cxr.errors import ExitCode
+
+if TYPE_CHECKING:
+    from cxr.compare.repeat import RepeatReport
+
+
+def repeat(
+    config: options.Config,
+    num_runs: Annotated[int, typer.Option("-n", min=2, max=1000, help="How many runs.")] = 3,
+    overrides: options.Set = None,
+    out: options.Out = None,
+    *,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Train one recipe several times in fresh processes: the variance must be zero.
+
+    Example: cxr repeat -n 3 --config configs/sample.yaml
+    """
+    from cxr.config.load import load_config
+
+    resolved = load_config(config, overrides or [])
+    from cxr.compare.repeat import RunFailedError, repeat_recipe
+
+    try:
+        directory, report = repeat_recipe(
+            resolved,
+            num_runs,
+            out=out,
+            quiet=quiet,
+            announce=lambda text: None if quiet else print_note(text),
+        )
+    except RunFailedError as error:
+        raise typer.Exit(error.code) from error
+    if json:
+        print_json(report.to_json())
+    else:
+        show_repeat(directory, report)
+    if report.verdict == "incomplete":
+        interrupted = any_interrupted(report)
+        raise typer.Exit(ExitCode.INTERRUPTED if interrupted else ExitCode.UNCHECKED)
+    if report.verdict == "variance":
+        raise typer.Exit(ExitCode.DIFFERS)
+
+
+def any_interrupted(report: RepeatReport) -> bool:
+    """Say whether a run was stopped by the user."""
+    from cxr.records.manifest import load_manifest
+
+    return any(
+        load_manifest(Path(run)).get("status") == "interrupted"
+        for run in report.runs
+        if (Path(run) / "manifest.json").is_file()
+    )
+
+
+def show_repeat(directory: Path, report: RepeatReport) -> None:
+    """Print the verdict, the figures' spread, and what the runs were."""
+    print_line(f"{report.verdict}: {len(report.outcome_digests)} of {report.n} runs completed")
+    if report.verdict == "zero-variance":
+        print_line(f"  outcome  {report.outcome_digests[0]}")
+        print_line(f"  trace    {report.trace_digests[0]}")
+    if report.excluded_rate is not None:
+        rate = f"{report.excluded_rate:.1%}"
+        print_line(f"  evidence, not proof: excludes a divergence rate above {rate} at 95 %")
+    if report.metrics:
+        print_line()
+        columns = ("mean", "std", "min", "max")
+        print_table(
+            "figures over the runs",
+            ["metric", *columns],
+            [
+                [name, *(f"{spread[column]:.4g}" for column in columns)]
+                for name, spread in report.metrics.items()
+            ],
+        )
+    print_line(f"records: {directory}")
+    if report.verdict == "variance":
+        _show_first_divergence(report)
+
+
+def _show_first_divergence(report: RepeatReport) -> None:
+    """Compare the first run with the first one that differs from it."""
+    from cxr.compare.diff import diff_runs
+
+    pairs = list(zip(report.outcome_digests, report.trace_digests, strict=True))
+    other = next(index for index, pair in enumerate(pairs) if pair != pairs[0])
+    print_line()
+    print_line(f"run 1 against run {other + 1}:")
+    show_diff(diff_runs(Path(report.runs[0]), Path(report.runs[other])))

@@ -1,0 +1,54 @@
+"""``cxr train``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cxr.cli import options
+from cxr.cli.console import print_json, print_line, shown_progress
+from cxr.evaluation.metrics import SCALARS
+
+
+def train(
+    config: options.Config,
+    overrides: options.Set = None,
+    out: options.Out = None,
+    *,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Train a recipe and leave a run directory that shows what was done.
+
+    Example: cxr train --config configs/sample.yaml --set seed=1
+    """
+    from cxr.config.load import load_config
+
+    resolved = load_config(config, overrides or [])
+    from cxr.training.run import train as train_recipe
+
+    with shown_progress(quiet=quiet) as progress:
+        directory, manifest = train_recipe(resolved, out=out, progress=progress)
+    if json:
+        keys = ("status", "recipe_digest", "outcome_digest", "trace_digest", "metrics")
+        print_json({"run": str(directory), **{key: manifest[key] for key in keys}})
+        return
+    show_run(str(directory), manifest)
+
+
+def show_run(directory: str, manifest: dict[str, Any]) -> None:
+    """Print what a completed run came to."""
+    print_line(f"{manifest['status']}: {directory}")
+    show_figures(manifest["metrics"])
+    print_line(f"  outcome  {manifest['outcome_digest']}")
+    print_line(f"  trace    {manifest['trace_digest']}")
+
+
+def show_figures(figures: dict[str, Any]) -> None:
+    """Print the figures of a split, one a line."""
+    for name in SCALARS:
+        print_line(f"  {figures['split']} {name:<18}{format_figure(figures[name])}")
+
+
+def format_figure(value: float | None) -> str:
+    """Return a figure to four decimals, or that it is undefined."""
+    return "undefined" if value is None else f"{value:.4f}"

@@ -1,0 +1,47 @@
+"""``cxr verify``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import typer
+
+from cxr.cli import options
+from cxr.cli.console import print_json, print_line
+from cxr.errors import ExitCode
+
+
+def verify(
+    run: options.Run, *, json: options.Json = False, quiet: options.Quiet = False
+) -> None:
+    """Check that a run still is what its manifest says, and name every edit.
+
+    Example: cxr verify runs/sample-20261121T120000Z-0123abcd
+    """
+    from cxr.compare.verify_run import verify_run
+
+    found = verify_run(run)
+    verdict = "differs" if found.findings else "consistent"
+    if json:
+        print_json(
+            {
+                "run": str(run),
+                "verdict": verdict,
+                "authenticated": False,
+                "status": found.status,
+                "files": found.num_files,
+                "findings": [asdict(finding) for finding in found.findings],
+            }
+        )
+    elif not quiet or found.findings:
+        if found.findings:
+            print_line(f"differs: {len(found.findings)} findings in {run}")
+            for finding in found.findings:
+                print_line(f"  {finding.path}: {finding.problem}")
+        else:
+            print_line(
+                f"consistent, not authenticated: {found.num_files} files, "
+                f"ledger and digests agree; status {found.status}"
+            )
+    if found.findings:
+        raise typer.Exit(ExitCode.DIFFERS)

@@ -1,0 +1,1 @@
+"""Comparing what runs left behind: diff, verify, repeat."""

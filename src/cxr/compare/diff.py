@@ -1,0 +1,139 @@
+"""Comparing two runs from their records alone: no torch, no images, no running again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from cxr.compare.divergence import find_first_divergence
+from cxr.compare.inputs import find_differences
+from cxr.compare.report import DiffReport, Divergence, PredictionChange, Verdict
+from cxr.errors import RecordError, UsageError
+from cxr.evaluation.metrics import SCALARS
+from cxr.records.manifest import RUN_SCHEMA, Manifest, load_manifest
+from cxr.records.predictions import load_predictions
+from cxr.records.run_directory import PREDICTIONS
+
+
+def diff_runs(a: Path, b: Path, tolerances: Mapping[str, float] | None = None) -> DiffReport:
+    """Compare two runs.
+
+    Args:
+        a: The first run's directory.
+        b: The second's.
+        tolerances: Largest absolute difference allowed, by metric; asked for, never assumed.
+
+    Returns:
+        The verdict, the first divergence, the inputs that differ, and figures side by side.
+
+    Raises:
+        RecordError: A record is missing or was edited, or a run has no outcome to compare.
+        UsageError: A tolerance names no metric of these runs.
+    """
+    manifest_a, manifest_b = _load_run(a), _load_run(b)
+    divergence = find_first_divergence((a, manifest_a), (b, manifest_b))
+    metrics = _pair_metrics(manifest_a, manifest_b)
+    verdict = _judge(manifest_a, manifest_b, divergence, metrics, tolerances or {})
+    if verdict is None:
+        incomplete = a if manifest_a["status"] != "completed" else b
+        raise RecordError(
+            "no difference so far, but a run has no outcome",
+            where=f"{incomplete}, status {load_manifest(incomplete)['status']}",
+            hint="let it complete, then compare again",
+        )
+    return DiffReport(
+        verdict=verdict,
+        first_divergence=divergence,
+        differences=find_differences(a, b, manifest_a, manifest_b),
+        metrics=metrics,
+        predictions=_compare_predictions(a, b),
+        tolerances=dict(tolerances or {}),
+    )
+
+
+def _load_run(directory: Path) -> Manifest:
+    """Load a manifest of a run; an evaluation has no ledger to compare."""
+    manifest = load_manifest(directory)
+    if manifest["schema"] != RUN_SCHEMA:
+        raise RecordError(
+            "not a run: this is a later evaluation of one",
+            where=str(directory),
+            hint="name the run's own directory",
+        )
+    missing = {"recipe", "config", "controls", "status"} - manifest.keys()
+    if missing:
+        raise RecordError(
+            f"the manifest lacks {', '.join(sorted(missing))}",
+            where=str(directory),
+            hint="it was edited; cxr verify says more",
+        )
+    return manifest
+
+
+def _judge(
+    a: Manifest,
+    b: Manifest,
+    divergence: Divergence | None,
+    metrics: dict[str, dict[str, float | None]],
+    tolerances: Mapping[str, float],
+) -> Verdict | None:
+    """Return the verdict, or None where a run has no outcome and nothing differs yet."""
+    outcomes = [manifest.get("outcome_digest") for manifest in (a, b)]
+    if divergence is None and None in outcomes:
+        return None
+    if divergence is None and outcomes[0] == outcomes[1]:
+        return "identical"
+    if tolerances and None not in outcomes and _within(metrics, tolerances):
+        return "equivalent"
+    return "different"
+
+
+def _within(
+    metrics: dict[str, dict[str, float | None]], tolerances: Mapping[str, float]
+) -> bool:
+    """Say whether every metric with a tolerance is within it; an undefined one never is."""
+    distances = []
+    for name, tolerance in tolerances.items():
+        if name not in metrics:
+            raise UsageError(
+                f"no metric is called {name!r}",
+                where="--tolerance",
+                hint=f"choose from {', '.join(metrics) or 'none: a run has no metrics'}",
+            )
+        distances.append((metrics[name]["difference"], tolerance))
+    return all(gap is not None and abs(gap) <= tolerance for gap, tolerance in distances)
+
+
+def _pair_metrics(a: Manifest, b: Manifest) -> dict[str, dict[str, float | None]]:
+    """Put the figures of both runs side by side; none where they are of different splits."""
+    figures_a, figures_b = a.get("metrics", {}), b.get("metrics", {})
+    if figures_a.get("split") != figures_b.get("split"):
+        return {}
+    paired: dict[str, dict[str, float | None]] = {}
+    for name in SCALARS:
+        value_a, value_b = figures_a.get(name), figures_b.get(name)
+        gap = value_b - value_a if value_a is not None and value_b is not None else None
+        paired[name] = {"a": value_a, "b": value_b, "difference": gap}
+    return paired
+
+
+def _compare_predictions(a: Path, b: Path) -> PredictionChange | None:
+    """Compare the predictions of images that both runs have, or None where one has none."""
+    if not (a / PREDICTIONS).is_file() or not (b / PREDICTIONS).is_file():
+        return None
+    classes_a, rows_a = load_predictions(a / PREDICTIONS)
+    classes_b, rows_b = load_predictions(b / PREDICTIONS)
+    if classes_a != classes_b:
+        return None
+    by_path = {row.path: row for row in rows_b}
+    pairs = [(row, by_path[row.path]) for row in rows_a if row.path in by_path]
+    changes = [
+        abs(value_a - value_b)
+        for row_a, row_b in pairs
+        for value_a, value_b in zip(row_a.probabilities, row_b.probabilities, strict=True)
+    ]
+    return PredictionChange(
+        images=len(pairs),
+        changed_decisions=sum(row_a.decision != row_b.decision for row_a, row_b in pairs),
+        largest_probability_change=max(changes, default=0.0),
+    )

@@ -1,0 +1,187 @@
+"""Loading a config: `extends`, `--set`, paths, types; every problem is reported at once.
+
+Paths have one rule: a relative path is relative to the file that it is written in; after ``--set``
+it is relative to the working directory.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+from pydantic import ValidationError
+
+from cxr.config.consistency import find_inconsistencies
+from cxr.config.explain import explain_error
+from cxr.config.schema import RunConfig
+from cxr.config.strict_yaml import Document, KeyPath, Problem, load_document, read_scalar
+from cxr.errors import ConfigError
+
+PATH_FIELDS: Final[tuple[KeyPath, ...]] = (
+    ("data", "root"),
+    ("data", "cache_dir"),
+    ("model", "weights", "path"),
+)
+"""Fields that hold a path."""
+
+_MAX_EXTENDS: Final = 10
+_SET: Final = "--set"
+
+
+def load_config(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
+    """Read, merge and check a config.
+
+    Args:
+        path: A YAML file.
+        overrides: ``key.path=value`` texts, applied last, in order.
+
+    Returns:
+        The config, with absolute paths.
+
+    Raises:
+        ConfigError: Holding every problem found.
+    """
+    document = _load_chain(path)
+    _apply_overrides(document, overrides)
+    _make_paths_absolute(document)
+    if document.problems and not document.data:
+        raise _describe(document.problems)
+    try:
+        # JSON is the one input for which strict types still accept lists and enumerations.
+        config = RunConfig.model_validate_json(json.dumps(document.data), strict=True)
+    except ValidationError as error:
+        raise _describe([*document.problems, *explain_error(error, document)]) from error
+    if problems := [*document.problems, *find_inconsistencies(config, document)]:
+        raise _describe(problems)
+    return config
+
+
+def dump_config(config: RunConfig, directory: Path) -> str:
+    """Return the resolved config as YAML that loads again from a file in ``directory``."""
+    tree = json.loads(config.model_dump_json())
+    for path in PATH_FIELDS:
+        holder = _find_holder(tree, path)
+        if holder is not None and holder.get(path[-1]) is not None:
+            holder[path[-1]] = Path(os.path.relpath(holder[path[-1]], directory)).as_posix()
+    text = yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=100)
+    return f"# The resolved config of a run: every field, defaults included.\n{text}"
+
+
+def _load_chain(path: Path) -> Document:
+    """Load ``path`` and what it extends, the extending file winning."""
+    chain: list[Document] = []
+    seen: list[Path] = []
+    following: Path | None = path
+    asked_at: tuple[str, int] | None = None
+    while following is not None:
+        resolved = following.resolve()
+        if resolved in seen or len(seen) >= _MAX_EXTENDS:
+            source, line = asked_at or (str(path), 0)
+            message = "the chain of extends comes back to itself or is too long"
+            chain[-1].problems.append(Problem(message, source, line, "extends"))
+            break
+        seen.append(resolved)
+        document = _load_file(following, asked_at)
+        chain.append(document)
+        parent = document.data.pop("extends", None)
+        asked_at = document.places.get(("extends",))
+        following = None
+        if isinstance(parent, str):
+            following = Path(document.places[()][0]).parent / parent
+        elif parent is not None:
+            message = "extends must be the path of another config"
+            document.problems.append(Problem(message, *(asked_at or ("", 0)), "extends"))
+    merged = Document()
+    for document in reversed(chain):
+        _merge(merged.data, document.data)
+        merged.places.update(document.places)
+        merged.problems.extend(document.problems)
+    return merged
+
+
+def _load_file(path: Path, asked_at: tuple[str, int] | None) -> Document:
+    """Load one file, or say why it cannot be."""
+    where = f"{path}" if asked_at is None else f"{path}, extended in {asked_at[0]}:{asked_at[1]}"
+    if path.is_dir():
+        raise ConfigError(
+            "the config is a directory, not a file",
+            where=where,
+            hint="give a YAML file such as configs/sample.yaml",
+        )
+    try:
+        return load_document(path)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot read the config: {error.strerror or error}",
+            where=where,
+            hint="check the path; configs/ holds examples",
+        ) from error
+
+
+def _merge(below: dict[str, Any], above: dict[str, Any]) -> None:
+    """Lay ``above`` over ``below``: mappings are merged, everything else is replaced."""
+    for key, value in above.items():
+        if isinstance(value, dict) and isinstance(below.get(key), dict):
+            _merge(below[key], value)
+        else:
+            below[key] = value
+
+
+def _apply_overrides(document: Document, overrides: Sequence[str]) -> None:
+    """Apply ``--set`` texts, noting where each value comes from."""
+    for text in overrides:
+        dotted, equals, value_text = text.partition("=")
+        source = f"{_SET} {text}"
+        if not equals or not all(dotted.split(".")):
+            document.problems.append(Problem("not of the form key.path=value", source))
+            continue
+        try:
+            value = read_scalar(value_text)
+        except (yaml.YAMLError, ValueError) as error:
+            message = f"the value is not YAML: {' '.join(str(error).split())}"
+            document.problems.append(Problem(message, source, key=dotted))
+            continue
+        path: KeyPath = tuple(dotted.split("."))
+        tree = document.data
+        for key in path[:-1]:
+            inner = tree.get(str(key))
+            if not isinstance(inner, dict):
+                inner = {}
+                tree[str(key)] = inner
+            tree = inner
+        tree[str(path[-1])] = value
+        document.places[path] = (source, 0)
+
+
+def _make_paths_absolute(document: Document) -> None:
+    """Resolve relative paths against the file they stand in, or the working directory."""
+    for path in PATH_FIELDS:
+        holder = _find_holder(document.data, path)
+        value = holder.get(path[-1]) if holder is not None else None
+        if holder is None or not isinstance(value, str):
+            continue
+        source = document.places.get(path, (_SET, 0))[0]
+        base = Path.cwd() if source.startswith(_SET) else Path(source).resolve().parent
+        holder[path[-1]] = os.path.normpath(base / Path(value).expanduser())
+
+
+def _find_holder(tree: dict[str, Any], path: KeyPath) -> dict[Any, Any] | None:
+    """Return the mapping that would hold the last key of ``path``."""
+    holder: Any = tree
+    for key in path[:-1]:
+        holder = holder.get(key) if isinstance(holder, dict) else None
+    return holder if isinstance(holder, dict) else None
+
+
+def _describe(problems: list[Problem]) -> ConfigError:
+    """Put every problem into one error."""
+    num = len(problems)
+    return ConfigError(
+        "the config has a problem" if num == 1 else f"the config has {num} problems",
+        where="\n         ".join(map(str, problems)),
+        hint="correct the config; docs/formats/config.md lists every field",
+    )

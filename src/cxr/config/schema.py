@@ -1,0 +1,186 @@
+"""The config's fields: types, ranges, defaults, and at which levels each of them affects bits."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from cxr.determinism.levels import NATIVE_LEVELS, NO_LEVELS, Level
+from cxr.determinism.streams import MAX_SEED
+
+BITS_KEY: Final = "affects_bits_at"
+NEVER: Final[dict[str, Any]] = {BITS_KEY: list(NO_LEVELS)}
+"""For fields that never affect bits."""
+NATIVE: Final[dict[str, Any]] = {BITS_KEY: list(NATIVE_LEVELS)}
+"""For fields that affect bits through native kernels alone."""
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class Section(BaseModel):
+    """A frozen mapping of fields that refuses unknown keys and wrong types."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class SyntheticConfig(Section):
+    """Vectors of 784 features in 10 classes, made from a seed."""
+
+    seed: int = Field(0, ge=0, le=MAX_SEED, description="root of the vectors' streams")
+    train: int = Field(1000, ge=1, le=1_000_000, description="training vectors")
+    val: int = Field(200, ge=0, le=1_000_000, description="validation vectors")
+    test: int = Field(200, ge=0, le=1_000_000, description="test vectors")
+    noise: int = Field(96, ge=0, le=255, description="largest noise added to a class's pattern")
+
+
+class DataConfig(Section):
+    """Which images, which labels, which split, and how they are decoded."""
+
+    source: Literal["folder", "synthetic"] = Field(description="where samples come from")
+    root: str | None = Field(
+        None, json_schema_extra=NEVER, description="directory that holds train, val and test"
+    )
+    cache_dir: str | None = Field(
+        None, json_schema_extra=NEVER, description="decoded images; default: the user's cache"
+    )
+    classes: tuple[str, ...] = Field(
+        (), max_length=1000, description="class names in label order; at least two"
+    )
+    class_globs: dict[str, str] | None = Field(
+        None, description="glob over <folder>/<file> for each class; default: <class>/*"
+    )
+    group_pattern: str | None = Field(
+        None, description="regular expression over the file name; its groups name the patient"
+    )
+    validation_fraction: float = Field(
+        0.0, ge=0, le=0.5, description="share of training groups held out; 0: the val directory"
+    )
+    split_seed: int = Field(0, ge=0, le=MAX_SEED, description="root of the split's streams")
+    image_size: int = Field(64, ge=8, le=1024, description="height and width in px")
+    channels: Literal[1, 3] = Field(1, description="1 for grey, 3 for RGB")
+    resample: Literal["bilinear", "bicubic"] = Field("bilinear", description="resize filter")
+    mean: Fraction = Field(0.5, description="mean of pixel/255, subtracted")
+    std: float = Field(0.25, gt=0, le=1, description="deviation of pixel/255, divided by")
+    synthetic: SyntheticConfig = SyntheticConfig()
+
+
+class FileWeights(Section):
+    """Initial weights from a local safetensors file."""
+
+    source: Literal["file"]
+    path: str = Field(json_schema_extra=NEVER, description="the safetensors file")
+    sha256: Sha256 = Field(description="SHA-256 of the file, as sha256:<hex>")
+
+
+class HubWeights(Section):
+    """Initial weights from a model hub, at one revision."""
+
+    source: Literal["hub"]
+    repo: Annotated[str, StringConstraints(pattern=r"^[\w.-]+/[\w.-]+$")] = Field(
+        description="owner/name"
+    )
+    revision: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")] | None = Field(
+        None, description="full commit; a branch or tag may move, so neither will do"
+    )
+    file: str = Field("model.safetensors", description="file in the repository")
+    sha256: Sha256 | None = Field(None, description="SHA-256 that the file must have")
+
+
+class ModelConfig(Section):
+    """Which network, and what it starts from."""
+
+    name: str = Field(description="a timm model, or mlp")
+    weights: Annotated[FileWeights | HubWeights, Field(discriminator="source")] | None = None
+    freeze: Literal["none", "backbone"] = Field("none", description="backbone: a linear probe")
+    hidden: tuple[Annotated[int, Field(ge=1, le=65_536)], ...] = Field(
+        (128,), description="widths of the mlp's hidden layers"
+    )
+    drop_rate: Fraction = Field(0.0, description="dropout before the classifier")
+    drop_path_rate: Fraction = Field(0.0, description="stochastic depth, where the model has it")
+
+
+class AugmentConfig(Section):
+    """Changes made to a training image; every one is an exact integer operation."""
+
+    flip: bool = Field(default=False, description="mirror left and right, every other time")
+    pad: int = Field(0, ge=0, le=256, description="px added on each side, then cropped at random")
+    zoom: float = Field(
+        0.0, ge=0, lt=0.9, description="largest share of the side cropped away, then enlarged"
+    )
+    brightness: float = Field(0.0, ge=0, le=1, description="largest shift, as a share of 255")
+    contrast: float = Field(0.0, ge=0, lt=1, description="largest change of the slope")
+
+
+class TrainConfig(Section):
+    """How weights are found."""
+
+    epochs: int = Field(ge=1, le=100_000)
+    batch_size: int = Field(ge=1, le=65_536)
+    shards: int = Field(1, ge=1, le=4096, description="logical parts of a batch, in order")
+    optimizer: Literal["sgd", "adamw"] = "adamw"
+    lr: float = Field(1e-3, gt=0, le=100)
+    min_lr: float = Field(0.0, ge=0, le=100, description="where cosine and one_cycle end")
+    weight_decay: float = Field(0.01, ge=0, le=10)
+    momentum: float = Field(0.9, ge=0, lt=1, description="of sgd")
+    nesterov: bool = Field(default=False, description="of sgd")
+    betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = Field(
+        (0.9, 0.999), description="of adamw"
+    )
+    eps: float = Field(1e-8, gt=0, le=1, description="of adamw")
+    schedule: Literal["constant", "cosine", "one_cycle"] = "constant"
+    warmup_epochs: float = Field(0.0, ge=0, description="epochs of linear rise from 0")
+    class_weights: Literal["none", "balanced"] | tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        "none", description="weights in the loss, in class order"
+    )
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="bfloat16: autocast; weights stay float32"
+    )
+    augment: AugmentConfig = AugmentConfig()
+    monitor: Literal["loss", "accuracy", "balanced_accuracy", "macro_f1", "auroc"] = Field(
+        "auroc", description="validation figure that chooses weights and stops early"
+    )
+    keep_weights: Literal["best", "last"] = "best"
+    patience: int | None = Field(
+        None, ge=1, description="epochs without a better figure before stopping"
+    )
+    checkpoint_every: int = Field(
+        1, ge=1, json_schema_extra=NEVER, description="epochs between checkpoints"
+    )
+    keep_checkpoints: int = Field(
+        2, ge=1, json_schema_extra=NEVER, description="newest checkpoints that are kept"
+    )
+
+
+class EvaluateConfig(Section):
+    """What is predicted at the end."""
+
+    split: Literal["train", "val", "test"] = "test"
+    batch_size: int = Field(64, ge=1, le=65_536, json_schema_extra=NATIVE)
+
+
+class RunConfig(Section):
+    """A whole recipe."""
+
+    name: Name = Field("run", json_schema_extra=NEVER, description="first part of a run's name")
+    seed: int = Field(ge=0, le=MAX_SEED, description="root of every random stream")
+    determinism: Level = Field(Level.STRICT, description="the promise asked for")
+    threads: int = Field(
+        ge=1, le=1024, json_schema_extra=NATIVE, description="threads inside one op"
+    )
+    workers: int = Field(
+        0, ge=0, le=256, json_schema_extra=NEVER, description="threads that prepare batches"
+    )
+    device: Literal["cpu", "cuda"] = Field("cpu", json_schema_extra=NATIVE)
+    fill_memory: bool = Field(
+        default=True,
+        json_schema_extra=NATIVE,
+        description="fill fresh memory, so that a kernel that reads it repeats",
+    )
+    data: DataConfig
+    model: ModelConfig
+    train: TrainConfig
+    evaluate: EvaluateConfig = EvaluateConfig()

@@ -1,0 +1,177 @@
+"""The decode cache: every image of a data set, decoded once, as one memory-mapped uint8 array.
+
+A cache is named by the digest of all that its pixels depend on: the files' digests, the decoder's
+versions and canaries, and every preprocessing field. It is written to a temporary name and renamed,
+and its content is checked against its own digest whenever it is opened, so a stale, damaged or
+half-written cache is never read: it is made again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import filelock
+
+from cxr.data.decode import DecodePlan, decode_image
+from cxr.digests.canonical import canonical_json, digest_json
+from cxr.digests.files import digest_file
+from cxr.errors import DataError, RecordError
+from cxr.progress import SILENCE, Progress
+from cxr.records.atomic import atomic_writer, make_directory, storage_errors, write_bytes
+from cxr.records.canaries import read_canaries
+from cxr.records.data_lock import DataLock, Sample
+from cxr.records.json_file import load_json_object
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+FORMAT: Final = "cxr.decoded/1"
+
+_PIXELS: Final = "pixels.u8"
+_INDEX: Final = "index.json"
+_MAX_NAMED: Final = 5
+_MAP_CHUNK: Final = 256
+
+
+def default_cache_directory() -> Path:
+    """Return the user's cache directory for decoded images, as the XDG convention has it."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "cxr" / "decoded"
+
+
+def derive_cache_key(lock: DataLock, plan: DecodePlan) -> str:
+    """Return the name of the cache: 32 hex digits over all that its pixels depend on."""
+    from PIL import features
+
+    depends_on = {
+        "format": FORMAT,
+        "files": [sample.sha256 for sample in lock.samples],
+        "decoders": {name: features.version(name) for name in ("pil", "libjpeg_turbo", "zlib")},
+        "canaries": read_canaries(),
+        "plan": asdict(plan),
+    }
+    return digest_json(depends_on).partition(":")[2][:32]
+
+
+def open_decoded(
+    root: Path, lock: DataLock, plan: DecodePlan, directory: Path, *, progress: Progress = SILENCE
+) -> NDArray[np.uint8]:
+    """Return every image of ``lock``, decoding them unless a sound cache holds them.
+
+    Args:
+        root: The data set's root.
+        lock: Its samples.
+        plan: How they are decoded.
+        directory: Where caches live.
+        progress: Told how far it is.
+
+    Returns:
+        Shape (N, size, size, channels), dtype uint8, read-only, in the order of ``lock.samples``.
+
+    Raises:
+        DataError: An image cannot be decoded, or changed since it was hashed.
+        StorageError: The cache cannot be written.
+    """
+    import numpy as np
+
+    place = directory / derive_cache_key(lock, plan)
+    make_directory(place)
+    shape = (len(lock.samples), plan.size_px, plan.size_px, plan.channels)
+    with filelock.FileLock(directory / f"{place.name}.lock"):
+        if not _is_sound(place):
+            _build(root, lock, plan, place, shape, progress)
+    return np.memmap(place / _PIXELS, dtype=np.uint8, mode="r", shape=shape)
+
+
+def _is_sound(place: Path) -> bool:
+    """Say whether a cache is whole and holds the bytes that it was written with."""
+    try:
+        index = load_json_object(place / _INDEX)
+        return index.get("pixels") == digest_file(place / _PIXELS)
+    except (RecordError, OSError):
+        return False
+
+
+def _build(
+    root: Path,
+    lock: DataLock,
+    plan: DecodePlan,
+    place: Path,
+    shape: tuple[int, ...],
+    progress: Progress,
+) -> None:
+    """Decode on all cores and write pixels in order; nothing is kept unless all images decode."""
+    state = hashlib.sha256()
+    failures: list[DataError] = []
+    with (
+        atomic_writer(place / _PIXELS) as stream,
+        ThreadPoolExecutor(os.cpu_count()) as pool,
+        warnings.catch_warnings(),
+    ):
+        # Pillow warns of large images; the limit here is an error of our own.
+        warnings.simplefilter("ignore")
+        done = 0
+        for start in range(0, len(lock.samples), _MAP_CHUNK):
+            # In chunks, so that decoded images never wait in memory for a slow disk.
+            chunk = lock.samples[start : start + _MAP_CHUNK]
+            jobs = [pool.submit(_decode_sample, root, sample, plan) for sample in chunk]
+            for job in jobs:
+                try:
+                    pixels = job.result().tobytes()
+                except DataError as error:
+                    failures.append(error)
+                    continue
+                state.update(pixels)
+                stream.write(pixels)
+                done += 1
+                progress.advance("decoding images", done, len(lock.samples))
+        if failures:
+            raise _join(failures)
+    index: dict[str, Any] = {
+        "schema": FORMAT,
+        "shape": list(shape),
+        "pixels": f"sha256:{state.hexdigest()}",
+    }
+    with storage_errors(place / _INDEX):
+        write_bytes(place / _INDEX, canonical_json(index) + b"\n")
+
+
+def _decode_sample(root: Path, sample: Sample, plan: DecodePlan) -> NDArray[np.uint8]:
+    """Read, check and decode one image."""
+    file = root / sample.path
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise DataError(
+            f"cannot read an image: {error.strerror or error}",
+            where=str(file),
+            hint="restore the file or its permissions",
+        ) from error
+    if f"sha256:{hashlib.sha256(content).hexdigest()}" != sample.sha256:
+        raise DataError(
+            "an image changed while it was being read",
+            where=str(file),
+            hint="stop whatever writes to the data set and start again",
+        )
+    return decode_image(content, plan, where=str(file))
+
+
+def _join(failures: list[DataError]) -> DataError:
+    """Put the first few of many failures into one error."""
+    if len(failures) == 1:
+        return failures[0]
+    lines = [f"{failure.where}: {failure.problem}" for failure in failures[:_MAX_NAMED]]
+    if len(failures) > _MAX_NAMED:
+        lines.append(f"and {len(failures) - _MAX_NAMED} more")
+    return DataError(
+        f"{len(failures)} images cannot be used",
+        where="\n         ".join(lines),
+        hint="look at each with: cxr data verify --help; restore or remove them",
+    )

@@ -1,0 +1,166 @@
+"""Finding images and labels in folders: ``<root>/<split>/<class>/<file>``, as on Kaggle."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from cxr.config.schema import DataConfig
+from cxr.data.groups import derive_group
+from cxr.data.splits import is_held_out
+from cxr.digests.files import digest_file
+from cxr.errors import DataError
+from cxr.progress import SILENCE, Progress
+from cxr.records.data_lock import DataLock, Sample
+
+SPLITS: Final = ("train", "val", "test")
+IMAGE_SUFFIXES: Final = frozenset({".jpeg", ".jpg", ".png", ".bmp", ".tif", ".tiff"})
+
+
+@dataclass(frozen=True, slots=True)
+class FoundImage:
+    """An image file and what its name and place say of it."""
+
+    file: Path
+    path: str
+    label: str
+    group: str
+    split: str
+
+
+def scan_folder(config: DataConfig, *, progress: Progress = SILENCE) -> DataLock:
+    """Find, label, split and hash every image below ``config.root``.
+
+    Args:
+        config: The data section, with an absolute root.
+        progress: Told how far it is.
+
+    Returns:
+        The samples, sorted by split, then file name, then path: an image that moves from one
+        class folder to another keeps its place.
+
+    Raises:
+        DataError: The root is missing or empty, a file has no class or no readable content.
+    """
+    root = find_root(config)
+    found = find_images(root, config)
+    return DataLock(classes=config.classes, samples=_hash_images(found, progress))
+
+
+def find_root(config: DataConfig) -> Path:
+    """Return the data set's root.
+
+    Raises:
+        DataError: It does not exist or is no directory.
+    """
+    root = Path(config.root or "")
+    if not root.is_dir():
+        raise DataError(
+            "the data set's root is not a directory" if root.exists() else "no such data set",
+            where=str(root),
+            hint="set data.root to the directory that holds train, val and test",
+        )
+    return root
+
+
+def find_images(root: Path, config: DataConfig) -> list[FoundImage]:
+    """Find and label every image, without reading any.
+
+    Raises:
+        DataError: There is none, a class has none, or a file belongs to no class or to two.
+    """
+    globs = config.class_globs or {name: f"{name}/*" for name in config.classes}
+    found: list[FoundImage] = []
+    for split in SPLITS:
+        for file in list_images(root / split):
+            path = file.relative_to(root).as_posix()
+            label = _find_class(path.partition("/")[2], globs, where=str(file))
+            group = derive_group(file.name, config.group_pattern, where=str(file))
+            assigned = _assign_split(split, group, config)
+            found.append(FoundImage(file, path, label, group, assigned))
+    _require_classes(found, root, config.classes)
+    return sorted(found, key=lambda image: (image.split, image.file.name, image.path))
+
+
+def list_images(directory: Path) -> list[Path]:
+    """Return the image files below a directory, by suffix, hidden ones left out, sorted."""
+    return sorted(
+        Path(parent, name)
+        for parent, _, names in os.walk(directory, followlinks=True)
+        for name in names
+        if not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES
+    )
+
+
+def _assign_split(split: str, group: str, config: DataConfig) -> str:
+    """Keep pre-made splits, or pool train and val and hold out groups by hash."""
+    if split == "test" or not config.validation_fraction:
+        return split
+    held_out = is_held_out(
+        group, split_seed=config.split_seed, fraction=config.validation_fraction
+    )
+    return "val" if held_out else "train"
+
+
+def _find_class(place: str, globs: dict[str, str], *, where: str) -> str:
+    """Return the one class whose glob matches ``<folder>/<file>``."""
+    matching = [name for name, glob in globs.items() if fnmatch.fnmatchcase(place, glob)]
+    if len(matching) == 1:
+        return matching[0]
+    raise DataError(
+        f"a file belongs to {'no class' if not matching else ' and '.join(matching)}",
+        where=where,
+        hint="name its folder in data.classes, or set data.class_globs so that one glob matches",
+    )
+
+
+def _require_classes(found: Sequence[FoundImage], root: Path, classes: Sequence[str]) -> None:
+    """Refuse a set without images, or with a class that has none to learn from."""
+    if not found:
+        raise DataError(
+            f"no images ({', '.join(sorted(IMAGE_SUFFIXES))}) below train, val or test",
+            where=str(root),
+            hint="set data.root to the directory that holds train, val and test",
+        )
+    labels = {image.label for image in found if image.split == "train"}
+    if missing := [name for name in classes if name not in labels]:
+        raise DataError(
+            f"no training image of the class {' and '.join(missing)}",
+            where=str(root / "train"),
+            hint="add images, or correct data.classes or data.class_globs",
+        )
+
+
+def _hash_images(found: Sequence[FoundImage], progress: Progress) -> tuple[Sample, ...]:
+    """Hash files on all cores; hashlib lets go of the interpreter while it works."""
+    samples: list[Sample] = []
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for image, (num_bytes, digest) in zip(found, pool.map(_hash_image, found), strict=True):
+            samples.append(
+                Sample(
+                    path=image.path,
+                    bytes=num_bytes,
+                    sha256=digest,
+                    label=image.label,
+                    group=image.group,
+                    split=image.split,
+                )
+            )
+            progress.advance("hashing images", len(samples), len(found))
+    return tuple(samples)
+
+
+def _hash_image(image: FoundImage) -> tuple[int, str]:
+    try:
+        return image.file.stat().st_size, digest_file(image.file)
+    except OSError as error:
+        raise DataError(
+            f"cannot read an image: {error.strerror or error}",
+            where=str(image.file),
+            hint="restore the file or its permissions",
+        ) from error

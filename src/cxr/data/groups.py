@@ -1,0 +1,36 @@
+"""Groups: what must stay together when data is split, which in radiology is the patient."""
+
+from __future__ import annotations
+
+import re
+
+from cxr.errors import DataError
+
+
+def derive_group(file_name: str, pattern: str | None, *, where: str) -> str:
+    r"""Return the group that a file belongs to.
+
+    Args:
+        file_name: Name of the file without its directory.
+        pattern: A regular expression searched for in the name; None makes each file its own group.
+        where: The file, for an error.
+
+    Returns:
+        The captured groups joined by ``/``, or the whole match where nothing is captured. So
+        ``(person)(\d+)_(bacteria|virus)`` keeps ``person1`` with bacteria apart from ``person1``
+        with virus, who is somebody else.
+
+    Raises:
+        DataError: The pattern does not match the name.
+    """
+    if pattern is None:
+        return file_name
+    match = re.search(pattern, file_name)
+    if match is None:
+        raise DataError(
+            "data.group_pattern does not match a file's name, so its patient is unknown",
+            where=where,
+            hint="widen data.group_pattern, or move the file out of the data set",
+        )
+    captured = [part for part in match.groups() if part is not None]
+    return "/".join(captured) if captured else match.group()

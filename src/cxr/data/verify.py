@@ -1,0 +1,222 @@
+"""Looking at a data set before it is trusted: every image decoded, leaks and changes named."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import warnings
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from cxr.config.load import load_config
+from cxr.config.schema import DataConfig
+from cxr.data.decode import DecodePlan, decode_image
+from cxr.data.folder import SPLITS, FoundImage, find_images, find_root, list_images
+from cxr.errors import DataError, UsageError
+from cxr.progress import SILENCE, Progress
+from cxr.records.data_lock import load_data_lock
+
+Severity = Literal["error", "warning", "note"]
+
+SEVERITIES: Final[dict[str, Severity]] = {
+    "no-images": "error",
+    "empty": "error",
+    "unreadable": "error",
+    "changed": "error",
+    "missing": "error",
+    "extra": "error",
+    "duplicate-labels-differ": "error",
+    "duplicate-across-splits": "error",
+    "group-in-two-splits": "error",
+    "duplicate-in-split": "warning",
+}
+"""Every kind of problem and how much it matters: only errors make a data set differ."""
+
+_CONFIG_SUFFIXES: Final = (".yaml", ".yml")
+_LOOK: Final = DecodePlan(size_px=32, channels=1, resample="bilinear")
+_TOP: Final = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataProblem:
+    """One thing that is wrong with a group of files."""
+
+    kind: str
+    severity: Severity
+    paths: tuple[str, ...]
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataReport:
+    """The answer of ``cxr data verify``."""
+
+    verdict: Literal["verified", "differs"]
+    samples: int
+    bytes: int
+    problems: list[DataProblem] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as plain JSON values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What one image turned out to be."""
+
+    image: FoundImage
+    num_bytes: int
+    sha256: str
+    problem: DataProblem | None
+
+
+def verify_target(
+    target: Path, *, lock: Path | None = None, progress: Progress = SILENCE
+) -> DataReport:
+    """Decode every image of a data set, look for leaks, and compare it with a lock.
+
+    Args:
+        target: A directory, whose images are found by suffix, or a config, whose classes, groups
+            and splits are then applied.
+        lock: A data lock to compare with.
+        progress: Told how far it is.
+
+    Raises:
+        DataError: The target is missing, or the config's rules do not fit its files.
+        RecordError: The lock cannot be read.
+        UsageError: The target is neither a directory nor a config.
+    """
+    root, images = _find(target)
+    wanted = load_data_lock(lock) if lock is not None else None
+    looks = list(_look_at_all(images, progress))
+    problems = [look.problem for look in looks if look.problem is not None]
+    if not images:
+        problems.append(_problem("no-images", [str(root)], "no image below it, by suffix"))
+    problems += _find_duplicates(looks)
+    problems += _find_split_groups(images)
+    if wanted is not None:
+        problems += _compare_with_lock(looks, wanted.samples)
+    rank = {"error": 0, "warning": 1, "note": 2}
+    problems.sort(key=lambda problem: (rank[problem.severity], problem.kind, problem.paths))
+    broken = any(problem.severity == "error" for problem in problems)
+    return DataReport(
+        verdict="differs" if broken else "verified",
+        samples=len(looks),
+        bytes=sum(look.num_bytes for look in looks),
+        problems=problems,
+    )
+
+
+def _find(target: Path) -> tuple[Path, list[FoundImage]]:
+    """Find the images of a directory or of a config's data set."""
+    if target.suffix in _CONFIG_SUFFIXES:
+        config: DataConfig = load_config(target).data
+        if config.source != "folder":
+            raise UsageError(
+                f"the config's data is {config.source}: there are no files to verify",
+                where=str(target),
+                hint="name a config whose data.source is folder",
+            )
+        root = find_root(config)
+        return root, find_images(root, config)
+    if not target.is_dir():
+        raise DataError(
+            "no such data set" if not target.exists() else "not a directory and not a config",
+            where=str(target),
+            hint="name the directory that holds train, val and test, or a config (.yaml)",
+        )
+    return target, [_describe(target, file) for file in list_images(target)]
+
+
+def _describe(root: Path, file: Path) -> FoundImage:
+    """Take split and class from the first two folders, where there are such."""
+    parts = file.relative_to(root).parts
+    split = parts[0] if parts[0] in SPLITS and len(parts) > _TOP else ""
+    label = parts[1] if split else ""
+    path = file.relative_to(root).as_posix()
+    return FoundImage(file, path, label, path, split)
+
+
+def _look_at_all(images: Sequence[FoundImage], progress: Progress) -> Iterator[_Look]:
+    """Read and decode on all cores."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool, warnings.catch_warnings():
+        # Pillow warns of large images; they are errors of our own here.
+        warnings.simplefilter("ignore")
+        for done, look in enumerate(pool.map(_look_at, images), start=1):
+            progress.advance("looking at images", done, len(images))
+            yield look
+
+
+def _look_at(image: FoundImage) -> _Look:
+    """Read, hash and decode one image."""
+    try:
+        content = image.file.read_bytes()
+    except OSError as error:
+        problem = _problem("unreadable", [image.path], error.strerror or str(error))
+        return _Look(image, 0, "", problem)
+    digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    found = None
+    if not content:
+        found = _problem("empty", [image.path], "the file has no bytes")
+    else:
+        try:
+            decode_image(content, _LOOK, where=image.path)
+        except DataError as error:
+            found = _problem("unreadable", [image.path], error.problem)
+    return _Look(image, len(content), digest, found)
+
+
+def _find_duplicates(looks: Sequence[_Look]) -> Iterator[DataProblem]:
+    """Group byte-identical files by how much their being so matters."""
+    by_digest: dict[str, list[FoundImage]] = defaultdict(list)
+    for look in looks:
+        if look.num_bytes:
+            by_digest[look.sha256].append(look.image)
+    for same in by_digest.values():
+        if len(same) == 1:
+            continue
+        paths = sorted(image.path for image in same)
+        if len({image.label for image in same}) > 1:
+            yield _problem("duplicate-labels-differ", paths, "the same bytes, different labels")
+        if len({image.split for image in same}) > 1:
+            yield _problem("duplicate-across-splits", paths, "the same bytes in two splits")
+        elif len({image.label for image in same}) == 1:
+            yield _problem("duplicate-in-split", paths, "the same bytes")
+
+
+def _find_split_groups(images: Sequence[FoundImage]) -> Iterator[DataProblem]:
+    """Name groups that are in more than one split."""
+    by_group: dict[str, list[FoundImage]] = defaultdict(list)
+    for image in images:
+        by_group[image.group].append(image)
+    for group, members in sorted(by_group.items()):
+        splits = sorted({image.split for image in members})
+        if len(splits) > 1:
+            paths = sorted(image.path for image in members)
+            detail = f"group {group} is in {' and '.join(splits)}"
+            yield _problem("group-in-two-splits", paths, detail)
+
+
+def _compare_with_lock(looks: Sequence[_Look], wanted: Iterable[Any]) -> Iterator[DataProblem]:
+    """Name files that are missing, extra, changed, or labelled otherwise."""
+    found = {look.image.path: look for look in looks}
+    locked = {sample.path: sample for sample in wanted}
+    for path in sorted(locked.keys() - found.keys()):
+        yield _problem("missing", [path], "in the lock, not in the data set")
+    for path in sorted(found.keys() - locked.keys()):
+        yield _problem("extra", [path], "in the data set, not in the lock")
+    for path in sorted(found.keys() & locked.keys()):
+        look, sample = found[path], locked[path]
+        if look.sha256 != sample.sha256:
+            yield _problem("changed", [path], "its bytes are not those of the lock")
+
+
+def _problem(kind: str, paths: Sequence[str], detail: str) -> DataProblem:
+    return DataProblem(
+        kind=kind, severity=SEVERITIES[kind], paths=tuple(paths), detail=" ".join(detail.split())
+    )

@@ -1,0 +1,1 @@
+"""Digests of everything that is compared: canonical JSON, files, trees and tensors."""

@@ -1,0 +1,1 @@
+"""Predictions and the figures computed from them."""

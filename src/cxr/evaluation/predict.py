@@ -1,0 +1,102 @@
+"""Predicting a split: a forward pass over batches, probabilities in float64."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from cxr.config.schema import RunConfig
+from cxr.data.dataset import Split
+from cxr.data.normalise import derive_pixel_table, normalise_images
+from cxr.data.prefetch import prefetch
+from cxr.determinism.seeding import seed_global_generators
+from cxr.determinism.streams import derive_seed
+from cxr.progress import SILENCE, Progress
+from cxr.records.predictions import Prediction
+
+
+def predict_split(
+    network: nn.Module,
+    split: Split,
+    classes: tuple[str, ...],
+    config: RunConfig,
+    *,
+    progress: Progress = SILENCE,
+) -> list[Prediction]:
+    """Predict every image of a split, in its order.
+
+    The network is left in the mode that it was in, and the global generators do not matter to
+    what follows: each training step seeds them anew.
+
+    Args:
+        network: On the config's device.
+        split: The images.
+        classes: Class names in label order.
+        config: The recipe; batch size, precision and workers are read.
+        progress: Told how far it is.
+    """
+    was_training = [module.training for module in network.modules()]
+    network.eval()
+    seed_global_generators(derive_seed(config.seed, "evaluation"))
+    logits = _run(network, split, config, progress)
+    for module, training in zip(network.modules(), was_training, strict=True):
+        module.training = training
+    return [
+        _describe(path, classes[label], row, classes)
+        for path, label, row in zip(split.paths, split.labels, logits, strict=True)
+    ]
+
+
+def _run(
+    network: nn.Module, split: Split, config: RunConfig, progress: Progress
+) -> NDArray[np.float32]:
+    """Return logits of shape (N, classes), float32."""
+    size = config.evaluate.batch_size
+    table = derive_pixel_table(config.data.mean, config.data.std)
+
+    def prepare(start: int) -> torch.Tensor:
+        return torch.from_numpy(normalise_images(split.images_NHWC[start : start + size], table))
+
+    rows: list[NDArray[np.float32]] = []
+    done = 0
+    with torch.inference_mode():
+        for images_BCHW in prefetch(prepare, range(0, len(split), size), workers=config.workers):
+            with autocast(config):
+                logits = network(images_BCHW.to(config.device))
+            rows.append(logits.float().cpu().numpy())
+            done += len(images_BCHW)
+            progress.advance(f"predicting {split.name}", done, len(split))
+    return np.concatenate(rows)
+
+
+def autocast(config: RunConfig) -> torch.autocast:
+    """Return the context of the config's precision; at float32 it does nothing."""
+    return torch.autocast(
+        config.device, dtype=torch.bfloat16, enabled=config.train.precision == "bfloat16"
+    )
+
+
+def softmax(logits: NDArray[np.float32]) -> tuple[float, ...]:
+    """Return probabilities of one image: float64, from an exactly rounded sum."""
+    values = [float(value) for value in logits]
+    largest = max(values)
+    powers = [math.exp(value - largest) for value in values]
+    total = math.fsum(powers)
+    return tuple(power / total for power in powers)
+
+
+def _describe(
+    path: str, label: str, logits: NDArray[np.float32], classes: tuple[str, ...]
+) -> Prediction:
+    return Prediction(
+        path=path,
+        label=label,
+        decision=classes[int(np.argmax(logits))],
+        # The shortest text that reads back to the same float32.
+        logits=tuple(str(value) for value in logits),
+        probabilities=softmax(logits),
+    )

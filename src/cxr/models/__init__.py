@@ -1,0 +1,1 @@
+"""Building networks, and their weights in and out."""

@@ -1,0 +1,87 @@
+"""Writing files so that a reader sees the old content or the new one, never half of it."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from cxr.errors import StorageError
+
+
+@contextlib.contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turn an operating-system error of the block into a `StorageError` that names ``path``."""
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        raise StorageError(
+            f"cannot write: {error.strerror or error}",
+            where=str(path),
+            hint="free space or write elsewhere with --out, then start again"
+            if full
+            else "check the path and its permissions, or write elsewhere with --out",
+        ) from error
+
+
+@contextlib.contextmanager
+def atomic_writer(path: Path) -> Iterator[IO[bytes]]:
+    """Open a temporary file beside ``path`` that takes its name when the block ends well.
+
+    The content is flushed to the disk before the rename, and the directory after it. When the
+    block fails the temporary file is removed and ``path`` is left as it was.
+
+    Raises:
+        StorageError: The file cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with storage_errors(path), temporary.open("wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        with storage_errors(path):
+            temporary.replace(path)
+            flush_directory(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write ``content`` to ``path`` atomically.
+
+    Raises:
+        StorageError: The file cannot be written.
+    """
+    with atomic_writer(path) as stream:
+        stream.write(content)
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write ``content`` to ``path`` atomically, as UTF-8 with the line ends that it has."""
+    write_bytes(path, content.encode("utf-8"))
+
+
+def make_directory(path: Path) -> None:
+    """Make ``path`` and its parents; one that exists is left as it is.
+
+    Raises:
+        StorageError: The directory cannot be made.
+    """
+    with storage_errors(path):
+        path.mkdir(parents=True, exist_ok=True)
+
+
+def flush_directory(path: Path) -> None:
+    """Ask the disk to keep the names in ``path``, where the system can."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,223 @@
+"""The environment's capture: facts in groups, and at which levels each affects bits.
+
+Nothing here imports torch: what torch alone knows is ``not_read`` until a process that computes
+has imported it. No host name, user name, home path or variable outside a short list is read.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import locale
+import os
+import platform
+import sys
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from cxr.determinism.environment import LEFT_AS_FOUND, read_variables
+from cxr.determinism.levels import ALL_LEVELS, NATIVE_LEVELS, NO_LEVELS, Level
+from cxr.digests.canonical import digest_json
+from cxr.records.canaries import find_changed_canaries, read_canaries
+from cxr.records.code import capture_code
+
+SCHEMA: Final = "cxr.environment/1"
+NOT_READ: Final = "not_read"
+
+Capture = dict[str, Any]
+
+_LEVELS_BY_PREFIX: Final[tuple[tuple[str, tuple[Level, ...]], ...]] = (
+    ("images.canaries", ALL_LEVELS),
+    ("images.decoders", NO_LEVELS),
+    ("cpu.model", NATIVE_LEVELS),
+    ("cpu.instruction_sets", NATIVE_LEVELS),
+    ("cpu.machine", NATIVE_LEVELS),
+    ("gpu.devices", NATIVE_LEVELS),
+    ("numerics", NATIVE_LEVELS),
+    ("os.system", NATIVE_LEVELS),
+    ("os.libc", NATIVE_LEVELS),
+    ("python.version", NATIVE_LEVELS),
+    *((f"variables.{name}", NATIVE_LEVELS) for name in LEFT_AS_FOUND),
+    ("packages.numpy", NATIVE_LEVELS),
+    ("packages.timm", NATIVE_LEVELS),
+    ("packages.torch", NATIVE_LEVELS),
+    ("packages.torchvision", NATIVE_LEVELS),
+)
+"""Levels at which a fact affects bits, by the longest prefix of its dotted name; else at none.
+
+The decoder's version does not count once its canaries decode to the same pixels.
+"""
+
+_INSTRUCTION_SETS: Final = (
+    "sse4_1 sse4_2 avx avx2 fma f16c avx512f avx512bw avx512vl avx512_vnni avx_vnni avx512_bf16 "
+    "avx512_fp16 amx_tile amx_int8 amx_bf16 asimd asimddp asimdhp bf16 i8mm sve sve2"
+).split()
+
+
+def capture_environment() -> Capture:
+    """Read the environment of this process.
+
+    Returns:
+        ``schema``, and the groups ``python``, ``os``, ``cpu``, ``gpu``, ``numerics``,
+        ``variables``, ``packages``, ``code`` and ``images``.
+    """
+    return {
+        "schema": SCHEMA,
+        "python": _capture_python(),
+        "os": _capture_os(),
+        "cpu": _capture_cpu(),
+        "gpu": _capture_gpu(),
+        "numerics": _capture_numerics(),
+        "variables": read_variables(),
+        "packages": _capture_packages(),
+        "code": capture_code(),
+        "images": _capture_images(),
+    }
+
+
+def flatten_environment(capture: Capture) -> dict[str, Any]:
+    """Return a capture's facts by ``group.name``; the code has a digest of its own."""
+    return {
+        f"{group}.{name}": value
+        for group, facts in capture.items()
+        if isinstance(facts, dict) and group != "code"
+        for name, value in facts.items()
+    }
+
+
+def find_levels(name: str) -> tuple[Level, ...]:
+    """Return the levels at which the fact ``group.name`` affects bits."""
+    matches = [
+        (len(prefix), levels)
+        for prefix, levels in _LEVELS_BY_PREFIX
+        if name == prefix or name.startswith(f"{prefix}.")
+    ]
+    return max(matches, default=(0, NO_LEVELS))[1]
+
+
+def digest_environment(capture: Capture, level: Level) -> str:
+    """Return the digest of the facts that affect bits at ``level``."""
+    facts = flatten_environment(capture)
+    return digest_json({name: facts[name] for name in facts if level in find_levels(name)})
+
+
+def _capture_python() -> dict[str, Any]:
+    return {
+        "version": platform.python_version(),
+        "implementation": platform.python_implementation(),
+        "build": " ".join(platform.python_build()),
+        "compiler": platform.python_compiler(),
+        "hash_randomization": bool(sys.flags.hash_randomization),
+    }
+
+
+def _capture_os() -> dict[str, Any]:
+    return {
+        "system": platform.system(),
+        "release": platform.release(),
+        "libc": " ".join(platform.libc_ver()).strip() or None,
+        "container": _find_container(),
+        "ci": os.environ.get("CI") == "true",
+        "locale": ".".join(part for part in locale.getlocale() if part) or None,
+        "time_zone": time.tzname[0],
+    }
+
+
+def _find_container() -> str | None:
+    """Name the kind of container that this process runs in, where its marks are seen."""
+    marks = {"/.dockerenv": "docker", "/run/.containerenv": "podman"}
+    return next((kind for mark, kind in marks.items() if Path(mark).exists()), None)
+
+
+def _capture_cpu() -> dict[str, Any]:
+    model, flags = _read_cpuinfo()
+    available = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
+    return {
+        "machine": platform.machine(),
+        "model": model or platform.processor() or None,
+        "instruction_sets": [name for name in _INSTRUCTION_SETS if name in flags],
+        "cores": os.cpu_count(),
+        "cores_available": len(available) if available is not None else os.cpu_count(),
+        "memory_bytes": _read_memory_bytes(),
+    }
+
+
+def _read_cpuinfo() -> tuple[str | None, frozenset[str]]:
+    """Return the processor's model and feature flags from Linux, where there is one."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None, frozenset()
+    fields: dict[str, str] = {}
+    for line in text.splitlines():
+        key, _, value = line.partition(":")
+        fields.setdefault(key.strip(), value.strip())
+    flags = fields.get("flags") or fields.get("Features") or ""
+    return fields.get("model name"), frozenset(flags.split())
+
+
+def _read_memory_bytes() -> int | None:
+    """Return the machine's memory in bytes, where the system tells."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def _capture_gpu() -> dict[str, Any]:
+    torch: Any = sys.modules.get("torch")
+    if torch is None:
+        return {"devices": NOT_READ, "cuda": NOT_READ, "cudnn": NOT_READ}
+    devices = []
+    if torch.cuda.is_available():
+        for index in range(torch.cuda.device_count()):
+            found = torch.cuda.get_device_properties(index)
+            capability = f"{found.major}.{found.minor}"
+            devices.append({"name": found.name, "capability": capability})
+    cudnn = torch.backends.cudnn.version() if devices else None
+    return {"devices": devices, "cuda": torch.version.cuda, "cudnn": cudnn}
+
+
+def _capture_numerics() -> dict[str, Any]:
+    torch: Any = sys.modules.get("torch")
+    if torch is None:
+        return dict.fromkeys(("build", "cpu_capability", "libraries"), NOT_READ)
+    import threadpoolctl
+
+    libraries = sorted(
+        (
+            {
+                key: library.get(key)
+                for key in ("internal_api", "prefix", "version", "architecture", "threading_layer")
+            }
+            for library in threadpoolctl.threadpool_info()
+        ),
+        key=str,
+    )
+    return {
+        "build": digest_json(torch.__config__.show()),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "libraries": libraries,
+    }
+
+
+def _capture_packages() -> dict[str, str]:
+    """Return the version of every installed distribution, by normalised name."""
+    found = {}
+    for distribution in importlib.metadata.distributions():
+        name = distribution.metadata["Name"]
+        if name:
+            found[name.lower().replace("_", "-").replace(".", "-")] = distribution.version
+    return dict(sorted(found.items()))
+
+
+def _capture_images() -> dict[str, Any]:
+    from PIL import features
+
+    canaries = read_canaries()
+    names = ("pil", "libjpeg_turbo", "jpg", "zlib", "zlib_ng")
+    return {
+        "decoders": {name: features.version(name) for name in names},
+        "canaries": canaries,
+        "canaries_changed": find_changed_canaries(canaries),
+    }

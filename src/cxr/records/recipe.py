@@ -1,0 +1,30 @@
+"""The recipe: digests of everything that goes into a run and may change its bits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cxr.config.fields import digest_config
+from cxr.config.schema import RunConfig
+from cxr.digests.canonical import digest_json
+from cxr.records.code import digest_code
+from cxr.records.data_lock import DataLock
+
+Recipe = dict[str, Any]
+
+
+def derive_recipe(config: RunConfig, lock: DataLock, weights_in: str | None) -> Recipe:
+    """Return the digests of config, data, code and given weights, with seed and level."""
+    return {
+        "config_digest": digest_config(config),
+        "data_digest": lock.digest,
+        "code_digest": digest_code(),
+        "weights_in": weights_in,
+        "seed": config.seed,
+        "determinism": str(config.determinism),
+    }
+
+
+def digest_recipe(recipe: Recipe) -> str:
+    """Return the digest of a recipe."""
+    return digest_json(recipe)

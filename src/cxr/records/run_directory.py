@@ -1,0 +1,91 @@
+"""The run directory: its name, its files, and the lock that its one writer holds."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import filelock
+
+from cxr.errors import RunDirectoryError, RunDirectoryTakenError
+from cxr.records.atomic import make_directory
+
+MANIFEST: Final = "manifest.json"
+CONFIG: Final = "config.yaml"
+ENVIRONMENT: Final = "env.json"
+DATA_LOCK: Final = "data.lock.json"
+LEDGER: Final = "ledger.jsonl"
+TENSORS: Final = "tensors.bin"
+METRICS: Final = "metrics.jsonl"
+PREDICTIONS: Final = "predictions.csv"
+CHECKPOINTS: Final = "checkpoints"
+WEIGHTS: Final = "model.safetensors"
+EVALUATIONS: Final = "evaluations"
+LOCK: Final = "run.lock"
+
+_SHORT_DIGEST: Final = 8
+
+
+def name_run(config_name: str, recipe_digest: str, now: datetime) -> str:
+    """Return ``<config name>-<UTC time>-<short recipe digest>``."""
+    short = recipe_digest.partition(":")[2][:_SHORT_DIGEST]
+    return f"{config_name}-{now:%Y%m%dT%H%M%SZ}-{short}"
+
+
+def create_directory(path: Path, *, what: str = "run") -> None:
+    """Make a directory for a new record, refusing one that already holds something.
+
+    Raises:
+        RunDirectoryTakenError: ``path`` is a file, or a directory that is not empty.
+        StorageError: It cannot be made.
+    """
+    if path.exists() and not path.is_dir():
+        raise RunDirectoryTakenError(
+            f"a file stands where the {what} would be written",
+            where=str(path),
+            hint="name another directory with --out",
+        )
+    if path.is_dir() and any(path.iterdir()):
+        raise RunDirectoryTakenError(
+            f"the directory of the {what} already exists and is not empty",
+            where=str(path),
+            hint="name another directory with --out; a record is never written over",
+        )
+    make_directory(path)
+
+
+@contextlib.contextmanager
+def hold_lock(path: Path) -> Iterator[None]:
+    """Hold a run directory's lock while the block writes to it.
+
+    Raises:
+        RunDirectoryError: Another process holds it.
+    """
+    lock = filelock.FileLock(path / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout as error:
+        raise RunDirectoryError(
+            "another process is writing to this run directory",
+            where=str(path),
+            hint="wait for it to end, or name another directory with --out",
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+        (path / LOCK).unlink(missing_ok=True)
+
+
+def list_files(path: Path) -> list[Path]:
+    """Return the files of a run in name order, without its manifest, lock and later evaluations."""
+    return sorted(
+        file
+        for file in path.rglob("*")
+        if file.is_file()
+        and not file.name.startswith(".")
+        and file.relative_to(path).parts[0] not in (MANIFEST, LOCK, EVALUATIONS)
+    )

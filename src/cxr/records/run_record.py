@@ -1,0 +1,147 @@
+"""A run's record as it grows: begun when all inputs are known, sealed however the run ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from cxr.config.fields import find_recipe_fields, flatten_config
+from cxr.config.load import PATH_FIELDS, dump_config
+from cxr.config.schema import RunConfig
+from cxr.determinism.controls import Controls
+from cxr.determinism.streams import GENERATOR, PURPOSES
+from cxr.digests.canonical import canonical_json, digest_json
+from cxr.errors import CxrError
+from cxr.records.atomic import storage_errors, write_bytes, write_text
+from cxr.records.data_lock import DataLock, write_data_lock
+from cxr.records.environment import Capture, digest_environment
+from cxr.records.manifest import RUN_SCHEMA, Manifest, digest_files, write_manifest
+from cxr.records.recipe import Recipe, digest_recipe
+from cxr.records.run_directory import CONFIG, DATA_LOCK, ENVIRONMENT, METRICS
+
+
+@dataclass(kw_only=True)
+class RunRecord:
+    """The manifest of one run while it is being written.
+
+    Attributes:
+        directory: The run directory.
+        manifest: What is known so far.
+        ops_without_kernel: Calls by op that torch warned about, under ``warn``.
+    """
+
+    directory: Path
+    manifest: Manifest = field(default_factory=dict)
+
+    def begin(
+        self,
+        *,
+        config: RunConfig,
+        lock: DataLock,
+        recipe: Recipe,
+        weights_origin: dict[str, str] | None,
+        environment: Capture,
+        controls: Controls,
+    ) -> None:
+        """Write the inputs, and a manifest whose status is ``running``.
+
+        Raises:
+            StorageError: They cannot be written.
+        """
+        write_text(self.directory / CONFIG, dump_config(config, self.directory))
+        write_bytes(self.directory / ENVIRONMENT, canonical_json(environment) + b"\n")
+        write_data_lock(self.directory / DATA_LOCK, lock)
+        self.manifest = {
+            "schema": RUN_SCHEMA,
+            "name": config.name,
+            "status": "running",
+            "recipe": recipe,
+            "recipe_digest": digest_recipe(recipe),
+            "config": describe_config(config),
+            "weights_origin": weights_origin,
+            "environment_digest": digest_environment(environment, config.determinism),
+            "controls": controls,
+            "libraries": environment["packages"],
+            "seeds": {"root": config.seed, "generator": GENERATOR, "purposes": PURPOSES},
+            "volatile": {"started": _now(), "finished": None, "duration_s": None},
+        }
+        write_manifest(self.directory, self.manifest)
+
+    def append_metrics(self, line: dict[str, Any]) -> None:
+        """Append an epoch's figures to ``metrics.jsonl``.
+
+        Raises:
+            StorageError: They cannot be written.
+        """
+        path = self.directory / METRICS
+        with storage_errors(path), path.open("ab") as stream:
+            stream.write(canonical_json(line) + b"\n")
+
+    def complete(
+        self,
+        *,
+        outcome: dict[str, str],
+        trace: dict[str, Any],
+        metrics: dict[str, Any],
+        selection: dict[str, Any],
+        ops_without_kernel: dict[str, int],
+    ) -> Manifest:
+        """Seal the manifest of a run that came to its end.
+
+        Raises:
+            StorageError: It cannot be written.
+        """
+        self.manifest |= {
+            "outcome": outcome,
+            "outcome_digest": digest_json(outcome),
+            "trace": trace,
+            "trace_digest": digest_json(trace),
+            "metrics": metrics,
+            "selection": selection,
+            "ops_without_deterministic_kernel": ops_without_kernel,
+        }
+        return self._end("completed")
+
+    def stop(self, status: str, error: CxrError | None, trace: dict[str, Any]) -> Manifest:
+        """Seal the manifest of a run that ended early: ``failed`` or ``interrupted``.
+
+        Raises:
+            StorageError: It cannot be written.
+        """
+        if error is not None:
+            self.manifest["failure"] = {"problem": error.problem, "at": _hide_paths(error.where)}
+        self.manifest |= {"trace": trace, "trace_digest": digest_json(trace)}
+        return self._end(status)
+
+    def _end(self, status: str) -> Manifest:
+        started = datetime.fromisoformat(self.manifest["volatile"]["started"])
+        self.manifest["status"] = status
+        self.manifest["files"] = digest_files(self.directory)
+        duration = datetime.now(UTC) - started
+        self.manifest["volatile"] |= {
+            "finished": _now(),
+            "duration_s": round(duration.total_seconds(), 3),
+        }
+        return write_manifest(self.directory, self.manifest)
+
+
+def describe_config(config: RunConfig) -> dict[str, dict[str, Any]]:
+    """Return every field that is no path, told apart by whether it affects bits at this level."""
+    paths = {".".join(map(str, path)) for path in PATH_FIELDS}
+    affecting = find_recipe_fields(config)
+    flat = {name: value for name, value in flatten_config(config).items() if name not in paths}
+    return {
+        "recipe": affecting,
+        "rest": {name: value for name, value in flat.items() if name not in affecting},
+    }
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _hide_paths(where: str) -> str:
+    """Keep a step or file name, not the directories of somebody's machine."""
+    return " ".join(Path(word).name if "/" in word else word for word in where.split())

@@ -1,0 +1,125 @@
+"""The training loop: batches → step → digests → ledger → figures → checkpoint, on one page."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import torch
+
+from cxr.data.dataset import Dataset
+from cxr.determinism.arithmetic import arithmetic
+from cxr.evaluation.metrics import Metrics, compute_metrics
+from cxr.evaluation.predict import predict_split
+from cxr.models.build import set_training_mode
+from cxr.models.weights import copy_weights
+from cxr.progress import Progress
+from cxr.records.ledger import INITIAL_STEP, LedgerWriter
+from cxr.records.run_record import RunRecord
+from cxr.training.batches import iterate_batches
+from cxr.training.checkpoint import Checkpoint, write_checkpoint
+from cxr.training.selection import Selection
+from cxr.training.step import Learner, run_step
+from cxr.training.trace import trace_buffers, trace_generators, trace_parameters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """What training ends with.
+
+    Attributes:
+        weights: The chosen weights, on the CPU.
+        selection: The epoch that they are from.
+    """
+
+    weights: dict[str, torch.Tensor]
+    selection: Selection
+
+
+def run_training(
+    learner: Learner,
+    dataset: Dataset,
+    record: RunRecord,
+    ledger: LedgerWriter,
+    *,
+    ops_without_kernel: Counter[str],
+    progress: Progress,
+) -> Trained:
+    """Train epoch by epoch, leaving a ledger line a step and a checkpoint an epoch."""
+    config, network = learner.config, learner.network
+    level, train = config.determinism, dataset.split("train")
+    selection, best = Selection(), copy_weights(network)
+    ledger.append(INITIAL_STEP, INITIAL_STEP, trace_initial_state(learner))
+
+    for epoch in range(config.train.epochs):
+        set_training_mode(network, config.model)
+        losses = []
+        for batch in iterate_batches(config, train, epoch):
+            where = f"step {batch.step}, epoch {epoch}"
+            with arithmetic(level, ops_without_kernel=ops_without_kernel, where=where):
+                result = run_step(learner, batch)
+            ledger.append(batch.step, epoch, result.parts)
+            losses.append(result.loss)
+            progress.advance(f"epoch {epoch}", len(losses), learner.steps_per_epoch)
+
+        where = f"validation, epoch {epoch}"
+        with arithmetic(level, ops_without_kernel=ops_without_kernel, where=where):
+            figures = validate(learner, dataset, progress)
+        mean_loss = sum(losses) / len(losses)
+        line = {"epoch": epoch, "train_loss": mean_loss, "val": figures and figures.to_json()}
+        record.append_metrics(line)
+        progress.note(describe_epoch(epoch, config.train.epochs, mean_loss, figures))
+
+        monitored = getattr(figures, config.train.monitor) if figures is not None else None
+        improved = selection.consider(epoch, monitored, config.train)
+        if improved or config.train.keep_weights == "last":
+            best = copy_weights(network)
+        if (epoch + 1) % config.train.checkpoint_every == 0:
+            write_checkpoint(
+                record.directory,
+                learner,
+                Checkpoint(
+                    next_epoch=epoch + 1,
+                    next_step=(epoch + 1) * learner.steps_per_epoch,
+                    ledger_head=ledger.head,
+                    selection=selection,
+                    best_weights=best if config.train.keep_weights == "best" else None,
+                ),
+            )
+        if selection.is_exhausted(config.train):
+            progress.note(f"stopped early: no better {config.train.monitor} since {selection.epoch}")
+            break
+    return Trained(weights=best, selection=selection)
+
+
+def trace_initial_state(learner: Learner) -> dict[str, dict[str, bytes]]:
+    """Return the digests of the ledger's first line."""
+    return {
+        "random": trace_generators(),
+        "buffers": trace_buffers(learner.network),
+        "parameters": trace_parameters(learner.network),
+    }
+
+
+def validate(learner: Learner, dataset: Dataset, progress: Progress) -> Metrics | None:
+    """Return the figures of the validation split, or None where there is none."""
+    split = dataset.split("val")
+    if not len(split):
+        return None
+    classes = dataset.lock.classes
+    predictions = predict_split(
+        learner.network, split, classes, learner.config, progress=progress
+    )
+    return compute_metrics(classes, predictions)
+
+
+def describe_epoch(epoch: int, epochs: int, loss: float, figures: Metrics | None) -> str:
+    """Return one line about an epoch."""
+    text = f"epoch {epoch + 1}/{epochs}  train loss {loss:.4f}"
+    if figures is not None:
+        shown = {"accuracy": figures.accuracy, "auroc": figures.auroc}
+        text += "".join(
+            f"  val {name} {'undefined' if value is None else f'{value:.4f}'}"
+            for name, value in shown.items()
+        )
+    return text

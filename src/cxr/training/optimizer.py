@@ -1,0 +1,58 @@
+"""The optimizer, one tensor at a time, and its state by the parameters' names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from cxr.config.schema import TrainConfig
+
+
+def build_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+    """Build SGD or AdamW over the parameters that are trained.
+
+    Vectors (biases and the scales of normalisation) are not decayed.
+
+    Args:
+        network: On its device, backbone frozen or not.
+        config: The training section.
+    """
+    trained = [value for value in network.parameters() if value.requires_grad]
+    groups: list[dict[str, Any]] = [
+        {"params": [v for v in trained if v.ndim > 1], "weight_decay": config.weight_decay},
+        {"params": [v for v in trained if v.ndim <= 1], "weight_decay": 0.0},
+    ]
+    groups = [group for group in groups if group["params"]]
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(
+            groups,
+            lr=config.lr,
+            momentum=config.momentum,
+            nesterov=config.nesterov,
+            foreach=False,
+            fused=False,
+        )
+    return torch.optim.AdamW(
+        groups, lr=config.lr, betas=config.betas, eps=config.eps, foreach=False, fused=False
+    )
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:
+    """Give every group the learning rate of the step that follows."""
+    for group in optimizer.param_groups:
+        group["lr"] = lr
+
+
+def name_optimizer_state(
+    optimizer: torch.optim.Optimizer, network: nn.Module
+) -> dict[str, torch.Tensor]:
+    """Return the optimizer's tensors by ``<parameter>.<name>``, in the parameters' order."""
+    return {
+        f"{name}.{key}": value
+        for name, parameter in network.named_parameters()
+        if parameter in optimizer.state
+        for key, value in optimizer.state[parameter].items()
+        if isinstance(value, torch.Tensor)
+    }

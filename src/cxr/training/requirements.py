@@ -1,0 +1,54 @@
+"""What a recipe and its data must have in common before the first step."""
+
+from __future__ import annotations
+
+from cxr.config.schema import RunConfig
+from cxr.data.dataset import Dataset
+from cxr.errors import ConfigError, DataError, DeterminismError
+
+
+def require_enough_samples(config: RunConfig, dataset: Dataset) -> None:
+    """Refuse splits that are too small for what the recipe does with them.
+
+    Raises:
+        ConfigError: The batch is larger than the training split.
+        DataError: A split that is needed is empty, or lacks a class.
+    """
+    lock, where = dataset.lock, config.data.root or config.data.source
+    num_train = len(lock.of_split("train"))
+    if num_train < config.train.batch_size:
+        raise ConfigError(
+            f"{num_train} training samples are fewer than a batch of {config.train.batch_size}",
+            where=f"train.batch_size, {where}",
+            hint=f"set train.batch_size to {num_train} or less, or add images",
+        )
+    if not lock.of_split(config.evaluate.split):
+        raise DataError(
+            f"no images in the split {config.evaluate.split}, which is to be evaluated",
+            where=where,
+            hint="add images, or choose another evaluate.split",
+        )
+    chooses = config.train.keep_weights == "best" or config.train.patience is not None
+    empty = [name for name, count in lock.count_labels("val").items() if not count]
+    if chooses and empty:
+        raise DataError(
+            f"validation has no image of {' and '.join(empty)}, and weights are chosen by it",
+            where=where,
+            hint="set data.validation_fraction, or train.keep_weights: last without patience",
+        )
+
+
+def require_device(config: RunConfig) -> None:
+    """Refuse a device that is not there.
+
+    Raises:
+        DeterminismError: CUDA is asked for and torch finds none.
+    """
+    import torch
+
+    if config.device == "cuda" and not torch.cuda.is_available():
+        raise DeterminismError(
+            "the recipe asks for a CUDA device, and torch finds none",
+            where="device: cuda",
+            hint="run it where the GPU is, or set device: cpu (another recipe, other bits)",
+        )

@@ -1,0 +1,40 @@
+"""The learning rate as a pure function of the step: nothing to save, nothing to restore."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from cxr.config.schema import TrainConfig
+
+# Source: Smith and Topin, "Super-convergence", 2018: a rise over the first 30 % of the steps.
+_ONE_CYCLE_RISE: Final = 0.3
+_ONE_CYCLE_START: Final = 1 / 25
+
+
+def derive_learning_rate(config: TrainConfig, step: int, *, steps_per_epoch: int) -> float:
+    """Return the learning rate of a step.
+
+    Args:
+        config: ``schedule``, ``lr``, ``min_lr``, ``warmup_epochs`` and ``epochs``.
+        step: Zero-based global step.
+        steps_per_epoch: Steps of an epoch.
+    """
+    total = config.epochs * steps_per_epoch
+    warmup = round(config.warmup_epochs * steps_per_epoch)
+    if step < warmup:
+        return config.lr * ((step + 1) / warmup)
+    position = (step - warmup) / max(1, total - warmup)
+    if config.schedule == "cosine":
+        return _anneal(config.lr, config.min_lr, position)
+    if config.schedule == "one_cycle":
+        if position < _ONE_CYCLE_RISE:
+            return _anneal(config.lr * _ONE_CYCLE_START, config.lr, position / _ONE_CYCLE_RISE)
+        fall = (position - _ONE_CYCLE_RISE) / (1 - _ONE_CYCLE_RISE)
+        return _anneal(config.lr, config.min_lr, fall)
+    return config.lr
+
+
+def _anneal(start: float, end: float, position: float) -> float:
+    """Go from ``start`` to ``end`` along half a cosine while ``position`` goes from 0 to 1."""
+    return end + (start - end) * (1 + math.cos(math.pi * position)) / 2

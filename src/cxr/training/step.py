@@ -1,0 +1,138 @@
+"""One training step: seeds, forward and backward of each shard, update, and its trace."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from cxr.config.schema import RunConfig
+from cxr.determinism.seeding import seed_global_generators
+from cxr.determinism.streams import derive_seed
+from cxr.digests.tensors import digest_value
+from cxr.errors import TrainingError
+from cxr.evaluation.predict import autocast
+from cxr.training.batches import Batch
+from cxr.training.optimizer import set_learning_rate
+from cxr.training.schedule import derive_learning_rate
+from cxr.training.trace import (
+    Digests,
+    trace_batch,
+    trace_buffers,
+    trace_generators,
+    trace_gradients,
+    trace_optimizer,
+    trace_parameters,
+    trace_samples,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learner:
+    """What a step changes, and what it goes by.
+
+    Attributes:
+        config: The recipe.
+        network: On the config's device, in training mode.
+        optimizer: Over the network's trained parameters.
+        class_weights: Weights in the loss, shape (classes,), float32, on the device; or None.
+        steps_per_epoch: Steps of an epoch.
+    """
+
+    config: RunConfig
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+    class_weights: torch.Tensor | None
+    steps_per_epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """What a step leaves: its loss, and the digest of every tensor by part."""
+
+    loss: float
+    parts: dict[str, Digests]
+
+
+def run_step(learner: Learner, batch: Batch) -> StepResult:
+    """Take one step.
+
+    Nothing carries over from the step before but weights, buffers and optimizer state: the global
+    generators are seeded from the stream ``("step", n)``.
+
+    Raises:
+        TrainingError: The loss is not a finite number; weights are left as they were.
+    """
+    config = learner.config
+    parts: dict[str, Digests] = {"samples": trace_samples(batch), "batch": trace_batch(batch)}
+    seed_global_generators(derive_seed(config.seed, "step", batch.step))
+    learner.optimizer.zero_grad(set_to_none=True)
+    loss = accumulate_gradients(learner, batch)
+    parts["random"] = trace_generators()
+    if not math.isfinite(loss):
+        raise TrainingError(
+            f"the loss is {loss}",
+            where=f"step {batch.step}, epoch {batch.epoch}",
+            hint="lower train.lr, add train.warmup_epochs, or use precision: float32",
+        )
+    parts["buffers"] = trace_buffers(learner.network)
+    parts["loss"] = {"loss": digest_value(loss)}
+    parts["gradients"] = trace_gradients(learner.network)
+    lr = derive_learning_rate(config.train, batch.step, steps_per_epoch=learner.steps_per_epoch)
+    set_learning_rate(learner.optimizer, lr)
+    learner.optimizer.step()
+    parts["optimizer"] = trace_optimizer(learner.optimizer, learner.network)
+    parts["parameters"] = trace_parameters(learner.network)
+    return StepResult(loss, parts)
+
+
+def accumulate_gradients(learner: Learner, batch: Batch) -> float:
+    """Run each logical shard forward and backward, in order; return the batch's loss.
+
+    The loss is the mean over the batch, weighted by class where the recipe says so; each shard
+    adds its share of that mean, so gradients add up in shard order.
+    """
+    config = learner.config
+    images_BCHW = batch.images_BCHW.to(config.device)  # noqa: N806 - the suffix names the axes
+    labels = batch.labels.to(config.device)
+    weights = learner.class_weights
+    total_weight = weights[labels].sum() if weights is not None else float(len(labels))
+    size = len(labels) // config.train.shards
+    loss = torch.zeros((), device=config.device)
+    for start in range(0, len(labels), size):
+        with autocast(config):
+            logits = learner.network(images_BCHW[start : start + size])
+        summed = functional.cross_entropy(
+            logits.float(),
+            labels[start : start + size],
+            weight=weights,
+            label_smoothing=config.train.label_smoothing,
+            reduction="sum",
+        )
+        share = summed / total_weight
+        share.backward()  # type: ignore[no-untyped-call]
+        loss = loss + share.detach()
+    return float(loss)
+
+
+
+
+def derive_class_weights(
+    config: RunConfig, counts: dict[str, int]
+) -> torch.Tensor | None:
+    """Return the loss's class weights, shape (classes,), float32; None where all are equal.
+
+    ``balanced`` is images / (classes x images of the class), as in scikit-learn.
+    """
+    given = config.train.class_weights
+    if given == "none":
+        return None
+    if isinstance(given, tuple):
+        return torch.tensor(given, dtype=torch.float32)
+    total = sum(counts.values())
+    return torch.tensor(
+        [total / (len(counts) * count) for count in counts.values()], dtype=torch.float32
+    )

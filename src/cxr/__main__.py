@@ -1,4 +1,4 @@
-"""The console entry: prepares the interpreter, runs a command, and turns errors into three lines."""
+"""The console entry: prepares the interpreter, runs a command, puts errors into three lines."""
 
 from __future__ import annotations
 
@@ -41,16 +41,18 @@ def _complain(text: str, code: ExitCode) -> ExitCode:
 
 def _handle_unexpected(error: Exception) -> int:
     """Explain a usage error as click words it, and own up to anything else."""
-    import click
+    import typer
 
-    if isinstance(error, click.exceptions.Exit):
+    if isinstance(error, typer.Exit):
         return error.exit_code
-    if isinstance(error, click.exceptions.Abort):
+    if isinstance(error, typer.Abort):
         return _complain("interrupted", ExitCode.INTERRUPTED)
-    if isinstance(error, click.ClickException):
+    # typer brings click under a name of its own, so its usage errors are known by their shape.
+    explain = getattr(error, "format_message", None)
+    if explain is not None:
         context = getattr(error, "ctx", None)
         command = context.command_path if context is not None else "cxr"
-        text = f"{error.format_message()}\n  where: {command}\n  do:    {command} --help"
+        text = f"{explain()}\n  where: {command}\n  do:    {command} --help"
         return _complain(text, ExitCode.USAGE)
     if os.environ.get("CXR_TRACEBACK"):
         raise error

@@ -29,7 +29,7 @@ def start(
     context: typer.Context,
     *,
     version: bool = typer.Option(
-        False,
+        False,  # noqa: FBT003 - the option's default
         "--version",
         help="Print the version.",
         is_eager=True,

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from cxr.progress import SILENCE, Progress
 
@@ -37,8 +37,9 @@ def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]
     from rich.table import Table
     from rich.text import Text
 
+    print_line(f"{title}:")
     console = Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else 80)
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for name in header:
         table.add_column(name, overflow="fold")
     for row in rows:
@@ -95,7 +96,7 @@ class _Bars:
         self._task: TaskID | None = None
         self._what = ""
 
-    def __enter__(self) -> _Bars:
+    def __enter__(self) -> Self:
         self._bars.start()
         return self
 

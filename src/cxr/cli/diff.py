@@ -73,9 +73,11 @@ def show_diff(report: DiffReport) -> None:
     print_line(f"{report.verdict}{_describe_tolerance(report)}")
     parted = report.first_divergence
     if parted is not None:
-        place = "the initial state" if parted.step < 0 else f"epoch {parted.epoch}, step {parted.step}"
-        tensor = f" of {parted.tensor}" if parted.tensor else ""
-        print_line(f"first divergence: {place}: {parted.what}{tensor}")
+        place = (
+            "the initial state" if parted.step < 0 else f"epoch {parted.epoch}, step {parted.step}"
+        )
+        tensor = f" ({parted.tensor})" if parted.tensor else ""
+        print_line(f"first divergence: {place}, {parted.what}{tensor}")
     if report.differences:
         print_line()
         print_table(

@@ -79,8 +79,5 @@ def show_classes(figures: dict[str, Any]) -> None:
     print_table(
         "confusion: rows are true, columns are decided",
         ["", *names],
-        [
-            [name, *map(str, row)]
-            for name, row in zip(names, figures["confusion"], strict=True)
-        ],
+        [[name, *map(str, row)] for name, row in zip(names, figures["confusion"], strict=True)],
     )

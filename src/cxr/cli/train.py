@@ -6,7 +6,7 @@ from typing import Any
 
 from cxr.cli import options
 from cxr.cli.console import print_json, print_line, shown_progress
-from cxr.evaluation.metrics import SCALARS
+from cxr.records.figures import SCALARS
 
 
 def train(

@@ -11,9 +11,7 @@ from cxr.cli.console import print_json, print_line
 from cxr.errors import ExitCode
 
 
-def verify(
-    run: options.Run, *, json: options.Json = False, quiet: options.Quiet = False
-) -> None:
+def verify(run: options.Run, *, json: options.Json = False, quiet: options.Quiet = False) -> None:
     """Check that a run still is what its manifest says, and name every edit.
 
     Example: cxr verify runs/sample-20261121T120000Z-0123abcd

@@ -9,7 +9,7 @@ from cxr.compare.divergence import find_first_divergence
 from cxr.compare.inputs import find_differences
 from cxr.compare.report import DiffReport, Divergence, PredictionChange, Verdict
 from cxr.errors import RecordError, UsageError
-from cxr.evaluation.metrics import SCALARS
+from cxr.records.figures import SCALARS
 from cxr.records.manifest import RUN_SCHEMA, Manifest, load_manifest
 from cxr.records.predictions import load_predictions
 from cxr.records.run_directory import PREDICTIONS
@@ -88,9 +88,7 @@ def _judge(
     return "different"
 
 
-def _within(
-    metrics: dict[str, dict[str, float | None]], tolerances: Mapping[str, float]
-) -> bool:
+def _within(metrics: dict[str, dict[str, float | None]], tolerances: Mapping[str, float]) -> bool:
     """Say whether every metric with a tolerance is within it; an undefined one never is."""
     distances = []
     for name, tolerance in tolerances.items():

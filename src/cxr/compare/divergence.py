@@ -87,9 +87,7 @@ def _explain(
         raise ValueError("two missing lines are equal")
     if record_a is None or record_b is None or record_a.step != record_b.step:
         return Divergence(step=present.step, epoch=present.epoch, what="end", tensor=None)
-    differing = [
-        part for part in PARTS if record_a.parts.get(part) != record_b.parts.get(part)
-    ]
+    differing = [part for part in PARTS if record_a.parts.get(part) != record_b.parts.get(part)]
     what = differing[0] if differing else "epoch"
     return Divergence(
         step=present.step,

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
-from cxr.compare.report import Difference
+from cxr.compare.report import Affects, Difference
 from cxr.determinism.environment import FIXED_VARIABLES, LEFT_AS_FOUND, THREAD_VARIABLES
 from cxr.determinism.levels import Level
 from cxr.records.data_lock import Sample, load_data_lock
-from cxr.records.environment import find_levels, flatten_environment
+from cxr.records.facts import find_levels, flatten_environment
 from cxr.records.json_file import load_json_object
 from cxr.records.manifest import Manifest
 from cxr.records.run_directory import DATA_LOCK, ENVIRONMENT
@@ -29,7 +29,9 @@ _IN_ENVIRONMENT: Final = frozenset({"torch.cpu_capability", *LEFT_AS_FOUND})
 """Switches that the environment's capture holds as well."""
 
 
-def find_differences(a: Path, b: Path, manifest_a: Manifest, manifest_b: Manifest) -> list[Difference]:
+def find_differences(
+    a: Path, b: Path, manifest_a: Manifest, manifest_b: Manifest
+) -> list[Difference]:
     """Return every difference of two runs' inputs, those that affect bits first.
 
     Args:
@@ -64,7 +66,7 @@ def _compare_config(a: Manifest, b: Manifest) -> Iterator[Difference]:
     for name in {**fields_a, **fields_b}:
         value_a, value_b = fields_a.get(name, _MISSING), fields_b.get(name, _MISSING)
         if value_a != value_b:
-            affects = "yes" if name in affecting else "no"
+            affects: Affects = "yes" if name in affecting else "no"
             yield Difference(part="config", field=name, a=value_a, b=value_b, affects_bits=affects)
 
 
@@ -99,9 +101,7 @@ def _compare_data(
             yield _describe_lone(sample, in_a=sample.path in samples_a)
 
 
-def _match_relabelled(
-    only_a: list[Sample], only_b: list[Sample]
-) -> list[tuple[Sample, Sample]]:
+def _match_relabelled(only_a: list[Sample], only_b: list[Sample]) -> list[tuple[Sample, Sample]]:
     """Pair images that moved to another class folder: the same name, bytes and split."""
     waiting = {_identity(sample): sample for sample in only_b}
     pairs = []
@@ -130,16 +130,14 @@ def _compare_samples(a: Sample, b: Sample) -> Iterator[Difference]:
 def _describe_lone(sample: Sample, *, in_a: bool) -> Difference:
     """Describe an image that only one run has."""
     values = (sample.sha256, None) if in_a else (None, sample.sha256)
-    return Difference(
-        part="data", field=sample.path, a=values[0], b=values[1], affects_bits="yes"
-    )
+    return Difference(part="data", field=sample.path, a=values[0], b=values[1], affects_bits="yes")
 
 
 def _compare_digest(part: Any, field: str, a: Manifest, b: Manifest) -> Iterator[Difference]:
     """Compare one digest of the recipe; other sources may or may not compute other bits."""
     value_a, value_b = a["recipe"][field], b["recipe"][field]
     if value_a != value_b:
-        affects: Any = "unknown" if part == "code" else "yes"
+        affects: Affects = "unknown" if part == "code" else "yes"
         yield Difference(part=part, field=field, a=value_a, b=value_b, affects_bits=affects)
 
 
@@ -151,7 +149,7 @@ def _compare_environment(a: Path, b: Path, level: Level) -> Iterator[Difference]
     for name in {**facts_a, **facts_b}:
         value_a, value_b = facts_a.get(name), facts_b.get(name)
         if value_a != value_b and name not in own:
-            affects = "yes" if level in find_levels(name) else "no"
+            affects: Affects = "yes" if level in find_levels(name) else "no"
             yield Difference(
                 part="environment", field=name, a=value_a, b=value_b, affects_bits=affects
             )

@@ -16,8 +16,8 @@ from cxr.config.load import dump_config
 from cxr.config.schema import RunConfig
 from cxr.digests.canonical import canonical_json
 from cxr.errors import CxrError, ExitCode, RecordError
-from cxr.evaluation.metrics import SCALARS
 from cxr.records.atomic import write_bytes, write_text
+from cxr.records.figures import SCALARS
 from cxr.records.manifest import REPEAT_SCHEMA, Manifest, load_manifest
 from cxr.records.run_directory import CONFIG, create_directory, name_run
 
@@ -120,7 +120,7 @@ def derive_excluded_rate(num_runs: int) -> float | None:
     """
     if num_runs < 2:  # noqa: PLR2004 - one run agrees with itself
         return None
-    return 1 - (1 - CONFIDENCE) ** (1 / (num_runs - 1))
+    return 1.0 - float((1 - CONFIDENCE) ** (1 / (num_runs - 1)))
 
 
 def summarise_runs(runs: Sequence[Path], num_runs: int) -> RepeatReport:

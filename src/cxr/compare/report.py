@@ -15,7 +15,7 @@ class Divergence:
     """The first thing that two ledgers disagree about.
 
     Attributes:
-        step: Global step; −1 is the initial state.
+        step: Global step; -1 is the initial state.
         epoch: Its epoch.
         what: The part: ``samples``, ``batch``, ``gradients``…, or ``end`` where one run stops.
         tensor: The first tensor of that part that differs, where the side files tell.

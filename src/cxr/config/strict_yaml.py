@@ -72,8 +72,10 @@ for _tag, _pattern, _first in (
     ("int", r"^[-+]?[0-9]{1,40}$", list("-+0123456789")),
     (
         "float",
-        r"^(?:[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
-        r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$",
+        (
+            r"^(?:[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
+            r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
+        ),
         list("-+0123456789."),
     ),
 ):
@@ -107,41 +109,46 @@ def load_document(path: Path) -> Document:
     document = Document()
     source = str(path)
     if path.stat().st_size > MAX_BYTES:
-        return _refuse(document, f"the file is larger than {MAX_BYTES:,} bytes", source)
-    content = path.read_bytes()
+        document.problems.append(Problem(f"larger than {MAX_BYTES:,} bytes", source))
+        return document
+    node = _compose(path.read_bytes(), source, document)
+    if isinstance(node, yaml.MappingNode):
+        document.data = _build(node, (), source, document, depth=0)
+    elif not document.problems:
+        kinds = {type(None): "the file is empty", yaml.SequenceNode: "the top level is a list"}
+        message = kinds.get(type(node), "the top level is a single value")
+        document.problems.append(Problem(f"{message}, not a mapping of keys", source, 1))
+    return document
+
+
+def _compose(content: bytes, source: str, document: Document) -> yaml.Node | None:
+    """Return the root node, or None after noting why there is none."""
     try:
         text = content.decode("utf-8")
         if problem := _refuse_events(text, source):
             document.problems.append(problem)
-            return document
-        node = yaml.compose(text, Loader=_PlainLoader)
+            return None
+        node: yaml.Node | None = yaml.compose(text, Loader=_PlainLoader)
     except UnicodeDecodeError as error:
-        return _refuse(document, f"not UTF-8 text: byte {error.start} is not valid", source)
+        message = f"not UTF-8 text: byte {error.start} is not valid"
+        document.problems.append(Problem(message, source))
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
-        return _refuse(document, f"not YAML: {error.problem or error.context}", source, line)
+        message = f"not YAML: {error.problem or error.context}"
+        document.problems.append(Problem(message, source, line))
     except yaml.YAMLError as error:
-        return _refuse(document, f"not YAML: {' '.join(str(error).split())}", source)
-    if node is None:
-        return _refuse(document, "the file is empty", source)
-    if not isinstance(node, yaml.MappingNode):
-        kind = "a list" if isinstance(node, yaml.SequenceNode) else "a single value"
-        return _refuse(document, f"the top level is {kind}, not a mapping of keys", source, 1)
-    document.data = _build(node, (), source, document, depth=0)
-    return document
-
-
-def _refuse(document: Document, message: str, source: str, line: int = 0) -> Document:
-    """Add a problem that ends the reading of the file."""
-    document.problems.append(Problem(message, source, line))
-    return document
+        message = f"not YAML: {' '.join(str(error).split())}"
+        document.problems.append(Problem(message, source))
+    else:
+        return node
+    return None
 
 
 def _refuse_events(text: str, source: str) -> Problem | None:
     """Look for what is refused before any node is built, so that nothing can grow."""
     depth = 0
     for event in yaml.parse(text, Loader=_PlainLoader):
-        line = event.start_mark.line + 1
+        line = event.start_mark.line + 1 if event.start_mark else 0
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             return Problem("anchors and aliases (& and *) are refused", source, line)
         tag = getattr(event, "tag", None)
@@ -172,8 +179,7 @@ def _build(node: yaml.Node, path: KeyPath, source: str, document: Document, *, d
     if node.tag == _INT_TAG:
         # YAML 1.1 would read 010 as octal.
         return int(node.value)
-    loader = _PlainLoader("")
-    return loader.construct_object(node)  # type: ignore[no-untyped-call]
+    return _PlainLoader("").construct_object(node)
 
 
 def _build_mapping(

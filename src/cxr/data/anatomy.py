@@ -9,7 +9,6 @@ black and about 1 where it is white.
 The many literal numbers are the drawing itself: places, sizes and brightnesses found by eye. What
 varies between patients has a name in `ANATOMY_RANGES`.
 """
-# ruff: noqa: PLR2004
 
 from __future__ import annotations
 

@@ -16,8 +16,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import filelock
-
 from cxr.data.decode import DecodePlan, decode_image
 from cxr.digests.canonical import canonical_json, digest_json
 from cxr.digests.files import digest_file
@@ -79,6 +77,7 @@ def open_decoded(
         DataError: An image cannot be decoded, or changed since it was hashed.
         StorageError: The cache cannot be written.
     """
+    import filelock
     import numpy as np
 
     place = directory / derive_cache_key(lock, plan)

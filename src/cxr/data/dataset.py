@@ -64,9 +64,7 @@ class Dataset:
 
 def derive_decode_plan(config: DataConfig) -> DecodePlan:
     """Return how the data section says that images are decoded."""
-    return DecodePlan(
-        size_px=config.image_size, channels=config.channels, resample=config.resample
-    )
+    return DecodePlan(size_px=config.image_size, channels=config.channels, resample=config.resample)
 
 
 def load_dataset(config: DataConfig, *, progress: Progress = SILENCE) -> Dataset:

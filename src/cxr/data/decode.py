@@ -63,10 +63,11 @@ def decode_image(content: bytes, plan: DecodePlan, *, where: str) -> NDArray[np.
         with Image.open(io.BytesIO(content)) as image:
             _require_plain(image, where=where)
             image.load()
+            upright: Image.Image = image
             if image.getexif().get(_EXIF_ORIENTATION, 1) != 1:
-                image = ImageOps.exif_transpose(image)  # noqa: PLW2901 - the same picture, upright
+                upright = ImageOps.exif_transpose(image)
             # Equal channels become that grey without loss: the weights add up to 65,536.
-            converted = image.convert("L" if plan.channels == 1 else "RGB")
+            converted = upright.convert("L" if plan.channels == 1 else "RGB")
             resized = converted.resize((plan.size_px, plan.size_px), resample)
     except DataError:
         raise

@@ -101,9 +101,7 @@ def _assign_split(split: str, group: str, config: DataConfig) -> str:
     """Keep pre-made splits, or pool train and val and hold out groups by hash."""
     if split == "test" or not config.validation_fraction:
         return split
-    held_out = is_held_out(
-        group, split_seed=config.split_seed, fraction=config.validation_fraction
-    )
+    held_out = is_held_out(group, split_seed=config.split_seed, fraction=config.validation_fraction)
     return "val" if held_out else "train"
 
 

@@ -41,7 +41,6 @@ from cxr.data.anatomy import (
     ellipse,
     grain,
     healthy_chest,
-    heart,
     hilum_radius,
     lung_fields,
     rise,

@@ -39,8 +39,8 @@ def draw_vectors(config: SyntheticConfig) -> tuple[DataLock, NDArray[np.uint8]]:
     import numpy as np
 
     stream = derive_stream(config.seed, "synthetic", "patterns")
-    patterns = stream.uint64_array(NUM_CLASSES * NUM_FEATURES) % np.uint64(_PATTERN_SPAN)
-    patterns = patterns.astype(np.int64).reshape(NUM_CLASSES, NUM_FEATURES) + _PATTERN_LOW
+    drawn_bytes = stream.uint64_array(NUM_CLASSES * NUM_FEATURES) % np.uint64(_PATTERN_SPAN)
+    patterns = drawn_bytes.astype(np.int64).reshape(NUM_CLASSES, NUM_FEATURES) + _PATTERN_LOW
     samples: list[Sample] = []
     pixels: list[NDArray[np.uint8]] = []
     sizes = {"test": config.test, "train": config.train, "val": config.val}
@@ -72,4 +72,5 @@ def _draw_split(
     span = np.uint64(2 * config.noise + 1)
     noise = (stream.uint64_array(num * NUM_FEATURES) % span).astype(np.int64) - config.noise
     values = patterns[np.arange(num) % NUM_CLASSES] + noise.reshape(num, NUM_FEATURES)
-    return np.clip(values, 0, 255).astype(np.uint8).reshape(num, SIDE_PX, SIDE_PX, 1)
+    pixels: NDArray[np.uint8] = np.clip(values, 0, 255).astype(np.uint8)
+    return pixels.reshape(num, SIDE_PX, SIDE_PX, 1)

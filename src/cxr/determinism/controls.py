@@ -76,9 +76,10 @@ def set_controls(plan: ControlPlan) -> Controls:
     if torch.get_num_interop_threads() != 1:
         torch.set_num_interop_threads(1)
     # Before any parallel work: later it would reach this thread alone.
-    torch.set_flush_denormal(False)  # noqa: FBT003
+    torch.set_flush_denormal(False)
     torch.use_deterministic_algorithms(True, warn_only=plan.level is Level.WARN)  # noqa: FBT003
-    torch.utils.deterministic.fill_uninitialized_memory = plan.fill_memory
+    deterministic: Any = torch.utils.deterministic
+    deterministic.fill_uninitialized_memory = plan.fill_memory
     torch.set_float32_matmul_precision("highest")
     torch.set_default_dtype(torch.float32)
     torch.set_warn_always(plan.level is Level.WARN)
@@ -103,6 +104,7 @@ def read_controls() -> Controls:
 
     cudnn: Any = torch.backends.cudnn
     matmul: Any = torch.backends.cuda.matmul
+    deterministic: Any = torch.utils.deterministic
     return {
         **read_variables(),
         "hash_randomization": bool(sys.flags.hash_randomization),
@@ -110,7 +112,7 @@ def read_controls() -> Controls:
         "torch.num_interop_threads": torch.get_num_interop_threads(),
         "torch.deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
         "torch.deterministic_warn_only": torch.is_deterministic_algorithms_warn_only_enabled(),
-        "torch.fill_uninitialized_memory": torch.utils.deterministic.fill_uninitialized_memory,
+        "torch.fill_uninitialized_memory": deterministic.fill_uninitialized_memory,
         "torch.float32_matmul_precision": torch.get_float32_matmul_precision(),
         "torch.default_dtype": str(torch.get_default_dtype()).removeprefix("torch."),
         "torch.denormals_kept": _probe_denormals(),

@@ -22,7 +22,7 @@ def seed_everything(seed: int) -> dict[str, int]:
     a run's recipe.
 
     Args:
-        seed: The root seed, from 0 to 2^64 − 1.
+        seed: The root seed, from 0 to 2^64 - 1.
 
     Returns:
         The seed that each library was given.

@@ -111,7 +111,8 @@ class Stream:
         """
         import numpy as np
 
-        return np.argsort(self.uint64_array(num), kind="stable").astype(np.int64)
+        order: NDArray[np.int64] = np.argsort(self.uint64_array(num), kind="stable")
+        return order.astype(np.int64, copy=False)
 
 
 def uint64_matrix(keys: Sequence[Key], num: int, *, start: int = 0) -> NDArray[np.uint64]:

@@ -13,13 +13,11 @@ from fractions import Fraction
 from itertools import groupby
 from typing import Any, Final
 
+from cxr.records.figures import SCALARS
 from cxr.records.predictions import Prediction
 
 # Below it the logarithm would be infinite. Source: float64's smallest normal number.
 _SMALLEST_PROBABILITY: Final = 2.0**-1022
-
-SCALARS: Final = ("accuracy", "balanced_accuracy", "macro_f1", "auroc", "loss")
-"""Figures of a whole split that are single numbers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

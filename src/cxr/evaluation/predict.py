@@ -64,11 +64,11 @@ def _run(
     rows: list[NDArray[np.float32]] = []
     done = 0
     with torch.inference_mode():
-        for images_BCHW in prefetch(prepare, range(0, len(split), size), workers=config.workers):
+        for images in prefetch(prepare, range(0, len(split), size), workers=config.workers):
             with autocast(config):
-                logits = network(images_BCHW.to(config.device))
+                logits = network(images.to(config.device))
             rows.append(logits.float().cpu().numpy())
-            done += len(images_BCHW)
+            done += len(images)
             progress.advance(f"predicting {split.name}", done, len(split))
     return np.concatenate(rows)
 

@@ -20,7 +20,8 @@ from cxr.evaluation.predict import predict_split
 from cxr.models.build import build_network
 from cxr.models.weights import load_tensors
 from cxr.progress import SILENCE, Progress
-from cxr.records.environment import capture_environment, digest_environment
+from cxr.records.environment import capture_environment
+from cxr.records.facts import digest_environment
 from cxr.records.manifest import (
     EVALUATION_SCHEMA,
     RUN_SCHEMA,

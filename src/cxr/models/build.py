@@ -93,13 +93,13 @@ def freeze_backbone(network: nn.Module, config: ModelConfig) -> None:
         return
     classifier: Any = network.get_classifier()  # type: ignore[operator]
     for parameter in network.parameters():
-        parameter.requires_grad_(requires_grad=False)
+        parameter.requires_grad = False
     for parameter in classifier.parameters():
-        parameter.requires_grad_(requires_grad=True)
+        parameter.requires_grad = True
 
 
 def set_training_mode(network: nn.Module, config: ModelConfig) -> None:
-    """Put a network into training mode; a frozen backbone keeps its statistics and draws nothing."""
+    """Put a network into training mode; a frozen backbone keeps its statistics."""
     network.train()
     if config.freeze == "backbone":
         network.eval()

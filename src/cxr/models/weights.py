@@ -71,11 +71,12 @@ def find_weights(config: FileWeights | HubWeights) -> InitialWeights:
         ConfigError: A hub's revision is not given.
         WeightsError: They are missing, unreachable, damaged, or have another digest.
     """
+    wanted: str | None = config.sha256
     if isinstance(config, FileWeights):
-        path, wanted = Path(config.path), config.sha256
+        path = Path(config.path)
         origin = {"source": "file", "sha256": config.sha256}
     else:
-        path, wanted = _download(config), config.sha256
+        path = _download(config)
         origin = {"source": "hub", "repo": config.repo, "revision": config.revision or ""}
     if not path.is_file():
         raise WeightsError(
@@ -107,9 +108,7 @@ def _download(config: HubWeights) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
-        found = huggingface_hub.hf_hub_download(
-            config.repo, config.file, revision=config.revision
-        )
+        found = huggingface_hub.hf_hub_download(config.repo, config.file, revision=config.revision)
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError, ValueError) as error:
         raise WeightsError(
             f"cannot fetch the weights: {' '.join(str(error).split())[:200]}",

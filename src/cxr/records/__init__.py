@@ -1,1 +1,1 @@
-"""What a run leaves behind: its directory, manifest, ledger, locks and the environment's capture."""
+"""What a run leaves behind: directory, manifest, ledger, data lock, environment."""

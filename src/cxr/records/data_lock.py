@@ -45,7 +45,7 @@ class DataLock:
 
     @property
     def digest(self) -> str:
-        """SHA-256 over the class names and, sorted, path, digest, label and split of each sample."""
+        """SHA-256 over class names and, sorted, path, digest, label and split of each sample."""
         rows = sorted([s.path, s.sha256, s.label, s.split] for s in self.samples)
         return digest_json({"classes": list(self.classes), "samples": rows})
 

@@ -1,4 +1,4 @@
-"""The environment's capture: facts in groups, and at which levels each affects bits.
+"""Capturing the environment of this process.
 
 Nothing here imports torch: what torch alone knows is ``not_read`` until a process that computes
 has imported it. No host name, user name, home path or variable outside a short list is read.
@@ -6,7 +6,6 @@ has imported it. No host name, user name, home path or variable outside a short 
 
 from __future__ import annotations
 
-import importlib.metadata
 import locale
 import os
 import platform
@@ -15,43 +14,20 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from cxr.determinism.environment import LEFT_AS_FOUND, read_variables
-from cxr.determinism.levels import ALL_LEVELS, NATIVE_LEVELS, NO_LEVELS, Level
+from cxr.determinism.environment import read_variables
 from cxr.digests.canonical import digest_json
 from cxr.records.canaries import find_changed_canaries, read_canaries
 from cxr.records.code import capture_code
+from cxr.records.facts import SCHEMA, Capture
 
-SCHEMA: Final = "cxr.environment/1"
 NOT_READ: Final = "not_read"
 
-Capture = dict[str, Any]
-
-_LEVELS_BY_PREFIX: Final[tuple[tuple[str, tuple[Level, ...]], ...]] = (
-    ("images.canaries", ALL_LEVELS),
-    ("images.decoders", NO_LEVELS),
-    ("cpu.model", NATIVE_LEVELS),
-    ("cpu.instruction_sets", NATIVE_LEVELS),
-    ("cpu.machine", NATIVE_LEVELS),
-    ("gpu.devices", NATIVE_LEVELS),
-    ("numerics", NATIVE_LEVELS),
-    ("os.system", NATIVE_LEVELS),
-    ("os.libc", NATIVE_LEVELS),
-    ("python.version", NATIVE_LEVELS),
-    *((f"variables.{name}", NATIVE_LEVELS) for name in LEFT_AS_FOUND),
-    ("packages.numpy", NATIVE_LEVELS),
-    ("packages.timm", NATIVE_LEVELS),
-    ("packages.torch", NATIVE_LEVELS),
-    ("packages.torchvision", NATIVE_LEVELS),
+_INSTRUCTION_SETS: Final = frozenset(
+    {"sse4_1", "sse4_2", "avx", "avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512vl"}
+    | {"avx512_vnni", "avx_vnni", "avx512_bf16", "avx512_fp16", "amx_tile", "amx_int8", "amx_bf16"}
+    | {"asimd", "asimddp", "asimdhp", "bf16", "i8mm", "sve", "sve2"}
 )
-"""Levels at which a fact affects bits, by the longest prefix of its dotted name; else at none.
-
-The decoder's version does not count once its canaries decode to the same pixels.
-"""
-
-_INSTRUCTION_SETS: Final = (
-    "sse4_1 sse4_2 avx avx2 fma f16c avx512f avx512bw avx512vl avx512_vnni avx_vnni avx512_bf16 "
-    "avx512_fp16 amx_tile amx_int8 amx_bf16 asimd asimddp asimdhp bf16 i8mm sve sve2"
-).split()
+"""Feature flags for which numerical libraries have code of their own, on x86-64 and aarch64."""
 
 
 def capture_environment() -> Capture:
@@ -73,32 +49,6 @@ def capture_environment() -> Capture:
         "code": capture_code(),
         "images": _capture_images(),
     }
-
-
-def flatten_environment(capture: Capture) -> dict[str, Any]:
-    """Return a capture's facts by ``group.name``; the code has a digest of its own."""
-    return {
-        f"{group}.{name}": value
-        for group, facts in capture.items()
-        if isinstance(facts, dict) and group != "code"
-        for name, value in facts.items()
-    }
-
-
-def find_levels(name: str) -> tuple[Level, ...]:
-    """Return the levels at which the fact ``group.name`` affects bits."""
-    matches = [
-        (len(prefix), levels)
-        for prefix, levels in _LEVELS_BY_PREFIX
-        if name == prefix or name.startswith(f"{prefix}.")
-    ]
-    return max(matches, default=(0, NO_LEVELS))[1]
-
-
-def digest_environment(capture: Capture, level: Level) -> str:
-    """Return the digest of the facts that affect bits at ``level``."""
-    facts = flatten_environment(capture)
-    return digest_json({name: facts[name] for name in facts if level in find_levels(name)})
 
 
 def _capture_python() -> dict[str, Any]:
@@ -135,7 +85,7 @@ def _capture_cpu() -> dict[str, Any]:
     return {
         "machine": platform.machine(),
         "model": model or platform.processor() or None,
-        "instruction_sets": [name for name in _INSTRUCTION_SETS if name in flags],
+        "instruction_sets": sorted(_INSTRUCTION_SETS & flags),
         "cores": os.cpu_count(),
         "cores_available": len(available) if available is not None else os.cpu_count(),
         "memory_bytes": _read_memory_bytes(),
@@ -203,6 +153,8 @@ def _capture_numerics() -> dict[str, Any]:
 
 def _capture_packages() -> dict[str, str]:
     """Return the version of every installed distribution, by normalised name."""
+    import importlib.metadata
+
     found = {}
     for distribution in importlib.metadata.distributions():
         name = distribution.metadata["Name"]

@@ -56,8 +56,8 @@ class StepRecord:
     """One line of a ledger.
 
     Attributes:
-        step: Zero-based global step; −1 is the initial state.
-        epoch: Zero-based epoch, −1 for the initial state.
+        step: Zero-based global step; -1 is the initial state.
+        epoch: Zero-based epoch, -1 for the initial state.
         parts: Digest by part, in causal order.
         chain: Hex digest of all lines up to this one.
     """
@@ -117,7 +117,7 @@ class LedgerWriter:
         """Write one step.
 
         Args:
-            step: Zero-based global step, −1 for the initial state.
+            step: Zero-based global step, -1 for the initial state.
             epoch: Zero-based epoch.
             parts: For each part, the 16-byte digest of each of its tensors by name.
 

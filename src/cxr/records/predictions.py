@@ -32,9 +32,7 @@ class Prediction:
     probabilities: tuple[float, ...]
 
 
-def write_predictions(
-    path: Path, classes: Sequence[str], predictions: Sequence[Prediction]
-) -> str:
+def write_predictions(path: Path, classes: Sequence[str], predictions: Sequence[Prediction]) -> str:
     """Write predictions and return the digest of the file's bytes.
 
     Raises:

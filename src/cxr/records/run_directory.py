@@ -8,8 +8,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-import filelock
-
 from cxr.errors import RunDirectoryError, RunDirectoryTakenError
 from cxr.records.atomic import make_directory
 
@@ -64,6 +62,8 @@ def hold_lock(path: Path) -> Iterator[None]:
     Raises:
         RunDirectoryError: Another process holds it.
     """
+    import filelock
+
     lock = filelock.FileLock(path / LOCK)
     try:
         lock.acquire(timeout=0)

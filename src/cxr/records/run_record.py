@@ -16,7 +16,7 @@ from cxr.digests.canonical import canonical_json, digest_json
 from cxr.errors import CxrError
 from cxr.records.atomic import storage_errors, write_bytes, write_text
 from cxr.records.data_lock import DataLock, write_data_lock
-from cxr.records.environment import Capture, digest_environment
+from cxr.records.facts import Capture, digest_environment
 from cxr.records.manifest import RUN_SCHEMA, Manifest, digest_files, write_manifest
 from cxr.records.recipe import Recipe, digest_recipe
 from cxr.records.run_directory import CONFIG, DATA_LOCK, ENVIRONMENT, METRICS

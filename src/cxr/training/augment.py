@@ -71,7 +71,9 @@ def move_image(image_HWC: _Bytes, config: AugmentConfig, draw: dict[str, int]) -
     if not config.pad:
         return image_HWC.take(rows, axis=0).take(columns, axis=1)
     inside_rows, inside_columns = (rows >= 0) & (rows < height), (columns >= 0) & (columns < width)
-    moved = image_HWC.take(rows.clip(0, height - 1), axis=0).take(columns.clip(0, width - 1), axis=1)
+    moved = image_HWC.take(rows.clip(0, height - 1), axis=0).take(
+        columns.clip(0, width - 1), axis=1
+    )
     moved[~inside_rows] = _BLACK
     moved[:, ~inside_columns] = _BLACK
     return moved

@@ -87,7 +87,9 @@ def run_training(
                 ),
             )
         if selection.is_exhausted(config.train):
-            progress.note(f"stopped early: no better {config.train.monitor} since {selection.epoch}")
+            progress.note(
+                f"stopped early: no better {config.train.monitor} since {selection.epoch}"
+            )
             break
     return Trained(weights=best, selection=selection)
 
@@ -107,9 +109,7 @@ def validate(learner: Learner, dataset: Dataset, progress: Progress) -> Metrics 
     if not len(split):
         return None
     classes = dataset.lock.classes
-    predictions = predict_split(
-        learner.network, split, classes, learner.config, progress=progress
-    )
+    predictions = predict_split(learner.network, split, classes, learner.config, progress=progress)
     return compute_metrics(classes, predictions)
 
 

@@ -15,7 +15,7 @@ class Selection:
     """The best epoch so far.
 
     Attributes:
-        epoch: Zero-based; −1 before the first figure.
+        epoch: Zero-based; -1 before the first figure.
         figure: Its monitored figure; None before the first.
         epochs_since: Epochs without a better one.
     """

@@ -118,11 +118,7 @@ def accumulate_gradients(learner: Learner, batch: Batch) -> float:
     return float(loss)
 
 
-
-
-def derive_class_weights(
-    config: RunConfig, counts: dict[str, int]
-) -> torch.Tensor | None:
+def derive_class_weights(config: RunConfig, counts: dict[str, int]) -> torch.Tensor | None:
     """Return the loss's class weights, shape (classes,), float32; None where all are equal.
 
     ``balanced`` is images / (classes x images of the class), as in scikit-learn.

@@ -1,0 +1,62 @@
+"""Facts about an environment: their names, and at which levels each affects bits."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from cxr.determinism.environment import LEFT_AS_FOUND
+from cxr.determinism.levels import ALL_LEVELS, NATIVE_LEVELS, NO_LEVELS, Level
+from cxr.digests.canonical import digest_json
+
+SCHEMA: Final = "cxr.environment/1"
+
+Capture = dict[str, Any]
+"""``schema``, and groups of facts."""
+
+_LEVELS_BY_PREFIX: Final[tuple[tuple[str, tuple[Level, ...]], ...]] = (
+    ("images.canaries", ALL_LEVELS),
+    ("images.decoders", NO_LEVELS),
+    ("cpu.model", NATIVE_LEVELS),
+    ("cpu.instruction_sets", NATIVE_LEVELS),
+    ("cpu.machine", NATIVE_LEVELS),
+    ("gpu.devices", NATIVE_LEVELS),
+    ("numerics", NATIVE_LEVELS),
+    ("os.system", NATIVE_LEVELS),
+    ("os.libc", NATIVE_LEVELS),
+    ("python.version", NATIVE_LEVELS),
+    *((f"variables.{name}", NATIVE_LEVELS) for name in LEFT_AS_FOUND),
+    ("packages.numpy", NATIVE_LEVELS),
+    ("packages.timm", NATIVE_LEVELS),
+    ("packages.torch", NATIVE_LEVELS),
+    ("packages.torchvision", NATIVE_LEVELS),
+)
+"""Levels at which a fact affects bits, by the longest prefix of its dotted name; else at none.
+
+The decoder's version does not count once its canaries decode to the same pixels.
+"""
+
+
+def flatten_environment(capture: Capture) -> dict[str, Any]:
+    """Return a capture's facts by ``group.name``; the code has a digest of its own."""
+    return {
+        f"{group}.{name}": value
+        for group, facts in capture.items()
+        if isinstance(facts, dict) and group != "code"
+        for name, value in facts.items()
+    }
+
+
+def find_levels(name: str) -> tuple[Level, ...]:
+    """Return the levels at which the fact ``group.name`` affects bits."""
+    matches = [
+        (len(prefix), levels)
+        for prefix, levels in _LEVELS_BY_PREFIX
+        if name == prefix or name.startswith(f"{prefix}.")
+    ]
+    return max(matches, default=(0, NO_LEVELS))[1]
+
+
+def digest_environment(capture: Capture, level: Level) -> str:
+    """Return the digest of the facts that affect bits at ``level``."""
+    facts = flatten_environment(capture)
+    return digest_json({name: facts[name] for name in facts if level in find_levels(name)})

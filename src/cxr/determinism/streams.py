@@ -100,7 +100,7 @@ class Stream:
 
     def uint64_array(self, num: int) -> NDArray[np.uint64]:
         """Take ``num`` blocks as an array of shape (num,), dtype uint64."""
-        blocks = uint64_matrix([self.key], num, start=self.position)[0]
+        blocks: NDArray[np.uint64] = uint64_matrix([self.key], num, start=self.position)[0]
         self.position += num
         return blocks
 

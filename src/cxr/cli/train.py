@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
 
 from cxr.cli import options
 from cxr.cli.console import print_json, print_line, shown_progress
+from cxr.errors import UsageError
 from cxr.records.figures import SCALARS
 
 
 def train(
-    config: options.Config,
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", help="The config, a YAML file.")
+    ] = None,
     overrides: options.Set = None,
     out: options.Out = None,
+    resume: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Go on with a run that was stopped.")
+    ] = None,
     *,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -21,13 +30,24 @@ def train(
 
     Example: cxr train --config configs/sample.yaml --set seed=1
     """
-    from cxr.config.load import load_config
-
-    resolved = load_config(config, overrides or [])
-    from cxr.training.run import train as train_recipe
-
+    if (config is None) == (resume is None) or (resume and (overrides or out)):
+        raise UsageError(
+            "give --config, or --resume alone",
+            where="cxr train",
+            hint="cxr train --config FILE for a new run, cxr train --resume RUN to go on",
+        )
     with shown_progress(quiet=quiet) as progress:
-        directory, manifest = train_recipe(resolved, out=out, progress=progress)
+        if config is not None:
+            from cxr.config.load import load_config
+
+            resolved = load_config(config, overrides or [])
+            from cxr.training.run import train as train_recipe
+
+            directory, manifest = train_recipe(resolved, out=out, progress=progress)
+        elif resume is not None:
+            from cxr.training.run import resume as resume_run
+
+            directory, manifest = resume_run(resume, progress=progress)
     if json:
         keys = ("status", "recipe_digest", "outcome_digest", "trace_digest", "metrics")
         print_json({"run": str(directory), **{key: manifest[key] for key in keys}})

@@ -14,10 +14,10 @@ from cxr.records.ledger import (
     extend_chain,
     parse_line,
     read_lines,
-    read_tensor_digests,
 )
 from cxr.records.manifest import Manifest
 from cxr.records.run_directory import LEDGER
+from cxr.records.tensor_digests import read_tensor_digests
 
 _Run = tuple[Path, Manifest]
 

@@ -10,19 +10,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-import struct
+import os
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Final, Self
+from typing import IO, Any, Final, Self, cast
 
 import xxhash
 
 from cxr.digests.canonical import canonical_json
-from cxr.errors import RecordError
+from cxr.errors import DeterminismError, RecordError
 from cxr.records.atomic import storage_errors
-from cxr.records.run_directory import LEDGER, TENSORS
+from cxr.records.run_directory import LEDGER
+from cxr.records.tensor_digests import TensorDigests, TensorDigestWriter, drop_partial_frame
 
 PARTS: Final = (
     "samples",
@@ -40,15 +42,6 @@ PARTS: Final = (
 INITIAL_STEP: Final = -1
 CHAIN_START: Final = hashlib.sha256(b"cxr.ledger/1").hexdigest()
 PART_PREFIX: Final = "xxh3-128:"
-STORED_BYTES: Final = 8
-"""Bytes of a tensor's 16-byte digest that ``tensors.bin`` keeps."""
-
-_LAYOUT: Final = b"L"
-_ROW: Final = b"R"
-_FRAME: Final = struct.Struct("<cI")
-_STEP: Final = struct.Struct("<q")
-
-TensorDigests = Mapping[str, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,21 +78,29 @@ class LedgerWriter:
     """Appends steps to ``ledger.jsonl`` and ``tensors.bin`` of a run directory.
 
     Used as a context manager. Each line reaches the operating system before `append` returns.
+
+    Args:
+        directory: The run directory.
+        resume_at: The chain at which a stopped run goes on, or None for a new run. Lines behind
+            it stay: the steps that are run again must give the same lines.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, resume_at: str | None = None) -> None:
         self._path = directory / LEDGER
-        self._tensors_path = directory / TENSORS
-        self._layout: list[str] = []
+        self._tensors = TensorDigestWriter(directory)
+        self._ahead: deque[bytes] = deque()
         self.head = CHAIN_START
         self.num_steps = 0
+        self._mode = "xb"
+        if resume_at is not None:
+            self._mode = "ab"
+            self._find_place(directory, resume_at)
 
     def __enter__(self) -> Self:
-        """Open both files, which must not exist."""
+        """Open both files; those of a new run must not exist."""
         with storage_errors(self._path):
-            self._lines: IO[bytes] = self._path.open("xb")
-        with storage_errors(self._tensors_path):
-            self._frames: IO[bytes] = self._tensors_path.open("xb")
+            self._lines = cast("IO[bytes]", self._path.open(self._mode))
+        self._tensors.open(self._mode)
         return self
 
     def __exit__(
@@ -109,9 +110,9 @@ class LedgerWriter:
         traceback: TracebackType | None,
     ) -> None:
         """Close both files."""
-        for path, stream in ((self._path, self._lines), (self._tensors_path, self._frames)):
-            with storage_errors(path):
-                stream.close()
+        self._tensors.close()
+        with storage_errors(self._path):
+            self._lines.close()
 
     def append(self, step: int, epoch: int, parts: Mapping[str, TensorDigests]) -> None:
         """Write one step.
@@ -123,33 +124,68 @@ class LedgerWriter:
 
         Raises:
             StorageError: The line cannot be written.
+            DeterminismError: A step that was run again gives another line than before.
         """
         line: dict[str, Any] = {"epoch": epoch, "step": step}
         for part in PARTS:
             if part in parts:
                 line[part] = digest_part(parts[part])
-        self.head = extend_chain(self.head, line)
-        with storage_errors(self._tensors_path):
-            self._write_frames(step, parts)
-            self._frames.flush()
+        head = extend_chain(self.head, line)
+        raw = canonical_json({**line, "chain": head}) + b"\n"
+        if self._ahead:
+            self._require_same(self._ahead[0], raw, step)
+            self._ahead.popleft()
+        else:
+            self._tensors.append(step, {part: parts[part] for part in PARTS if part in parts})
+            with storage_errors(self._path):
+                self._lines.write(raw)
+                self._lines.flush()
+        self.head = head
+        self.num_steps += "samples" in parts
+
+    def describe_trace(self) -> dict[str, Any]:
+        """Return ``ledger_head`` and ``steps`` of the file as it stands, for the manifest."""
+        if not self._ahead:
+            return {"ledger_head": self.head, "steps": self.num_steps}
+        ahead = [parse_line(self._path, 0, raw) for raw in self._ahead]
+        steps = self.num_steps + sum("samples" in record.parts for record in ahead)
+        return {"ledger_head": ahead[-1].chain, "steps": steps}
+
+    def _find_place(self, directory: Path, resume_at: str) -> None:
+        """Go to the line whose chain is ``resume_at``; keep those behind it to compare with.
+
+        A last line or frame that was cut short by the stop is removed.
+        """
+        whole = [raw for raw in read_lines(directory) if raw.endswith(b"\n")]
         with storage_errors(self._path):
-            self._lines.write(canonical_json({**line, "chain": self.head}) + b"\n")
-            self._lines.flush()
-        if {"samples", "parameters"} <= parts.keys():
-            self.num_steps += 1
+            os.truncate(self._path, sum(map(len, whole)))
+        self._ahead = deque(whole)
+        for number, record in enumerate(read_ledger(directory)):
+            if self.head == resume_at:
+                break
+            self.head = record.chain
+            self.num_steps += "samples" in record.parts
+            self._ahead = deque(whole[number + 1 :])
+        if self.head != resume_at:
+            raise RecordError(
+                "the ledger does not hold the step that the checkpoint was taken at",
+                where=str(self._path),
+                hint="its lines were removed; restore it, or train again",
+            )
+        drop_partial_frame(directory)
 
-    def _write_frames(self, step: int, parts: Mapping[str, TensorDigests]) -> None:
-        """Write the tensors' names where they are new, then their digests."""
-        layout = [f"{part}/{name}" for part in PARTS for name in parts.get(part, {})]
-        if layout != self._layout:
-            self._layout = layout
-            self._write_frame(_LAYOUT, canonical_json(layout))
-        digests = [digest for part in PARTS for digest in parts.get(part, {}).values()]
-        row = b"".join(digest[:STORED_BYTES] for digest in digests)
-        self._write_frame(_ROW, _STEP.pack(step) + row)
-
-    def _write_frame(self, kind: bytes, content: bytes) -> None:
-        self._frames.write(_FRAME.pack(kind, len(content)) + content)
+    def _require_same(self, before: bytes, again: bytes, step: int) -> None:
+        """Compare a step that was run again with what it gave before the stop."""
+        if before == again:
+            return
+        old = parse_line(self._path, 0, before).parts
+        new = parse_line(self._path, 0, again).parts
+        differing = [part for part in PARTS if old.get(part) != new.get(part)]
+        raise DeterminismError(
+            f"a step that was run again gives other bits: {', '.join(differing) or 'step'}",
+            where=f"{self._path}, step {step}",
+            hint="something here does not repeat: see docs/debugging.md",
+        )
 
 
 def read_ledger(directory: Path) -> Iterator[StepRecord]:
@@ -208,31 +244,3 @@ def parse_line(path: Path, number: int, raw: bytes) -> StepRecord:
             where=f"{path}:{number}",
             hint="the run was stopped while writing it, or the file was edited",
         ) from error
-
-
-def read_tensor_digests(directory: Path, step: int) -> dict[str, bytes] | None:
-    """Return the stored digest of each tensor (``part/name``) at ``step``, or None.
-
-    Returns None when the side file is missing, cut short before that step, or holds no such step.
-    When a step was written more than once, the last one counts.
-    """
-    found: dict[str, bytes] | None = None
-    layout: list[str] = []
-    try:
-        with (directory / TENSORS).open("rb") as stream:
-            while len(head := stream.read(_FRAME.size)) == _FRAME.size:
-                kind, size = _FRAME.unpack(head)
-                content = stream.read(size)
-                if len(content) < size:
-                    break
-                if kind == _LAYOUT:
-                    layout = json.loads(content)
-                elif _STEP.unpack_from(content)[0] == step:
-                    rows = content[_STEP.size :]
-                    found = {
-                        name: rows[index * STORED_BYTES : (index + 1) * STORED_BYTES]
-                        for index, name in enumerate(layout)
-                    }
-    except (OSError, ValueError, struct.error):
-        return None
-    return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from cxr.config.fields import find_recipe_fields, flatten_config
 from cxr.config.load import PATH_FIELDS, dump_config
@@ -20,6 +20,9 @@ from cxr.records.facts import Capture, digest_environment
 from cxr.records.manifest import RUN_SCHEMA, Manifest, digest_files, write_manifest
 from cxr.records.recipe import Recipe, digest_recipe
 from cxr.records.run_directory import CONFIG, DATA_LOCK, ENVIRONMENT, METRICS
+
+_ENDINGS: Final = ("failure", "files", "trace", "trace_digest", "manifest_digest")
+"""Fields that a run which was stopped has and one that goes on has not yet."""
 
 
 @dataclass(kw_only=True)
@@ -67,6 +70,20 @@ class RunRecord:
             "seeds": {"root": config.seed, "generator": GENERATOR, "purposes": PURPOSES},
             "volatile": {"started": _now(), "finished": None, "duration_s": None},
         }
+        write_manifest(self.directory, self.manifest)
+
+    def go_on(self, manifest: Manifest, *, next_step: int) -> None:
+        """Take up the manifest of a run that was stopped, and note that it was.
+
+        Raises:
+            StorageError: It cannot be written.
+        """
+        self.manifest = {key: manifest[key] for key in manifest if key not in _ENDINGS}
+        before = manifest["volatile"]
+        stop = {"status": manifest["status"], "resumed": _now(), "next_step": next_step}
+        stops = [*before.get("interruptions", []), stop]
+        self.manifest["status"] = "running"
+        self.manifest["volatile"] = {**before, "interruptions": stops}
         write_manifest(self.directory, self.manifest)
 
     def append_metrics(self, line: dict[str, Any]) -> None:

@@ -44,14 +44,25 @@ def run_training(
     *,
     ops_without_kernel: Counter[str],
     progress: Progress,
+    resumed: Checkpoint | None = None,
 ) -> Trained:
-    """Train epoch by epoch, leaving a ledger line a step and a checkpoint an epoch."""
+    """Train epoch by epoch, leaving a ledger line a step and a checkpoint an epoch.
+
+    With ``resumed``, whose state ``learner`` already has, the epochs before it are not run again.
+    """
     config, network = learner.config, learner.network
     level, train = config.determinism, dataset.split("train")
-    selection, best = Selection(), copy_weights(network)
-    ledger.append(INITIAL_STEP, INITIAL_STEP, trace_initial_state(learner))
+    selection, best, first_epoch = Selection(), copy_weights(network), 0
+    if resumed is None:
+        ledger.append(INITIAL_STEP, INITIAL_STEP, trace_initial_state(learner))
+    else:
+        selection, first_epoch = resumed.selection, resumed.next_epoch
+        best = resumed.best_weights or best
 
-    for epoch in range(config.train.epochs):
+    for epoch in range(first_epoch, config.train.epochs):
+        if selection.is_exhausted(config.train):
+            progress.note(f"stopped early: no better {config.train.monitor} lately")
+            break
         set_training_mode(network, config.model)
         losses = []
         for batch in iterate_batches(config, train, epoch):
@@ -86,11 +97,6 @@ def run_training(
                     best_weights=best if config.train.keep_weights == "best" else None,
                 ),
             )
-        if selection.is_exhausted(config.train):
-            progress.note(
-                f"stopped early: no better {config.train.monitor} since {selection.epoch}"
-            )
-            break
     return Trained(weights=best, selection=selection)
 
 

@@ -48,11 +48,15 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:
 def name_optimizer_state(
     optimizer: torch.optim.Optimizer, network: nn.Module
 ) -> dict[str, torch.Tensor]:
-    """Return the optimizer's tensors by ``<parameter>.<name>``, in the parameters' order."""
+    """Return the optimizer's tensors by ``<parameter>.<name>``.
+
+    In the parameters' order, then by name: the order in which an optimizer made its tensors is
+    gone after a checkpoint.
+    """
     return {
         f"{name}.{key}": value
         for name, parameter in network.named_parameters()
         if parameter in optimizer.state
-        for key, value in optimizer.state[parameter].items()
+        for key, value in sorted(optimizer.state[parameter].items())
         if isinstance(value, torch.Tensor)
     }

@@ -8,8 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
 from cxr.config.schema import RunConfig
 from cxr.data.dataset import Dataset, load_dataset
 from cxr.determinism.arithmetic import arithmetic
@@ -25,7 +23,7 @@ from cxr.records.environment import capture_environment
 from cxr.records.ledger import LedgerWriter
 from cxr.records.manifest import Manifest
 from cxr.records.predictions import write_predictions
-from cxr.records.recipe import derive_recipe, digest_recipe
+from cxr.records.recipe import Recipe, derive_recipe, digest_recipe
 from cxr.records.run_directory import (
     PREDICTIONS,
     WEIGHTS,
@@ -34,10 +32,18 @@ from cxr.records.run_directory import (
     name_run,
 )
 from cxr.records.run_record import RunRecord
+from cxr.training.checkpoint import Checkpoint
 from cxr.training.interrupt import interruptible
 from cxr.training.loop import Trained, run_training
 from cxr.training.optimizer import build_optimizer
 from cxr.training.requirements import require_device, require_enough_samples
+from cxr.training.resume import (
+    drop_later_metrics,
+    find_ledger_head,
+    find_place,
+    load_stopped_run,
+    require_same_inputs,
+)
 from cxr.training.step import Learner, derive_class_weights
 from cxr.training.trace import trace_predictions
 
@@ -47,6 +53,7 @@ class Prepared:
     """Everything that a run starts from, checked."""
 
     config: RunConfig
+    recipe: Recipe
     controls: Controls
     dataset: Dataset
     model: BuiltModel
@@ -96,8 +103,14 @@ def prepare_run(config: RunConfig, progress: Progress) -> Prepared:
     ops: Counter[str] = Counter()
     with arithmetic(config.determinism, ops_without_kernel=ops, where="initialisation"):
         model = build_model(config, num_classes=len(dataset.lock.classes))
+    weights_in = model.weights.content_digest if model.weights else None
     return Prepared(
-        config=config, controls=controls, dataset=dataset, model=model, ops_without_kernel=ops
+        config=config,
+        recipe=derive_recipe(config, dataset.lock, weights_in),
+        controls=controls,
+        dataset=dataset,
+        model=model,
+        ops_without_kernel=ops,
     )
 
 
@@ -105,10 +118,7 @@ def run_prepared(
     prepared: Prepared, *, out: Path | None, progress: Progress
 ) -> tuple[Path, Manifest]:
     """Train what was prepared and seal its record, however the run ends."""
-    config, weights = prepared.config, prepared.model.weights
-    recipe = derive_recipe(
-        config, prepared.dataset.lock, weights.content_digest if weights else None
-    )
+    config, weights, recipe = prepared.config, prepared.model.weights, prepared.recipe
     if out is None:
         out = Path("runs") / name_run(config.name, digest_recipe(recipe), datetime.now(UTC))
         create_directory(out)
@@ -123,44 +133,82 @@ def run_prepared(
             controls=prepared.controls,
         )
         with LedgerWriter(out) as ledger:
-            try:
-                manifest = _train_and_seal(prepared, record, ledger, progress)
-            except (CxrError, KeyboardInterrupt) as error:
-                stopped = isinstance(error, (Interrupted, KeyboardInterrupt))
-                known = error if isinstance(error, CxrError) else None
-                record.stop("interrupted" if stopped else "failed", known, _trace(ledger))
-                raise
-    return out, manifest
+            learner = _build_learner(prepared)
+            return out, _train_and_seal(prepared, learner, record, ledger, progress)
+
+
+def resume(directory: Path, *, progress: Progress) -> tuple[Path, Manifest]:
+    """Go on with a run that was stopped; a completed one is left as it is.
+
+    Args:
+        directory: The run directory.
+        progress: Told how far it is.
+
+    Returns:
+        The run directory and its manifest.
+
+    Raises:
+        CxrError: The inputs are not those that it began with, or a step that is run again gives
+            other bits than before.
+    """
+    config, manifest = load_stopped_run(directory)
+    if manifest["status"] == "completed":
+        progress.note("the run is complete; nothing to do")
+        return directory, manifest
+    with interruptible(progress) as watched, hold_lock(directory):
+        prepared = prepare_run(config, watched)
+        require_same_inputs(directory, manifest, prepared.recipe)
+        learner = _build_learner(prepared)
+        place = find_place(directory, learner, watched)
+        head = find_ledger_head(directory, place)
+        with LedgerWriter(directory, resume_at=head) as ledger:
+            record = RunRecord(directory=directory)
+            record.go_on(manifest, next_step=place.next_step if place else 0)
+            drop_later_metrics(directory, place.next_epoch if place else 0)
+            sealed = _train_and_seal(prepared, learner, record, ledger, watched, place)
+        return directory, sealed
 
 
 def _train_and_seal(
-    prepared: Prepared, record: RunRecord, ledger: LedgerWriter, progress: Progress
+    prepared: Prepared,
+    learner: Learner,
+    record: RunRecord,
+    ledger: LedgerWriter,
+    progress: Progress,
+    resumed: Checkpoint | None = None,
 ) -> Manifest:
     """Train, predict the final split with the chosen weights, and seal the record."""
-    config, dataset, network = prepared.config, prepared.dataset, prepared.model.network
-    learner = _build_learner(prepared, network.to(config.device))
-    trained = run_training(
-        learner,
-        dataset,
-        record,
-        ledger,
-        ops_without_kernel=prepared.ops_without_kernel,
-        progress=progress,
-    )
-    write_tensors(record.directory / WEIGHTS, trained.weights, kind="weights")
-    network.load_state_dict(trained.weights)
-    outcome, metrics = _predict(prepared, record, ledger, trained, progress)
-    return record.complete(
-        outcome=outcome,
-        trace=_trace(ledger),
-        metrics=metrics,
-        selection=trained.selection.to_json(),
-        ops_without_kernel=dict(prepared.ops_without_kernel),
-    )
+    ops = prepared.ops_without_kernel
+    try:
+        trained = run_training(
+            learner,
+            prepared.dataset,
+            record,
+            ledger,
+            ops_without_kernel=ops,
+            progress=progress,
+            resumed=resumed,
+        )
+        write_tensors(record.directory / WEIGHTS, trained.weights, kind="weights")
+        learner.network.load_state_dict(trained.weights)
+        outcome, metrics = _predict(prepared, record, ledger, trained, progress)
+        return record.complete(
+            outcome=outcome,
+            trace=ledger.describe_trace(),
+            metrics=metrics,
+            selection=trained.selection.to_json(),
+            ops_without_kernel=dict(ops),
+        )
+    except (CxrError, KeyboardInterrupt) as error:
+        stopped = isinstance(error, (Interrupted, KeyboardInterrupt))
+        known = error if isinstance(error, CxrError) else None
+        record.stop("interrupted" if stopped else "failed", known, ledger.describe_trace())
+        raise
 
 
-def _build_learner(prepared: Prepared, network: nn.Module) -> Learner:
-    config = prepared.config
+def _build_learner(prepared: Prepared) -> Learner:
+    config, network = prepared.config, prepared.model.network
+    network.to(config.device)
     weights = derive_class_weights(config, prepared.dataset.lock.count_labels("train"))
     return Learner(
         config=config,
@@ -198,7 +246,3 @@ def _predict(
         "predictions_digest": digest,
     }
     return outcome, {"split": name, **figures.to_json()}
-
-
-def _trace(ledger: LedgerWriter) -> dict[str, Any]:
-    return {"ledger_head": ledger.head, "steps": ledger.num_steps}

@@ -2,16 +2,17 @@
 
 Compared: whole runs through ``cxr.training.run.train``, as ``cxr train`` makes them (loader,
 digests, ledger, figures and checkpoints on), and a plain loop with the same ResNet-18, AdamW,
-prepared tensors, threads and determinism switches. The loops take turns step by step: whenever cxr
-reports a step as done, its clock stops and the bare loop takes a step. Both start from the same
-weights, and the result says whether they also end in the same bits. A round is one run, and a
-loop's step time in a round is the mean over its steps. The ratio is that of the smallest such
-times; what cxr does once an epoch (checkpoint, copy of the weights, figures) is spread over
-``--steps-per-epoch`` steps and counts against the target. Validation does not count: the bare loop
-has none.
+prepared tensors, threads and determinism switches. The loops take turns step by step: when cxr
+reports a step as done its clock stops, and the bare loop takes a step. Both start from the same
+weights, and the result says whether they also end in the same bits.
 
-A second table says where the time goes, part by part, measured in the same steps. A third compares
-bare steps with and without torch filling fresh memory (``fill_memory`` in a recipe).
+A round is one run; a loop's step time in a round is the mean over the round's steps, and the ratio
+is that of the smallest ones. What cxr does once an epoch (checkpoint, copy of the weights, figures)
+is spread over ``--steps-per-epoch`` steps and counts against the target. Validation does not count:
+the bare loop has none.
+
+A second table says where the time goes, measured in the same steps. A third compares bare steps
+with and without torch filling fresh memory (``fill_memory`` in a recipe).
 
     uv run --group bench python benchmarks/step_time.py
     uv run --group bench python benchmarks/step_time.py --image-size 64 --rounds 9 --json step.json
@@ -21,6 +22,8 @@ from __future__ import annotations
 
 import argparse
 import functools
+import json
+import pkgutil
 import statistics
 import sys
 import tempfile
@@ -40,8 +43,11 @@ LIMIT: Final = 1.03
 
 _WARM_UP_STEPS: Final = 2
 _NUM_EVALUATED: Final = 8
-# Where each part of cxr's step is called, by the name that the caller knows it under.
-_PARTS: Final = {
+_FIRST_BATCH: Final = "waiting for the first batch"
+_LOADER: Final = "waiting for a batch"
+# Where cxr calls each part of a step: the name by which the caller knows it.
+_STEP_PARTS: Final = {
+    "seeding generators": "cxr.training.step.seed_global_generators",
     "digests: samples": "cxr.training.step.trace_samples",
     "digests: batch": "cxr.training.step.trace_batch",
     "digests: generators": "cxr.training.step.trace_generators",
@@ -49,96 +55,115 @@ _PARTS: Final = {
     "digests: gradients": "cxr.training.step.trace_gradients",
     "digests: optimizer": "cxr.training.step.trace_optimizer",
     "digests: parameters": "cxr.training.step.trace_parameters",
-    "seeding generators": "cxr.training.step.seed_global_generators",
     "ledger write": "cxr.training.loop.LedgerWriter.append",
 }
 _EPOCH_PARTS: Final = {
-    "checkpoint": "cxr.training.loop.write_checkpoint",
     "copy of the weights": "cxr.training.loop.copy_weights",
-    "figures of the epoch": "cxr.training.loop.RunRecord.append_metrics",
+    "checkpoint": "cxr.training.loop.write_checkpoint",
+    "figures": "cxr.training.loop.RunRecord.append_metrics",
 }
-_LOADER: Final = "waiting for a batch"
+
+Rounds = list[list[float]]
+"""By round, the time of each step in seconds."""
 
 
 @dataclass(slots=True, kw_only=True)
-class Clocks:
-    """What was measured at one image size, in seconds.
+class StepTimes:
+    """What was measured at one image size.
 
     Attributes:
-        cxr: By round, the time of each step.
-        bare: The same of the bare loop.
-        parts: By part of cxr's step or epoch, the time of each call.
+        cxr: Steps of cxr.
+        bare: Steps of the bare loop.
+        parts: By part of cxr's step or epoch, the time of each call in seconds.
         same_bits: By round, whether both loops ended with the same weights.
     """
 
-    cxr: list[list[float]] = field(default_factory=list)
-    bare: list[list[float]] = field(default_factory=list)
+    cxr: Rounds = field(default_factory=list)
+    bare: Rounds = field(default_factory=list)
     parts: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     same_bits: list[bool] = field(default_factory=list)
 
+    @property
+    def ratio(self) -> float:
+        """Ratio of the step times alone."""
+        return smallest_mean(self.cxr) / smallest_mean(self.bare)
+
+    @property
+    def epoch_s(self) -> float:
+        """Time of what cxr does once an epoch, in seconds."""
+        return sum(statistics.median(self.parts[name]) for name in (_FIRST_BATCH, *_EPOCH_PARTS))
+
 
 def main() -> None:
-    """Measure each image size; the target is judged by the first."""
+    """Measure each image size; the first one is judged by the target."""
     options = _parse()
     reexecute_prepared(sys.orig_argv)
     set_variables(threads=options.threads)
     settings = {name: value for name, value in vars(options).items() if name != "json"}
     result = Result(benchmark="step_time", settings=settings)
     for size_px in options.image_size:
-        with tempfile.TemporaryDirectory() as scratch:
-            clocks = measure_steps(options, size_px, Path(scratch))
-            filled = measure_fill_memory(options, size_px, Path(scratch))
-        add_to_result(result, options, size_px, clocks, filled)
+        with tempfile.TemporaryDirectory() as name:
+            write_images(options, size_px, Path(name))
+            times = measure_steps(options, size_px, Path(name))
+            filled, unfilled = measure_fill_memory(options, size_px, Path(name))
+        add_steps(result, times, size_px, options.steps_per_epoch)
+        add_fill_memory(result, filled, unfilled, size_px)
     result.show(options.json)
 
 
-def measure_steps(options: argparse.Namespace, size_px: int, scratch: Path) -> Clocks:
-    """Run both loops, round by round, over drawn radiographs.
-
-    Args:
-        options: The command line's.
-        size_px: Height and width of the images.
-        scratch: An empty directory.
-    """
+def write_images(options: argparse.Namespace, size_px: int, scratch: Path) -> None:
+    """Draw as many radiographs as the steps of a round need."""
     from cxr.data.radiographs import SynthPlan, write_dataset
-    from cxr.training.run import train
 
     num_train = options.batch_size * (options.steps + _WARM_UP_STEPS)
     plan = SynthPlan(size_px=size_px, train=num_train, val=_NUM_EVALUATED, test=_NUM_EVALUATED)
     write_dataset(scratch / "images", plan)
-    clocks = Clocks()
-    with timed_parts(clocks.parts):
-        for number in range(options.rounds):
-            bare = BareLoop(options, size_px, scratch)
-            progress = TakingTurns(bare)
-            train(bare.config, out=scratch / f"run-{number}", progress=progress)
-            clocks.cxr.append(progress.cxr[_WARM_UP_STEPS:])
-            clocks.bare.append(progress.bare[_WARM_UP_STEPS:])
-            clocks.same_bits.append(bare.has_weights_of(scratch / f"run-{number}"))
-    return clocks
+
+
+def make_config(options: argparse.Namespace, size_px: int, scratch: Path) -> Any:
+    """Return the recipe: one epoch of ResNet-18 with every kind of augmentation."""
+    from cxr.config.schema import RunConfig
+
+    fields = {
+        "seed": 42,
+        "threads": options.threads,
+        "workers": options.workers,
+        "data": {
+            "source": "folder",
+            "root": str(scratch / "images"),
+            "cache_dir": str(scratch / "cache"),
+            "classes": ["NORMAL", "PNEUMONIA"],
+            "image_size": size_px,
+        },
+        "model": {"name": "resnet18"},
+        "train": {
+            "epochs": 1,
+            "batch_size": options.batch_size,
+            "lr": 1e-3,
+            "augment": {"flip": True, "pad": 4, "zoom": 0.1, "brightness": 0.1, "contrast": 0.2},
+        },
+    }
+    return RunConfig.model_validate_json(json.dumps(fields))
 
 
 class BareLoop:
     """The loop that anybody would write, over batches that are already in memory."""
 
-    def __init__(self, options: argparse.Namespace, size_px: int, scratch: Path) -> None:
+    def __init__(self, config: Any) -> None:
         from cxr.data.dataset import load_dataset
         from cxr.determinism.controls import ControlPlan, set_controls
         from cxr.models.build import build_network
         from cxr.training.batches import iterate_batches
         from cxr.training.optimizer import build_optimizer
 
-        self.config = config = make_config(options, size_px, scratch)
         set_controls(
             ControlPlan(level=config.determinism, threads=config.threads, fill_memory=True)
         )
-        dataset = load_dataset(config.data)
-        self.network = build_network(config, num_classes=len(config.data.classes))
-        self.network.train()
+        train = load_dataset(config.data).split("train")
+        self.network = build_network(config, num_classes=len(config.data.classes)).train()
         self.optimizer = build_optimizer(self.network, config.train)
         self.batches = [
-            (batch.images_BCHW, batch.labels)
-            for batch in iterate_batches(config, dataset.split("train"), 0)
+            (batch.images_BCHW, batch.labels) for batch in iterate_batches(config, train, 0)
         ]
 
     def step(self, position: int) -> float:
@@ -162,53 +187,86 @@ class BareLoop:
 
 
 class TakingTurns:
-    """Listens to a run's progress and lets the bare loop take a step after each of its steps."""
+    """Listens to a run's progress, and lets the bare loop take a step after each of its steps."""
 
-    def __init__(self, bare: BareLoop) -> None:
-        self._loop = bare
-        self._resumed: float | None = None
+    def __init__(self, bare_step: Callable[[int], float]) -> None:
+        self._bare_step = bare_step
+        self._resumed = time.perf_counter()
         self.cxr: list[float] = []
         self.bare: list[float] = []
 
-    def advance(self, what: str, done: int, total: int) -> None:
+    def advance(self, what: str, done: int, _total: int) -> None:
         """Stop cxr's clock, take a bare step, and start cxr's clock again."""
         stopped = time.perf_counter()
         if not what.startswith("epoch "):
             return
-        # The first step's clock would have started with the run: it only warms up.
-        self.cxr.append(stopped - (self._resumed or stopped))
-        start = time.perf_counter()
-        self._loop.step(done - 1)
-        self.bare.append(time.perf_counter() - start)
+        self.cxr.append(stopped - self._resumed)
+        self.bare.append(time_call(self._bare_step, done - 1))
         self._resumed = time.perf_counter()
 
     def note(self, text: str) -> None:
         """Hear a line about an epoch, and say nothing."""
 
 
+def measure_steps(options: argparse.Namespace, size_px: int, scratch: Path) -> StepTimes:
+    """Run both loops, round by round, over the images in ``scratch``."""
+    from cxr.training.run import train
+
+    config, times = make_config(options, size_px, scratch), StepTimes()
+    with timed_parts(times.parts):
+        for number in range(options.rounds):
+            bare, run = BareLoop(config), scratch / f"run-{number}"
+            progress = TakingTurns(bare.step)
+            train(config, out=run, progress=progress)
+            times.cxr.append(progress.cxr[_WARM_UP_STEPS:])
+            times.bare.append(progress.bare[_WARM_UP_STEPS:])
+            times.same_bits.append(bare.has_weights_of(run))
+    return times
+
+
 @contextmanager
 def timed_parts(parts: defaultdict[str, list[float]]) -> Iterator[None]:
-    """Time the functions that a step or an epoch of cxr calls, while the block runs."""
+    """Time what a step or an epoch of cxr calls, while the block runs."""
     from cxr.training import loop
+
+    iterate_batches = loop.iterate_batches
 
     def iterate_timed(*arguments: Any) -> Iterator[Any]:
         batches = iterate_batches(*arguments)
-        following = timed(batches.__next__, parts[_LOADER])
-        while True:
-            try:
-                batch = following()
-            except StopIteration:
-                return
+        # The first one is asked for when none is being prepared yet.
+        first, following = (timed(next, parts[name]) for name in (_FIRST_BATCH, _LOADER))
+        batch = first(batches, None)
+        while batch is not None:
             yield batch
+            batch = following(batches, None)
 
-    iterate_batches = loop.iterate_batches
     with ExitStack() as stack:
-        for name, target in (_PARTS | _EPOCH_PARTS).items():
-            owner, _, attribute = target.rpartition(".")
-            function = getattr(_import(owner), attribute)
-            stack.enter_context(mock.patch(target, timed(function, parts[name])))
+        for name, target in (_STEP_PARTS | _EPOCH_PARTS).items():
+            replacement = timed(pkgutil.resolve_name(target), parts[name])
+            stack.enter_context(mock.patch(target, replacement))
         stack.enter_context(mock.patch("cxr.training.loop.iterate_batches", iterate_timed))
         yield
+
+
+def measure_fill_memory(
+    options: argparse.Namespace, size_px: int, scratch: Path
+) -> tuple[Rounds, Rounds]:
+    """Let bare steps with and without memory filling take turns."""
+    import torch
+
+    deterministic: Any = torch.utils.deterministic
+    filled: Rounds = []
+    unfilled: Rounds = []
+    for _ in range(options.rounds):
+        loop = BareLoop(make_config(options, size_px, scratch))
+        times: dict[bool, list[float]] = {True: [], False: []}
+        for position in range(len(loop.batches)):
+            for fills in times:
+                deterministic.fill_uninitialized_memory = fills
+                times[fills].append(time_call(loop.step, position))
+        filled.append(times[True][_WARM_UP_STEPS:])
+        unfilled.append(times[False][_WARM_UP_STEPS:])
+    return filled, unfilled
 
 
 def timed(function: Callable[..., Any], times: list[float]) -> Callable[..., Any]:
@@ -225,8 +283,119 @@ def timed(function: Callable[..., Any], times: list[float]) -> Callable[..., Any
     return run
 
 
-def _import(dotted: str) -> Any:
-    """Return the module or class of a dotted name."""
-    import pkgutil
+def time_call(function: Callable[[int], float], position: int) -> float:
+    """Return the time of one call in seconds."""
+    start = time.perf_counter()
+    function(position)
+    return time.perf_counter() - start
 
-    return pkgutil.resolve_name(dotted)
+
+def smallest_mean(rounds: Rounds) -> float:
+    """Return the step time of the fastest round."""
+    return min(statistics.mean(steps) for steps in rounds)
+
+
+def median_ratio(numerators: Rounds, denominators: Rounds) -> float:
+    """Return the median over all steps of the ratio to the step beside it."""
+    return statistics.median(
+        above / below
+        for steps, others in zip(numerators, denominators, strict=True)
+        for above, below in zip(steps, others, strict=True)
+    )
+
+
+def add_steps(result: Result, times: StepTimes, size_px: int, steps_per_epoch: int) -> None:
+    """Add the comparison and the breakdown of one image size to the result."""
+    cxr_s, bare_s = smallest_mean(times.cxr), smallest_mean(times.bare)
+    with_epoch = (cxr_s + times.epoch_s / steps_per_epoch) / bare_s
+    same_bits = all(times.same_bits)
+    result.figures[f"{size_px} px"] = {
+        "cxr_s": times.cxr,
+        "bare_s": times.bare,
+        "ratio_of_steps": times.ratio,
+        "ratio_with_epoch": with_epoch,
+        "same_bits": same_bits,
+        "parts_s": dict(times.parts),
+    }
+    rows = [
+        ("bare loop", format_ms(bare_s), "1.000", "1.000"),
+        (
+            "cxr",
+            format_ms(cxr_s),
+            f"{times.ratio:.3f}",
+            f"{median_ratio(times.cxr, times.bare):.3f}",
+        ),
+        (
+            f"cxr, epochs of {steps_per_epoch} steps",
+            format_ms(cxr_s + times.epoch_s / steps_per_epoch),
+            f"{with_epoch:.3f}",
+            "",
+        ),
+    ]
+    title = f"A step at {size_px} px; both loops end in the same bits: {same_bits}"
+    header = ("loop", "step", "ratio", "median of paired ratios")
+    result.tables.append(Table(title=title, header=header, rows=rows))
+    result.tables.append(show_parts(times, size_px, steps_per_epoch, bare_s))
+    if not result.targets:
+        name = f"step time, cxr / bare, {size_px} px"
+        result.targets.append(Target(name=name, figure=with_epoch, limit=LIMIT))
+
+
+def show_parts(times: StepTimes, size_px: int, steps_per_epoch: int, bare_s: float) -> Table:
+    """Return where cxr's time goes: the median of each part, and its share of a bare step."""
+    per_step = {name: statistics.median(times.parts[name]) for name in (_LOADER, *_STEP_PARTS)}
+    per_epoch = {name: statistics.median(times.parts[name]) for name in _EPOCH_PARTS}
+    per_epoch[_FIRST_BATCH] = statistics.median(times.parts[_FIRST_BATCH])
+    rows = [
+        (name, format_ms(found), f"{found / bare_s:.2%}") for name, found in per_step.items()
+    ] + [
+        (
+            f"{name}, once an epoch",
+            format_ms(found),
+            f"{found / steps_per_epoch / bare_s:.2%}",
+        )
+        for name, found in per_epoch.items()
+    ]
+    title = f"Where cxr's time goes at {size_px} px"
+    return Table(title=title, header=("part", "median", "of a bare step"), rows=rows)
+
+
+def add_fill_memory(result: Result, filled: Rounds, unfilled: Rounds, size_px: int) -> None:
+    """Add the cost of memory filling at one image size to the result."""
+    ratio = smallest_mean(filled) / smallest_mean(unfilled)
+    result.figures[f"{size_px} px"] |= {
+        "filled_s": filled,
+        "unfilled_s": unfilled,
+        "ratio_of_filled": ratio,
+    }
+    rows = [
+        ("false", format_ms(smallest_mean(unfilled)), "1.000", "1.000"),
+        (
+            "true",
+            format_ms(smallest_mean(filled)),
+            f"{ratio:.3f}",
+            f"{median_ratio(filled, unfilled):.3f}",
+        ),
+    ]
+    header = ("fill_memory", "step", "ratio", "median of paired ratios")
+    title = f"Filling fresh memory in the bare loop at {size_px} px"
+    result.tables.append(Table(title=title, header=header, rows=rows))
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="What cxr adds to a training step.")
+    parser.add_argument("--image-size", type=int, nargs="+", default=[224, 64], metavar="PX")
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--rounds", type=int, default=5, help="runs at each image size")
+    parser.add_argument("--steps", type=int, default=8, help="steps measured in a round")
+    parser.add_argument(
+        "--steps-per-epoch", type=int, default=163, help="default: 5,216 images in batches of 32"
+    )
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=2, help="threads that prepare batches")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

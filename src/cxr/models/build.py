@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
 from typing import Any, Final
 
 from torch import nn
@@ -18,37 +17,19 @@ from cxr.models.weights import InitialWeights, find_weights
 MLP: Final = "mlp"
 
 
-@dataclass(frozen=True, slots=True)
-class BuiltModel:
-    """A network and the weights that it was given.
+def find_initial_weights(config: RunConfig) -> InitialWeights | None:
+    """Check that the model is known and that the weights it starts from are at hand.
 
-    Attributes:
-        network: On the CPU, float32, in training mode.
-        weights: Where its weights come from, or None where they are drawn.
-    """
-
-    network: nn.Module
-    weights: InitialWeights | None
-
-
-def build_model(config: RunConfig, *, num_classes: int) -> BuiltModel:
-    """Build the config's network.
-
-    Initialisers draw from global generators, so those are seeded from the stream ``("init",)``.
-
-    Args:
-        config: The recipe.
-        num_classes: Logits that it has.
+    Returns:
+        The weights, or None where they are drawn.
 
     Raises:
-        ConfigError: No model has this name, or it does not take these settings.
+        ConfigError: No model has this name, or a hub's revision is not given.
         WeightsError: The weights are missing, or not those that the config names.
     """
-    model = config.model
-    if model.name != MLP:
-        require_known_model(model.name)
-    weights = find_weights(model.weights) if model.weights is not None else None
-    return BuiltModel(build_network(config, num_classes=num_classes, weights=weights), weights)
+    if config.model.name != MLP:
+        require_known_model(config.model.name)
+    return find_weights(config.model.weights) if config.model.weights is not None else None
 
 
 def build_network(

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from cxr.config.schema import RunConfig
 from cxr.data.dataset import Dataset, load_dataset
 from cxr.determinism.arithmetic import arithmetic
@@ -16,8 +18,8 @@ from cxr.digests.tensors import digest_weights
 from cxr.errors import CxrError, Interrupted
 from cxr.evaluation.metrics import compute_metrics
 from cxr.evaluation.predict import predict_split
-from cxr.models.build import BuiltModel, build_model
-from cxr.models.weights import write_tensors
+from cxr.models.build import build_network, find_initial_weights
+from cxr.models.weights import InitialWeights, write_tensors
 from cxr.progress import Progress
 from cxr.records.environment import capture_environment
 from cxr.records.ledger import LedgerWriter
@@ -56,7 +58,8 @@ class Prepared:
     recipe: Recipe
     controls: Controls
     dataset: Dataset
-    model: BuiltModel
+    network: nn.Module
+    weights: InitialWeights | None
     ops_without_kernel: Counter[str]
 
 
@@ -98,18 +101,20 @@ def prepare_run(config: RunConfig, progress: Progress) -> Prepared:
     )
     controls = set_controls(plan)
     require_device(config)
+    weights = find_initial_weights(config)
     dataset = load_dataset(config.data, progress=progress)
     require_enough_samples(config, dataset)
     ops: Counter[str] = Counter()
     with arithmetic(config.determinism, ops_without_kernel=ops, where="initialisation"):
-        model = build_model(config, num_classes=len(dataset.lock.classes))
-    weights_in = model.weights.content_digest if model.weights else None
+        network = build_network(config, num_classes=len(dataset.lock.classes), weights=weights)
+    weights_in = weights.content_digest if weights else None
     return Prepared(
         config=config,
         recipe=derive_recipe(config, dataset.lock, weights_in),
         controls=controls,
         dataset=dataset,
-        model=model,
+        network=network,
+        weights=weights,
         ops_without_kernel=ops,
     )
 
@@ -118,7 +123,7 @@ def run_prepared(
     prepared: Prepared, *, out: Path | None, progress: Progress
 ) -> tuple[Path, Manifest]:
     """Train what was prepared and seal its record, however the run ends."""
-    config, weights, recipe = prepared.config, prepared.model.weights, prepared.recipe
+    config, weights, recipe = prepared.config, prepared.weights, prepared.recipe
     if out is None:
         out = Path("runs") / name_run(config.name, digest_recipe(recipe), datetime.now(UTC))
         create_directory(out)
@@ -207,7 +212,7 @@ def _train_and_seal(
 
 
 def _build_learner(prepared: Prepared) -> Learner:
-    config, network = prepared.config, prepared.model.network
+    config, network = prepared.config, prepared.network
     network.to(config.device)
     weights = derive_class_weights(config, prepared.dataset.lock.count_labels("train"))
     return Learner(
@@ -235,7 +240,7 @@ def _predict(
         where=f"prediction of {name}",
     ):
         predictions = predict_split(
-            prepared.model.network, dataset.split(name), classes, config, progress=progress
+            prepared.network, dataset.split(name), classes, config, progress=progress
         )
     digest = write_predictions(record.directory / PREDICTIONS, classes, predictions)
     last = {"predictions": trace_predictions(predictions)}

@@ -6,10 +6,11 @@ prepared tensors, threads and determinism switches. The loops take turns step by
 reports a step as done its clock stops, and the bare loop takes a step. Both start from the same
 weights, and the result says whether they also end in the same bits.
 
-A round is one run; a loop's step time in a round is the mean over the round's steps, and the ratio
-is that of the smallest ones. What cxr does once an epoch (checkpoint, copy of the weights, figures)
-is spread over ``--steps-per-epoch`` steps and counts against the target. Validation does not count:
-the bare loop has none.
+The ratio is that of each loop's fastest step over all rounds: every step does the same work, so
+what makes one slower is the machine. Beside it stands the median of the ratios of neighbouring
+steps. What cxr does once an epoch (first batch, checkpoint, copy of the weights, figures) is spread
+over ``--steps-per-epoch`` steps and counts against the target. Validation does not count: the bare
+loop has none.
 
 A second table says where the time goes, measured in the same steps. A third compares bare steps
 with and without torch filling fresh memory (``fill_memory`` in a recipe).
@@ -86,7 +87,7 @@ class StepTimes:
     @property
     def ratio(self) -> float:
         """Ratio of the step times alone."""
-        return smallest_mean(self.cxr) / smallest_mean(self.bare)
+        return fastest(self.cxr) / fastest(self.bare)
 
     @property
     def epoch_s(self) -> float:
@@ -218,9 +219,10 @@ def measure_steps(options: argparse.Namespace, size_px: int, scratch: Path) -> S
             bare, run = BareLoop(config), scratch / f"run-{number}"
             progress = TakingTurns(bare.step)
             train(config, out=run, progress=progress)
-            times.cxr.append(progress.cxr[_WARM_UP_STEPS:])
-            times.bare.append(progress.bare[_WARM_UP_STEPS:])
+            times.cxr.append(progress.cxr)
+            times.bare.append(progress.bare)
             times.same_bits.append(bare.has_weights_of(run))
+    times.cxr, times.bare = drop_warm_up(times.cxr), drop_warm_up(times.bare)
     return times
 
 
@@ -259,14 +261,14 @@ def measure_fill_memory(
     unfilled: Rounds = []
     for _ in range(options.rounds):
         loop = BareLoop(make_config(options, size_px, scratch))
-        times: dict[bool, list[float]] = {True: [], False: []}
+        filled.append([])
+        unfilled.append([])
         for position in range(len(loop.batches)):
-            for fills in times:
+            for fills, rounds in ((True, filled), (False, unfilled)):
                 deterministic.fill_uninitialized_memory = fills
-                times[fills].append(time_call(loop.step, position))
-        filled.append(times[True][_WARM_UP_STEPS:])
-        unfilled.append(times[False][_WARM_UP_STEPS:])
-    return filled, unfilled
+                rounds[-1].append(time_call(loop.step, position))
+    deterministic.fill_uninitialized_memory = True
+    return drop_warm_up(filled), drop_warm_up(unfilled)
 
 
 def timed(function: Callable[..., Any], times: list[float]) -> Callable[..., Any]:
@@ -290,9 +292,14 @@ def time_call(function: Callable[[int], float], position: int) -> float:
     return time.perf_counter() - start
 
 
-def smallest_mean(rounds: Rounds) -> float:
-    """Return the step time of the fastest round."""
-    return min(statistics.mean(steps) for steps in rounds)
+def drop_warm_up(rounds: Rounds) -> Rounds:
+    """Return the rounds without their first steps."""
+    return [steps[_WARM_UP_STEPS:] for steps in rounds]
+
+
+def fastest(rounds: Rounds) -> float:
+    """Return the time of the fastest step."""
+    return min(min(steps) for steps in rounds)
 
 
 def median_ratio(numerators: Rounds, denominators: Rounds) -> float:
@@ -306,7 +313,7 @@ def median_ratio(numerators: Rounds, denominators: Rounds) -> float:
 
 def add_steps(result: Result, times: StepTimes, size_px: int, steps_per_epoch: int) -> None:
     """Add the comparison and the breakdown of one image size to the result."""
-    cxr_s, bare_s = smallest_mean(times.cxr), smallest_mean(times.bare)
+    cxr_s, bare_s = fastest(times.cxr), fastest(times.bare)
     with_epoch = (cxr_s + times.epoch_s / steps_per_epoch) / bare_s
     same_bits = all(times.same_bits)
     result.figures[f"{size_px} px"] = {
@@ -362,17 +369,17 @@ def show_parts(times: StepTimes, size_px: int, steps_per_epoch: int, bare_s: flo
 
 def add_fill_memory(result: Result, filled: Rounds, unfilled: Rounds, size_px: int) -> None:
     """Add the cost of memory filling at one image size to the result."""
-    ratio = smallest_mean(filled) / smallest_mean(unfilled)
+    ratio = fastest(filled) / fastest(unfilled)
     result.figures[f"{size_px} px"] |= {
         "filled_s": filled,
         "unfilled_s": unfilled,
         "ratio_of_filled": ratio,
     }
     rows = [
-        ("false", format_ms(smallest_mean(unfilled)), "1.000", "1.000"),
+        ("false", format_ms(fastest(unfilled)), "1.000", "1.000"),
         (
             "true",
-            format_ms(smallest_mean(filled)),
+            format_ms(fastest(filled)),
             f"{ratio:.3f}",
             f"{median_ratio(filled, unfilled):.3f}",
         ),

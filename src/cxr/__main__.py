@@ -9,7 +9,7 @@ from typing import Final
 from cxr.determinism.environment import reexecute_prepared
 from cxr.errors import CxrError, ExitCode
 
-_NEEDS_NO_PREPARATION: Final = ("--help", "--version", "--install-completion", "--show-completion")
+_NEEDS_NO_PREPARATION: Final = ("--help", "-h", "--version")
 
 
 def main() -> None:

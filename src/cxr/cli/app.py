@@ -10,7 +10,6 @@ from cxr.cli.console import print_line
 
 app = typer.Typer(
     name="cxr",
-    help="Train chest X-ray classifiers so that the same recipe gives the same bits.",
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     add_completion=False,

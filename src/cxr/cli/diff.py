@@ -29,7 +29,9 @@ def diff(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Say where two runs parted, and in what they differ, from their records alone.
+    """Say where two runs parted, and in what.
+
+    Only their records are read: nothing is computed again.
 
     Example: cxr diff runs/a runs/b --tolerance accuracy=0.01
     """

@@ -25,7 +25,9 @@ def capture(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Record Python, system, processor, packages, code and image decoders.
+    """Record what a run depends on besides its recipe.
+
+    Python, system, processor, packages, code and image decoders; torch is not imported.
 
     Example: cxr env capture --out env.json
     """

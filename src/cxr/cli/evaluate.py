@@ -33,7 +33,9 @@ def evaluate(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Evaluate a completed run again; the run itself does not change.
+    """Evaluate a completed run again.
+
+    The run itself does not change: the evaluation gets a directory of its own below it.
 
     Example: cxr evaluate runs/sample-20261121T120000Z-0123abcd --split val
     """

@@ -25,7 +25,9 @@ def repeat(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Train one recipe several times in fresh processes: the variance must be zero.
+    """Train one recipe several times and compare.
+
+    Each run has a process of its own; the variance must be zero.
 
     Example: cxr repeat -n 3 --config configs/sample.yaml
     """

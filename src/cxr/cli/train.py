@@ -26,7 +26,9 @@ def train(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Train a recipe and leave a run directory that shows what was done.
+    """Train a recipe into a run directory.
+
+    The directory shows what went in, what happened at each step, and what came out.
 
     Example: cxr train --config configs/sample.yaml --set seed=1
     """

@@ -12,7 +12,9 @@ from cxr.errors import ExitCode
 
 
 def verify(run: options.Run, *, json: options.Json = False, quiet: options.Quiet = False) -> None:
-    """Check that a run still is what its manifest says, and name every edit.
+    """Check a run against its own manifest.
+
+    Every edit is named. Without a signature this shows consistency, not who wrote it.
 
     Example: cxr verify runs/sample-20261121T120000Z-0123abcd
     """

@@ -144,8 +144,21 @@ def summarise_runs(runs: Sequence[Path], num_runs: int) -> RepeatReport:
 
 
 def _train_in_fresh_process(config: Path, out: Path, *, quiet: bool) -> int:
-    """Run ``cxr train`` in an interpreter of its own; its progress goes to this one's stderr."""
-    command = [sys.executable, "-m", "cxr", "train", "--config", str(config), "--out", str(out)]
+    """Run ``cxr train`` in an interpreter of its own; its progress goes to this one's stderr.
+
+    ``-P`` keeps modules of the working directory out.
+    """
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "cxr",
+        "train",
+        "--config",
+        str(config),
+        "--out",
+        str(out),
+    ]
     process = subprocess.Popen(  # noqa: S603 - this very program
         [*command, *(["--quiet"] if quiet else [])], stdout=subprocess.DEVNULL
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import os
+import unicodedata
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from cxr.progress import SILENCE, Progress
 from cxr.records.data_lock import DataLock, Sample
 
 SPLITS: Final = ("train", "val", "test")
+_NO_TEXT: Final = ("Cc", "Cs")  # control characters, and bytes that are not UTF-8
 IMAGE_SUFFIXES: Final = frozenset({".jpeg", ".jpg", ".png", ".bmp", ".tif", ".tiff"})
 
 
@@ -88,13 +90,34 @@ def find_images(root: Path, config: DataConfig) -> list[FoundImage]:
 
 
 def list_images(directory: Path) -> list[Path]:
-    """Return the image files below a directory, by suffix, hidden ones left out, sorted."""
-    return sorted(
-        Path(parent, name)
-        for parent, _, names in os.walk(directory, followlinks=True)
-        for name in names
-        if not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES
-    )
+    """Return the image files below a directory, by suffix, hidden ones left out, sorted.
+
+    Links to directories are followed, each directory once.
+
+    Raises:
+        DataError: A file's name is no plain text, so no record could hold it.
+    """
+    found: list[Path] = []
+    seen: set[str] = set()
+    for parent, children, names in os.walk(directory, followlinks=True):
+        real = os.path.realpath(parent)
+        if real in seen:
+            children.clear()
+            continue
+        seen.add(real)
+        found += [
+            Path(parent, name)
+            for name in names
+            if not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES
+        ]
+    for path in found:
+        if any(unicodedata.category(letter) in _NO_TEXT for letter in path.name):
+            raise DataError(
+                "a file's name holds control characters or is not Unicode",
+                where=ascii(str(path)),
+                hint="rename the file",
+            )
+    return sorted(found)
 
 
 def _assign_split(split: str, group: str, config: DataConfig) -> str:

@@ -22,9 +22,11 @@ def storage_errors(path: Path) -> Iterator[None]:
         raise StorageError(
             f"cannot write: {error.strerror or error}",
             where=str(path),
-            hint="free space or write elsewhere with --out, then start again"
-            if full
-            else "check the path and its permissions, or write elsewhere with --out",
+            hint=(
+                "free space there, or write elsewhere (--out, data.cache_dir), and start again"
+                if full
+                else "check the path and its permissions, or write elsewhere (--out)"
+            ),
         ) from error
 
 

@@ -40,6 +40,16 @@ def create_directory(path: Path, *, what: str = "run") -> None:
         RunDirectoryTakenError: ``path`` is a file, or a directory that is not empty.
         StorageError: It cannot be made.
     """
+    require_free(path, what=what)
+    make_directory(path)
+
+
+def require_free(path: Path, *, what: str = "run") -> None:
+    """Refuse a path at which something already stands.
+
+    Raises:
+        RunDirectoryTakenError: ``path`` is a file, or a directory that is not empty.
+    """
     if path.exists() and not path.is_dir():
         raise RunDirectoryTakenError(
             f"a file stands where the {what} would be written",
@@ -52,7 +62,6 @@ def create_directory(path: Path, *, what: str = "run") -> None:
             where=str(path),
             hint="name another directory with --out; a record is never written over",
         )
-    make_directory(path)
 
 
 @contextlib.contextmanager
@@ -86,6 +95,11 @@ def list_files(path: Path) -> list[Path]:
         file
         for file in path.rglob("*")
         if file.is_file()
-        and not file.name.startswith(".")
+        and not _is_passing(file.name)
         and file.relative_to(path).parts[0] not in (MANIFEST, LOCK, EVALUATIONS)
     )
+
+
+def _is_passing(name: str) -> bool:
+    """Say whether a file is no part of any record: half-written, or a file manager's own."""
+    return (name.startswith(".") and name.endswith(".tmp")) or name == ".DS_Store"

@@ -21,7 +21,14 @@ from cxr.records.manifest import RUN_SCHEMA, Manifest, digest_files, write_manif
 from cxr.records.recipe import Recipe, digest_recipe
 from cxr.records.run_directory import CONFIG, DATA_LOCK, ENVIRONMENT, METRICS
 
-_ENDINGS: Final = ("failure", "files", "trace", "trace_digest", "manifest_digest")
+_ENDINGS: Final = (
+    "failure",
+    "files",
+    "manifest_digest",
+    "ops_without_deterministic_kernel",
+    "trace",
+    "trace_digest",
+)
 """Fields that a run which was stopped has and one that goes on has not yet."""
 
 
@@ -47,6 +54,7 @@ class RunRecord:
         weights_origin: dict[str, str] | None,
         environment: Capture,
         controls: Controls,
+        controls_untaken: list[str],
     ) -> None:
         """Write the inputs, and a manifest whose status is ``running``.
 
@@ -66,6 +74,7 @@ class RunRecord:
             "weights_origin": weights_origin,
             "environment_digest": digest_environment(environment, config.determinism),
             "controls": controls,
+            "controls_untaken": controls_untaken,
             "libraries": environment["packages"],
             "seeds": {"root": config.seed, "generator": GENERATOR, "purposes": PURPOSES},
             "volatile": {"started": _now(), "finished": None, "duration_s": None},
@@ -121,7 +130,14 @@ class RunRecord:
         }
         return self._end("completed")
 
-    def stop(self, status: str, error: CxrError | None, trace: dict[str, Any]) -> Manifest:
+    def stop(
+        self,
+        status: str,
+        error: CxrError | None,
+        *,
+        trace: dict[str, Any],
+        ops_without_kernel: dict[str, int],
+    ) -> Manifest:
         """Seal the manifest of a run that ended early: ``failed`` or ``interrupted``.
 
         Raises:
@@ -129,7 +145,11 @@ class RunRecord:
         """
         if error is not None:
             self.manifest["failure"] = {"problem": error.problem, "at": _hide_paths(error.where)}
-        self.manifest |= {"trace": trace, "trace_digest": digest_json(trace)}
+        self.manifest |= {
+            "trace": trace,
+            "trace_digest": digest_json(trace),
+            "ops_without_deterministic_kernel": ops_without_kernel,
+        }
         return self._end(status)
 
     def _end(self, status: str) -> Manifest:

@@ -64,7 +64,9 @@ def interruptible(progress: Progress) -> Iterator[Progress]:
         yield progress
         return
     watched = InterruptibleProgress(progress)
-    before = {number: signal.signal(number, watched.receive) for number in _SIGNALS}
+    # A signal that is ignored, as SIGHUP is under nohup, stays ignored.
+    taken = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, watched.receive) for number in taken}
     try:
         yield watched
     finally:

@@ -13,7 +13,7 @@ from torch import nn
 from cxr.config.schema import RunConfig
 from cxr.data.dataset import Dataset, load_dataset
 from cxr.determinism.arithmetic import arithmetic
-from cxr.determinism.controls import ControlPlan, Controls, set_controls
+from cxr.determinism.controls import ControlPlan, Controls, find_untaken, set_controls
 from cxr.digests.tensors import digest_weights
 from cxr.errors import CxrError, Interrupted
 from cxr.evaluation.metrics import compute_metrics
@@ -32,6 +32,7 @@ from cxr.records.run_directory import (
     create_directory,
     hold_lock,
     name_run,
+    require_free,
 )
 from cxr.records.run_record import RunRecord
 from cxr.training.checkpoint import Checkpoint
@@ -57,6 +58,7 @@ class Prepared:
     config: RunConfig
     recipe: Recipe
     controls: Controls
+    controls_untaken: list[str]
     dataset: Dataset
     network: nn.Module
     weights: InitialWeights | None
@@ -80,14 +82,8 @@ def train(config: RunConfig, *, out: Path | None, progress: Progress) -> tuple[P
     """
     with interruptible(progress) as watched:
         if out is not None:
-            create_directory(out)
-        try:
-            prepared = prepare_run(config, watched)
-        except BaseException:
-            if out is not None:
-                out.rmdir()
-            raise
-        return run_prepared(prepared, out=out, progress=watched)
+            require_free(out)
+        return run_prepared(prepare_run(config, watched), out=out, progress=watched)
 
 
 def prepare_run(config: RunConfig, progress: Progress) -> Prepared:
@@ -100,6 +96,7 @@ def prepare_run(config: RunConfig, progress: Progress) -> Prepared:
         level=config.determinism, threads=config.threads, fill_memory=config.fill_memory
     )
     controls = set_controls(plan)
+    untaken = find_untaken(plan, controls)
     require_device(config)
     weights = find_initial_weights(config)
     dataset = load_dataset(config.data, progress=progress)
@@ -112,6 +109,7 @@ def prepare_run(config: RunConfig, progress: Progress) -> Prepared:
         config=config,
         recipe=derive_recipe(config, dataset.lock, weights_in),
         controls=controls,
+        controls_untaken=untaken,
         dataset=dataset,
         network=network,
         weights=weights,
@@ -126,7 +124,7 @@ def run_prepared(
     config, weights, recipe = prepared.config, prepared.weights, prepared.recipe
     if out is None:
         out = Path("runs") / name_run(config.name, digest_recipe(recipe), datetime.now(UTC))
-        create_directory(out)
+    create_directory(out)
     record = RunRecord(directory=out)
     with hold_lock(out):
         record.begin(
@@ -136,6 +134,7 @@ def run_prepared(
             weights_origin=weights.origin if weights else None,
             environment=capture_environment(),
             controls=prepared.controls,
+            controls_untaken=prepared.controls_untaken,
         )
         with LedgerWriter(out) as ledger:
             learner = _build_learner(prepared)
@@ -207,7 +206,12 @@ def _train_and_seal(
     except (CxrError, KeyboardInterrupt) as error:
         stopped = isinstance(error, (Interrupted, KeyboardInterrupt))
         known = error if isinstance(error, CxrError) else None
-        record.stop("interrupted" if stopped else "failed", known, ledger.describe_trace())
+        record.stop(
+            "interrupted" if stopped else "failed",
+            known,
+            trace=ledger.describe_trace(),
+            ops_without_kernel=dict(ops),
+        )
         raise
 
 

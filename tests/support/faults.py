@@ -1,0 +1,239 @@
+"""Starts cxr with one fault planted: ``python faults.py NAME[:VALUE] <arguments of cxr>``.
+
+Each fault is what some library, loader or machine has really done to somebody. It acts inside the
+process under test, so the records that the process writes are those of a faulty run.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import resource
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from cxr.__main__ import main
+from cxr.determinism.environment import reexecute_prepared
+
+Fault = Callable[[str], None]
+FAULTS: dict[str, Fault] = {}
+
+
+def fault(plant: Fault) -> Fault:
+    """Register a fault under its function's name, with hyphens."""
+    FAULTS[plant.__name__.strip("_").replace("_", "-")] = plant
+    return plant
+
+
+@fault
+def _gradient_noise(value: str) -> None:
+    """At step ``value`` the first gradient is off by 1e-10."""
+
+    def disturb(learner: Any) -> None:
+        next(learner.network.parameters()).grad.add_(1e-10)
+
+    _after_gradients(int(value), disturb)
+
+
+@fault
+def _gradient_nan(value: str) -> None:
+    """At step ``value`` the loss is finite and its gradient is not."""
+
+    def disturb(learner: Any) -> None:
+        next(learner.network.parameters()).grad.fill_(float("nan"))
+
+    _after_gradients(int(value), disturb)
+
+
+@fault
+def _extra_draw(value: str) -> None:
+    """At step ``value`` somebody draws once more from torch's global generator."""
+    import torch
+
+    _after_gradients(int(value), lambda _: torch.rand(1))
+
+
+@fault
+def _crash(value: str) -> None:
+    """At step ``value`` a library fails in its own way."""
+
+    def fail(_: Any) -> None:
+        raise RuntimeError("the planted library gave up")
+
+    _after_gradients(int(value), fail)
+
+
+@fault
+def _signal(value: str) -> None:
+    """At step ``value`` the process is told to stop, as by Ctrl-C."""
+    _after_gradients(int(value), lambda _: os.kill(os.getpid(), signal.SIGINT))
+
+
+@fault
+def _nondeterministic_op(value: str) -> None:
+    """At step ``value`` an op runs that has no deterministic kernel."""
+    import torch
+
+    _after_gradients(
+        int(value), lambda _: torch.zeros(4).put_(torch.tensor([1]), torch.tensor([1.0]))
+    )
+
+
+@fault
+def _other_order(value: str) -> None:
+    """At step ``value`` the loader returns the right samples in another order."""
+    import dataclasses
+
+    from cxr.training import loop
+
+    original = loop.iterate_batches
+
+    def iterate(*arguments: Any, **options: Any) -> Any:
+        for batch in original(*arguments, **options):
+            if batch.step != int(value):
+                yield batch
+                continue
+            yield dataclasses.replace(
+                batch,
+                indices=batch.indices[::-1].copy(),
+                images_BCHW=batch.images_BCHW.flip(0),
+                labels=batch.labels.flip(0),
+            )
+
+    loop.iterate_batches = iterate
+
+
+@fault
+def _other_lr(value: str) -> None:
+    """In epoch ``value`` the learning rate is twice the schedule's."""
+    from cxr.training import step
+
+    original = step.derive_learning_rate
+
+    def derive(config: Any, number: int, *, steps_per_epoch: int) -> float:
+        factor = 2 if number // steps_per_epoch == int(value) else 1
+        return factor * original(config, number, steps_per_epoch=steps_per_epoch)
+
+    step.derive_learning_rate = derive
+
+
+@fault
+def _evaluation_in_between(_: str) -> None:
+    """Before each step somebody evaluates, and draws from and re-seeds every generator."""
+    import numpy as np
+    import torch
+
+    from cxr.training import loop
+
+    original = loop.run_step
+
+    def run(learner: Any, batch: Any) -> Any:
+        random.seed(99)
+        random.random()
+        np.random.seed(99)
+        np.random.rand(3)
+        torch.manual_seed(99)
+        torch.rand(3)
+        learner.network.eval()
+        with torch.no_grad():
+            learner.network(batch.images_BCHW)
+        learner.network.train()
+        return original(learner, batch)
+
+    loop.run_step = run
+
+
+@fault
+def _no_decoding(_: str) -> None:
+    """Whoever decodes an image fails."""
+    from cxr.data import cache
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise RuntimeError("an image was decoded")
+
+    cache.decode_image = refuse
+
+
+@fault
+def _stuck_threads(_: str) -> None:
+    """Torch keeps three threads, whatever it is told."""
+    import torch
+
+    torch.set_num_threads(3)
+    torch.set_num_threads = lambda _: None
+
+
+@fault
+def _changed_canary(_: str) -> None:
+    """One canary no longer decodes to the pixels that are expected of it."""
+    from cxr.records import canaries
+
+    canaries.EXPECTED["jpeg_grey"] = "sha256:" + "0" * 64
+
+
+@fault
+def _small_files(value: str) -> None:
+    """No file can grow beyond ``value`` bytes, as on a disk that is full."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(value), int(value)))
+
+
+@fault
+def _started_by_nohup(_: str) -> None:
+    """The process was started so that it survives its terminal."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+@fault
+def _named_machine(_: str) -> None:
+    """The machine has a name that can be looked for."""
+    original = os.uname
+
+    def name() -> Any:
+        known = original()
+        return os.uname_result(
+            (known.sysname, "planted-host", known.release, known.version, known.machine)
+        )
+
+    os.uname = name
+    socket.gethostname = lambda: "planted-host"
+
+
+@fault
+def _other_seed_in_run_2(_: str) -> None:
+    """The second run of a repeat has another seed."""
+    from cxr.compare import repeat
+
+    original = subprocess.Popen
+
+    def start(command: list[str], **options: Any) -> Any:
+        extra = ["--set", "seed=2"] if any("run-2" in word for word in command) else []
+        return original([*command, *extra], **options)
+
+    repeat.subprocess.Popen = start
+
+
+def _after_gradients(number: int, act: Callable[[Any], None]) -> None:
+    """Act at step ``number``, once its gradients are there."""
+    from cxr.training import step
+
+    original = step.accumulate_gradients
+
+    def accumulate(learner: Any, batch: Any) -> float:
+        loss = original(learner, batch)
+        if batch.step == number:
+            act(learner)
+        return loss
+
+    step.accumulate_gradients = accumulate
+
+
+if __name__ == "__main__":
+    chosen, _, given = sys.argv.pop(1).partition(":")
+    # Before torch is imported: main() would start the process again and lose nothing but time.
+    reexecute_prepared(sys.orig_argv)
+    FAULTS[chosen](given)
+    main()

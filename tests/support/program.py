@@ -1,0 +1,148 @@
+"""Running the program under test in processes of its own, and reading what it says and leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+FAULTS = Path(__file__).with_name("faults.py")
+BLOCKED = Path(__file__).with_name("blocked")
+DEADLINE_S = 300
+"""A process that takes longer hangs."""
+
+_NOT_PASSED_ON = ("CXR_", "PYTHONHASHSEED", "PYTHONUNBUFFERED", "PYTHONWARNINGS", "PYTHONIOENCODING")
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+_CHOSEN = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "MKL_CBWR", "NO_COLOR", "COLUMNS")
+
+Finished = subprocess.CompletedProcess
+
+
+def run_cxr(
+    *arguments: str | Path,
+    fault: str = "",
+    blocked: Sequence[str] = (),
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    variables_backwards: bool = False,
+    interpreter_options: Sequence[str] = (),
+    stdout: int = subprocess.PIPE,
+) -> Finished[str]:
+    """Run ``cxr`` to its end.
+
+    Args:
+        arguments: What stands behind ``cxr`` on the command line.
+        fault: A fault of ``faults.py`` to plant, as ``name`` or ``name:value``.
+        blocked: Modules that cannot be imported.
+        env: Variables to set besides those passed on.
+        cwd: Working directory.
+        variables_backwards: Whether the environment is passed on in the opposite order.
+        interpreter_options: Options of Python itself.
+        stdout: A file descriptor instead of a pipe.
+    """
+    variables = build_environment(env, blocked=blocked)
+    if variables_backwards:
+        variables = dict(reversed(variables.items()))
+    return subprocess.run(
+        build_command(*arguments, fault=fault, interpreter_options=interpreter_options),
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        errors="backslashreplace",
+        env=variables,
+        cwd=cwd,
+        timeout=DEADLINE_S,
+        check=False,
+    )
+
+
+@contextmanager
+def started_cxr(
+    *arguments: str | Path,
+    fault: str = "",
+    cwd: Path | None = None,
+    start_new_session: bool = False,
+) -> Iterator[subprocess.Popen[str]]:
+    """Start ``cxr`` and leave it running for the block; it is killed if it outlives it."""
+    process = subprocess.Popen(
+        build_command(*arguments, fault=fault),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        env=build_environment(),
+        cwd=cwd,
+        start_new_session=start_new_session,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def build_command(
+    *arguments: str | Path, fault: str = "", interpreter_options: Sequence[str] = ()
+) -> list[str]:
+    """Return the command line, through the launcher where a fault is planted."""
+    program = [str(FAULTS), fault] if fault else ["-m", "cxr"]
+    return [sys.executable, *interpreter_options, *program, *map(str, arguments)]
+
+
+def build_environment(
+    changes: Mapping[str, str] | None = None, *, blocked: Sequence[str] = ()
+) -> dict[str, str]:
+    """Return the variables of a process: this one's, without those that tests are about."""
+    variables = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(_NOT_PASSED_ON) and name not in (*_THREADS, *_CHOSEN)
+    }
+    if blocked:
+        known = [str(BLOCKED), variables.get("PYTHONPATH", "")]
+        variables["PYTHONPATH"] = os.pathsep.join(filter(None, known))
+        variables["CXR_TESTS_BLOCK"] = ",".join(blocked)
+    return {**variables, **(changes or {})}
+
+
+def read_answer(finished: Finished[str]) -> Any:
+    """Return the one JSON document that stdout must be."""
+    assert "Traceback" not in finished.stderr, finished.stderr
+    return json.loads(finished.stdout)
+
+
+def read_error(finished: Finished[str], *, code: int) -> tuple[str, str, str]:
+    """Return what is wrong, where, and what to do, once their form and the exit code are right.
+
+    An error is three lines; only ``where`` may go on, one line a place.
+    """
+    assert "Traceback" not in finished.stderr, finished.stderr
+    assert "this is a bug in cxr" not in finished.stderr, finished.stderr
+    assert finished.returncode == code, finished.stderr
+    found = re.search(
+        r"^error: (?P<problem>.+)\n  where: (?P<where>.+(?:\n         .+)*)\n  do:    (?P<do>.+)\n\Z",
+        finished.stderr,
+        re.MULTILINE,
+    )
+    assert found is not None, f"not three lines:\n{finished.stderr}"
+    assert "\nerror: " not in found["where"], finished.stderr
+    return found["problem"], found["where"], found["do"]
+
+
+def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    """Poll until something is there, the process ends, or the deadline passes."""
+    deadline = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert process.poll() is None, f"ended with {process.returncode} before it was there"
+        assert time.monotonic() < deadline, "not there before the deadline"
+        time.sleep(0.02)

@@ -1,0 +1,87 @@
+"""The decode cache saves time and never changes a bit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from cxr.data.cache import derive_cache_key
+from cxr.data.decode import DecodePlan
+from cxr.records.data_lock import DataLock, Sample
+from support.recipes import images
+from support.runs import FinishedRuns
+
+PLAN = DecodePlan(size_px=32, channels=1, resample="bilinear")
+
+
+def test_a_second_run_decodes_nothing_and_gives_the_same_bits(
+    finished_run: FinishedRuns, radiographs: Path
+):
+    first = finished_run(images(radiographs))
+    second = finished_run(images(radiographs), fault="no-decoding")
+    assert "decoding images" not in second.process.stderr
+    assert first.digests == second.digests
+
+
+@pytest.mark.parametrize("damage", ["a changed byte", "no end"])
+def test_a_damaged_cache_is_made_again(
+    finished_run: FinishedRuns, radiographs: Path, shared_directory: Path, damage: str
+):
+    cache = shared_directory / f"cache with {damage}"
+    recipe = images(radiographs, data__cache_dir=str(cache))
+    first = finished_run(recipe)
+    (pixels,) = cache.rglob("pixels.u8")
+    sound = pixels.read_bytes()
+    pixels.write_bytes(
+        bytes([sound[0] ^ 1]) + sound[1:] if damage == "a changed byte" else sound[:-1]
+    )
+    second = finished_run(recipe, tag=damage)
+    assert "decoding images: 28" in second.process.stderr
+    assert pixels.read_bytes() == sound
+    assert first.digests == second.digests
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"size_px": 48},
+        {"channels": 3},
+        {"resample": "bicubic"},
+    ],
+)
+def test_each_preprocessing_field_has_a_cache_of_its_own(other: dict[str, object]):
+    assert derive_cache_key(lock("a"), PLAN) == derive_cache_key(lock("a"), replace(PLAN))
+    assert derive_cache_key(lock("a"), PLAN) != derive_cache_key(lock("a"), replace(PLAN, **other))
+
+
+def test_other_files_have_a_cache_of_their_own():
+    assert derive_cache_key(lock("a"), PLAN) != derive_cache_key(lock("b"), PLAN)
+    assert derive_cache_key(lock("a", "b"), PLAN) != derive_cache_key(lock("b", "a"), PLAN)
+
+
+def test_another_image_size_is_decoded_again(
+    finished_run: FinishedRuns, radiographs: Path, tmp_path: Path
+):
+    cache = tmp_path / "cache"
+    for size in (32, 40):
+        run = finished_run(
+            images(
+                radiographs,
+                data__cache_dir=str(cache),
+                data__image_size=size,
+                train__epochs=1,
+            )
+        )
+        assert "decoding images: 28" in run.process.stderr
+    assert sorted(path.stat().st_size for path in cache.rglob("pixels.u8")) == [
+        28 * 32 * 32, 28 * 40 * 40,
+    ]
+
+
+def lock(*contents: str) -> DataLock:
+    samples = tuple(
+        Sample(path="a.png", bytes=1, sha256=f"sha256:{content}", label="x", group="g", split="val")
+        for content in contents
+    )
+    return DataLock(classes=("x", "y"), samples=samples)

@@ -1,0 +1,139 @@
+"""What cannot be trained is refused in three lines, and nothing is left behind."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from support.program import read_error, run_cxr
+from support.recipes import Recipe, images, vectors, write_recipe
+
+
+def test_a_directory_that_holds_something_is_left_untouched(tmp_path: Path):
+    out = tmp_path / "run"
+    out.mkdir()
+    (out / "notes.txt").write_text("mine")
+    problem, where, hint = refuse(tmp_path, vectors(), code=2)
+    assert problem == "the directory of the run already exists and is not empty"
+    assert where == str(out)
+    assert "--out" in hint
+    assert [(path.name, path.read_text()) for path in out.iterdir()] == [("notes.txt", "mine")]
+
+
+def test_a_file_where_the_run_would_be_is_left_untouched(tmp_path: Path):
+    (tmp_path / "run").write_text("mine")
+    problem, _, _ = refuse(tmp_path, vectors(), code=2)
+    assert problem == "a file stands where the run would be written"
+    assert (tmp_path / "run").read_text() == "mine"
+
+
+def test_fewer_samples_than_a_batch_are_refused(tmp_path: Path):
+    problem, where, hint = refuse(tmp_path, vectors(train__batch_size=61), code=2)
+    assert problem == "60 training samples are fewer than a batch of 61"
+    assert where.startswith("train.batch_size")
+    assert "60 or less" in hint
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_unknown_model_is_refused_with_the_nearest_names(tmp_path: Path):
+    problem, where, hint = refuse(tmp_path, vectors(model={"name": "resnet81"}), code=2)
+    assert problem == "no model is called 'resnet81'"
+    assert where == "model.name"
+    assert "resnet18" in hint
+    assert not (tmp_path / "run").exists()
+
+
+def test_every_unreadable_image_is_named(tmp_path: Path, radiographs: Path):
+    root = copy_images(radiographs, tmp_path)
+    first, second = sorted((root / "train" / "NORMAL").iterdir())[:2]
+    first.write_bytes(b"this is no image")
+    second.write_bytes(second.read_bytes()[:400])
+    problem, where, _ = refuse(tmp_path, own_cache(root), code=3)
+    assert problem == "2 images cannot be used"
+    assert str(first) in where
+    assert str(second) in where
+    assert not (tmp_path / "run").exists()
+    assert list((tmp_path / "cache").rglob("pixels*")) == []
+
+
+def test_an_empty_data_set_is_refused(tmp_path: Path):
+    (tmp_path / "radiographs" / "train").mkdir(parents=True)
+    problem, where, _ = refuse(tmp_path, images(tmp_path / "radiographs"), code=3)
+    assert problem.startswith("no images (")
+    assert where == str(tmp_path / "radiographs")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_missing_data_set_is_refused(tmp_path: Path):
+    problem, where, _ = refuse(tmp_path, images(tmp_path / "nowhere"), code=3)
+    assert (problem, where) == ("no such data set", str(tmp_path / "nowhere"))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("keep_test_images", [True, False])
+def test_a_class_without_training_images_is_refused(
+    tmp_path: Path, radiographs: Path, *, keep_test_images: bool
+):
+    root = copy_images(radiographs, tmp_path)
+    for split in ["train"] if keep_test_images else ["train", "val", "test"]:
+        shutil.rmtree(root / split / "PNEUMONIA")
+    problem, where, _ = refuse(tmp_path, images(root), code=3)
+    assert problem == "no training image of the class PNEUMONIA"
+    assert where == str(root / "train")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_single_class_is_refused_by_the_config(tmp_path: Path, radiographs: Path):
+    recipe = images(radiographs, data__classes=["NORMAL"])
+    problem, where, _ = refuse(tmp_path, recipe, code=2)
+    assert problem == "the config has a problem"
+    assert "data.classes: needs at least two classes" in where
+
+
+def test_an_image_of_no_class_is_named(tmp_path: Path, radiographs: Path):
+    root = copy_images(radiographs, tmp_path)
+    (root / "train" / "OTHER").mkdir()
+    stray = Path(shutil.copy(next((root / "train" / "NORMAL").iterdir()), root / "train" / "OTHER"))
+    problem, where, _ = refuse(tmp_path, images(root), code=3)
+    assert (problem, where) == ("a file belongs to no class", str(stray))
+
+
+def test_a_missing_validation_split_is_refused_where_weights_are_chosen_by_it(
+    tmp_path: Path, radiographs: Path
+):
+    root = copy_images(radiographs, tmp_path)
+    shutil.rmtree(root / "val")
+    problem, _, hint = refuse(tmp_path, own_cache(root), code=3)
+    assert problem.startswith("validation has no image of NORMAL and PNEUMONIA")
+    assert "data.validation_fraction" in hint
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("found", ["missing", "changed"])
+def test_weights_that_are_not_those_of_the_recipe_are_refused(tmp_path: Path, found: str):
+    weights = tmp_path / "weights.safetensors"
+    if found == "changed":
+        weights.write_bytes(b"other")
+    named = {"source": "file", "path": str(weights), "sha256": "sha256:" + "0" * 64}
+    problem, where, _ = refuse(tmp_path, vectors(model__weights=named), code=3)
+    expected = {"missing": "no such weights file", "changed": "the weights file has another digest"}
+    assert problem.startswith(expected[found])
+    assert str(weights) in where
+    assert not (tmp_path / "run").exists()
+
+
+def refuse(tmp_path: Path, recipe: Recipe, *, code: int) -> tuple[str, str, str]:
+    """Return the error with which a recipe is refused."""
+    config = write_recipe(tmp_path / "recipe.yaml", recipe)
+    finished = run_cxr("train", "--config", config, "--out", tmp_path / "run", "--quiet", "--json")
+    assert finished.stdout == ""
+    return read_error(finished, code=code)
+
+
+def own_cache(root: Path) -> Recipe:
+    return images(root, data__cache_dir=str(root.parent / "cache"))
+
+
+def copy_images(radiographs: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(radiographs, tmp_path / "radiographs"))

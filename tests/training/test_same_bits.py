@@ -1,0 +1,67 @@
+"""The same recipe gives the same bits, whatever is around it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from support.places import elsewhere
+from support.recipes import images, vectors
+from support.runs import FinishedRuns, diff
+
+
+def test_a_recipe_for_vectors_run_twice_gives_the_same_bits(finished_run: FinishedRuns):
+    first, second = finished_run(vectors()), finished_run(vectors(), tag="second")
+    assert first.digests == second.digests
+    assert (first.directory / "ledger.jsonl").read_bytes() == (
+        second.directory / "ledger.jsonl"
+    ).read_bytes()
+    code, report = diff(first, second)
+    assert (code, report["verdict"]) == (0, "identical")
+    assert report["differences"] == []
+    assert report["first_divergence"] is None
+
+
+def test_dropout_and_augmentation_change_the_bits_that_repeat(
+    finished_run: FinishedRuns, radiographs: Path
+):
+    # Without this the tests here could pass on a recipe in which nothing is random.
+    plain = images(radiographs, model__drop_rate=0.0, train__augment={})
+    assert finished_run(plain).digests != finished_run(images(radiographs)).digests
+
+
+@pytest.mark.parametrize("workers", [0, 4])
+def test_workers_do_not_change_bits(finished_run: FinishedRuns, radiographs: Path, workers: int):
+    one = finished_run(images(radiographs, workers=1))
+    other = finished_run(images(radiographs, workers=workers, name="other"))
+    assert one.digests == other.digests
+    code, report = diff(one, other)
+    assert (code, report["verdict"]) == (0, "identical")
+    listed = [(d["part"], d["field"], d["affects_bits"]) for d in report["differences"]]
+    assert sorted(listed) == [("config", "name", "no"), ("config", "workers", "no")]
+
+
+def test_directory_hash_seed_and_order_of_variables_do_not_change_bits(
+    finished_run: FinishedRuns, shared_directory: Path
+):
+    usual = finished_run(vectors())
+    other = finished_run(vectors(), **elsewhere(shared_directory))
+    assert usual.digests == other.digests
+    assert diff(usual, other)[1]["differences"] == []
+
+
+def test_order_in_which_files_were_made_and_their_place_do_not_change_bits(
+    finished_run: FinishedRuns, radiographs: Path, tmp_path: Path
+):
+    root = tmp_path / "a copy of the radiographs"
+    for file in sorted(radiographs.rglob("*"), reverse=True):
+        if file.is_file():
+            (root / file.relative_to(radiographs)).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, root / file.relative_to(radiographs))
+    here = finished_run(images(radiographs))
+    # A cache of its own: everything is decoded anew.
+    there = finished_run(images(root, data__cache_dir=str(tmp_path / "cache")))
+    assert "decoding images: 28" in there.process.stderr
+    assert here.digests == there.digests
+    assert diff(here, there)[1]["differences"] == []

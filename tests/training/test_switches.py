@@ -1,0 +1,94 @@
+"""Switches are read back: one that did not take stops ``strict`` and is recorded under ``warn``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from support.program import read_error, run_cxr
+from support.recipes import vectors, write_recipe
+from support.runs import FinishedRuns, diff
+
+STEP = 4
+
+
+def test_an_op_without_a_deterministic_kernel_is_named_in_the_manifest_under_warn(
+    finished_run: FinishedRuns
+):
+    sound = finished_run(vectors(determinism="warn"))
+    faulty = finished_run(vectors(determinism="warn"), fault=f"nondeterministic-op:{STEP}")
+    assert sound.manifest["ops_without_deterministic_kernel"] == {}
+    (op,) = faulty.manifest["ops_without_deterministic_kernel"]
+    assert op.startswith("put_")
+    assert faulty.manifest["ops_without_deterministic_kernel"][op] == 1
+    # It was called beside the network: naming it must not change what is computed.
+    assert sound.digests == faulty.digests
+
+
+def test_an_op_without_a_deterministic_kernel_stops_strict_at_its_step(
+    finished_run: FinishedRuns
+):
+    run = finished_run(vectors(), fault=f"nondeterministic-op:{STEP}", code=3)
+    problem, where, _ = read_error(run.process, code=3)
+    assert problem.startswith("put_")
+    assert "has no deterministic implementation" in problem
+    assert where == f"step {STEP}, epoch 1"
+    assert run.process.stdout == ""
+    manifest = run.manifest
+    assert (manifest["status"], manifest["trace"]["steps"]) == ("failed", STEP)
+    assert manifest["failure"] == {"problem": problem, "at": where}
+    assert run_cxr("verify", run.directory).returncode == 0
+
+
+def test_a_switch_that_does_not_take_stops_strict_and_leaves_nothing(tmp_path: Path):
+    config = write_recipe(tmp_path / "recipe.yaml", vectors())
+    finished = run_cxr(
+        "train", "--config", config, "--out", tmp_path / "run", fault="stuck-threads"
+    )
+    problem, where, _ = read_error(finished, code=3)
+    assert problem == (
+        "a determinism switch did not take: torch.num_threads is 3, wanted 1"
+    )
+    assert where == "determinism: strict"
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_switch_that_does_not_take_is_a_recorded_difference_under_warn(
+    finished_run: FinishedRuns
+):
+    sound = finished_run(vectors(determinism="warn"))
+    faulty = finished_run(vectors(determinism="warn"), fault="stuck-threads")
+    assert sound.manifest["controls"]["torch.num_threads"] == 1
+    assert faulty.manifest["controls"]["torch.num_threads"] == 3
+    _, report = diff(sound, faulty)
+    assert report["differences"] == [
+        {
+            "part": "environment",
+            "field": "controls.torch.num_threads",
+            "a": 1,
+            "b": 3,
+            "affects_bits": "yes",
+            "cause": None,
+        }
+    ]
+
+
+def test_hash_randomisation_that_cannot_be_turned_off_stops_strict(tmp_path: Path):
+    config = write_recipe(tmp_path / "recipe.yaml", vectors())
+    finished = run_cxr(
+        "train", "--config", config, "--out", tmp_path / "run", interpreter_options=["-I"]
+    )
+    problem, _, hint = read_error(finished, code=3)
+    assert problem == (
+        "a determinism switch did not take: hash_randomization is True, wanted False"
+    )
+    assert "fresh process" in hint
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_level_is_the_one_difference_between_warn_and_strict(finished_run: FinishedRuns):
+    strict, warn = finished_run(vectors()), finished_run(vectors(determinism="warn"))
+    # Without an op that has no kernel both compute alike.
+    assert strict.digests == warn.digests
+    code, report = diff(strict, warn)
+    assert (code, report["verdict"]) == (0, "identical")
+    assert [(d["part"], d["field"]) for d in report["differences"]] == [("config", "determinism")]

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import pytest
+from cxr.config.load import load_config
+from cxr.errors import ConfigError
+
+FOLDER = """\
+seed: 1
+threads: 1
+data:
+  source: folder
+  root: images
+  classes: [a, b]
+model:
+  name: test_resnet
+train:
+  epochs: 2
+  batch_size: 8
+"""
+SYNTHETIC = """\
+seed: 1
+threads: 1
+data:
+  source: synthetic
+  image_size: 28
+model:
+  name: mlp
+train:
+  epochs: 2
+  batch_size: 8
+"""
+
+
+@pytest.fixture
+def load(tmp_path):
+    def load(text, overrides=()):
+        path = tmp_path / "c.yaml"
+        path.write_text(text, encoding="utf-8")
+        return load_config(path, overrides)
+
+    return load
+
+
+def refuse(load, text, overrides):
+    with pytest.raises(ConfigError) as caught:
+        load(text, overrides)
+    return [line.strip() for line in caught.value.where.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("text", "change", "key", "message"),
+    [
+        (FOLDER, "determinism=portable", "determinism", "this version does not compute"),
+        (FOLDER, "data.root=null", "data.root", "a folder source needs data.root"),
+        (FOLDER, "data.classes=[a]", "data.classes", "needs at least two classes"),
+        (FOLDER, "data.classes=[a, b, a]", "data.classes", "a class stands twice"),
+        (FOLDER, "data.group_pattern='('", "data.group_pattern", "not a regular expression"),
+        (FOLDER, "data.class_globs={a: x}", "data.class_globs", "must have one glob for each"),
+        (FOLDER, "train.class_weights=[1, 2, 3]", "train.class_weights", "needs 2 weights"),
+        (FOLDER, "train.shards=3", "train.shards", "must divide train.batch_size"),
+        (FOLDER, "train.warmup_epochs=2.5", "train.warmup_epochs", "is longer than train.epochs"),
+        (FOLDER, "train.min_lr=0.1", "train.min_lr", "is above train.lr"),
+        (FOLDER, "train.augment.pad=32", "train.augment.pad", "is half of data.image_size or more"),
+        (SYNTHETIC, "data.root=images", "data.root", "synthetic vectors have no root"),
+        (SYNTHETIC, "data.image_size=32", "data", "synthetic vectors are 28 px with 1 channel"),
+        (SYNTHETIC, "data.channels=3", "data", "synthetic vectors are 28 px with 1 channel"),
+        (SYNTHETIC, "data.classes=[a, b]", "data.classes", "synthetic vectors have classes of"),
+        (SYNTHETIC, "data.validation_fraction=0.1", "data.validation_fraction", "is for folders"),
+        (SYNTHETIC, "train.class_weights=[1, 2]", "train.class_weights", "needs 10 weights"),
+        (SYNTHETIC, "model.freeze=backbone", "model.freeze", "the mlp has no backbone"),
+    ],
+)
+def test_fields_that_do_not_go_together_are_named(load, text, change, key, message):
+    load(text)
+    problems = refuse(load, text, [change])
+    assert any(f"{key}: {message}" in problem for problem in problems), problems
+
+
+def test_nesterov_without_momentum_is_refused_before_torch_refuses_it(load):
+    changes = ["train.optimizer=sgd", "train.nesterov=true", "train.momentum=0"]
+    problems = refuse(load, FOLDER, changes)
+    assert any("train.nesterov" in problem for problem in problems)
+
+
+def test_every_group_is_reported_at_once_with_the_line_of_its_field(load, tmp_path):
+    text = FOLDER.replace("classes: [a, b]", "classes: [a]") + "  shards: 3\n  min_lr: 0.5\n"
+    path = tmp_path / "c.yaml"
+    found = [problem.split(" (")[0] for problem in refuse(load, text, ["determinism=portable"])]
+    assert found == [
+        "--set determinism=portable: determinism: "
+        "this version does not compute at the level portable",
+        f"{path}:6: data.classes: needs at least two classes",
+        f"{path}:12: train.shards: must divide train.batch_size",
+        f"{path}:13: train.min_lr: is above train.lr",
+    ]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        ["train.shards=8"],
+        ["train.warmup_epochs=2"],
+        ["train.min_lr=0.001"],
+        ["train.augment.pad=31"],
+        ["data.class_globs={a: 'x*', b: 'y*'}"],
+        ["train.class_weights=[1, 2]"],
+        ["train.optimizer=sgd", "train.nesterov=true"],
+    ],
+)
+def test_fields_at_the_edge_of_what_goes_together_are_allowed(load, changes):
+    load(FOLDER, changes)

@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+from types import SimpleNamespace
+
+import pytest
+import torch
+from cxr.determinism import controls
+from cxr.determinism.controls import (
+    ControlPlan,
+    derive_wanted,
+    find_untaken,
+    read_controls,
+    set_controls,
+    verify_controls,
+)
+from cxr.determinism.environment import FIXED_VARIABLES, LEFT_AS_FOUND, THREAD_VARIABLES
+from cxr.determinism.levels import Level
+from cxr.errors import DeterminismError
+
+STRICT = ControlPlan(level=Level.STRICT, threads=1, fill_memory=True)
+WARN = dataclasses.replace(STRICT, level=Level.WARN)
+
+
+@pytest.fixture(autouse=True)
+def _keep_switches(monkeypatch):
+    """Put every switch back as it was."""
+    for name in (*FIXED_VARIABLES, *THREAD_VARIABLES, *LEFT_AS_FOUND):
+        monkeypatch.setenv(name, os.environ.get(name, ""))
+    before = read_controls()
+    warn_always = torch.is_warn_always_enabled()
+    yield
+    monkeypatch.undo()
+    torch.set_num_threads(before["torch.num_threads"])
+    torch.use_deterministic_algorithms(
+        before["torch.deterministic_algorithms"],
+        warn_only=before["torch.deterministic_warn_only"],
+    )
+    torch.utils.deterministic.fill_uninitialized_memory = before[
+        "torch.fill_uninitialized_memory"
+    ]
+    torch.set_float32_matmul_precision(before["torch.float32_matmul_precision"])
+    torch.set_default_dtype(getattr(torch, before["torch.default_dtype"]))
+    torch.set_flush_denormal(not before["torch.denormals_kept"])
+    torch.set_warn_always(warn_always)
+    libraries = {"cudnn": torch.backends.cudnn, "cuda.matmul": torch.backends.cuda.matmul}
+    for name, value in before.items():
+        library, _, switch = name.rpartition(".")
+        if library in libraries:
+            setattr(libraries[library], switch, value)
+
+
+@pytest.fixture
+def prepared(monkeypatch):
+    """A process as the console entry starts it, where one thread was asked for between ops."""
+    for name, value in FIXED_VARIABLES.items():
+        monkeypatch.setenv(name, value)
+    flags = SimpleNamespace(hash_randomization=0)
+    monkeypatch.setattr(controls, "sys", SimpleNamespace(modules=sys.modules, flags=flags))
+    monkeypatch.setattr(torch, "get_num_interop_threads", lambda: 1)
+
+
+def spoil_the_switches():
+    """Set every switch of torch to what the recipe does not want."""
+    torch.set_num_threads(2)
+    torch.use_deterministic_algorithms(mode=False)
+    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.set_float32_matmul_precision("high")
+    torch.set_default_dtype(torch.float64)
+    torch.set_flush_denormal(True)  # noqa: FBT003 - torch's signature
+    torch.backends.cudnn.deterministic = False
+    torch.backends.cudnn.benchmark = True
+    torch.backends.cudnn.allow_tf32 = True
+    matmul = torch.backends.cuda.matmul
+    matmul.allow_tf32 = True
+    matmul.allow_fp16_reduced_precision_reduction = True
+    matmul.allow_bf16_reduced_precision_reduction = True
+
+
+@pytest.mark.usefixtures("prepared")
+@pytest.mark.parametrize("plan", [STRICT, WARN, dataclasses.replace(STRICT, fill_memory=False)])
+def test_every_switch_is_set_and_read_back(plan):
+    spoil_the_switches()
+    assert len(find_untaken(plan, read_controls())) > 10
+    found = set_controls(plan)
+    assert found == read_controls()
+    assert find_untaken(plan, found) == []
+    assert found["torch.num_threads"] == 1
+    assert found["torch.deterministic_warn_only"] is (plan.level is Level.WARN)
+    assert found["torch.fill_uninitialized_memory"] is plan.fill_memory
+
+
+@pytest.mark.usefixtures("prepared")
+@pytest.mark.parametrize(
+    ("setter", "switch"),
+    [
+        ("set_num_threads", "torch.num_threads"),
+        ("use_deterministic_algorithms", "torch.deterministic_algorithms"),
+        ("set_default_dtype", "torch.default_dtype"),
+        ("set_flush_denormal", "torch.denormals_kept"),
+    ],
+)
+def test_a_switch_that_does_not_take_is_refused_by_name_under_strict(monkeypatch, setter, switch):
+    spoil_the_switches()
+    monkeypatch.setattr(torch, setter, lambda *_, **__: None)
+    with pytest.raises(DeterminismError, match="a determinism switch did not take") as caught:
+        set_controls(STRICT)
+    assert f"{switch} is " in caught.value.problem
+    assert set_controls(WARN)[switch] != derive_wanted(WARN)[switch]
+
+
+@pytest.mark.usefixtures("prepared")
+@pytest.mark.parametrize(
+    ("library", "switch"),
+    [
+        ("cudnn", "deterministic"),
+        ("cudnn", "benchmark"),
+        ("cudnn", "allow_tf32"),
+        ("cuda.matmul", "allow_tf32"),
+        ("cuda.matmul", "allow_fp16_reduced_precision_reduction"),
+        ("cuda.matmul", "allow_bf16_reduced_precision_reduction"),
+    ],
+)
+def test_a_switch_of_cuda_that_does_not_take_is_refused_by_name(monkeypatch, library, switch):
+    wanted = derive_wanted(STRICT)[f"{library}.{switch}"]
+    stuck = SimpleNamespace(**{
+        name.rpartition(".")[2]: value
+        for name, value in derive_wanted(STRICT).items()
+        if name.startswith(f"{library}.")
+    })
+    holder = torch.backends if library == "cudnn" else torch.backends.cuda
+
+    class Stuck(SimpleNamespace):
+        def __setattr__(self, name, value):
+            super().__setattr__(name, (not wanted) if name == switch else value)
+
+    monkeypatch.setattr(holder, library.rpartition(".")[2], Stuck(**vars(stuck)))
+    with pytest.raises(DeterminismError, match=f"{library}.{switch} is {not wanted}, wanted"):
+        set_controls(STRICT)
+
+
+@pytest.mark.usefixtures("prepared")
+@pytest.mark.parametrize("name", FIXED_VARIABLES)
+def test_a_variable_set_after_torch_was_imported_is_refused_under_strict(monkeypatch, name):
+    monkeypatch.setenv(name, "another value")
+    with pytest.raises(DeterminismError, match=f"set only after torch was imported: {name}\n"):
+        set_controls(STRICT)
+
+
+@pytest.mark.usefixtures("prepared")
+def test_a_random_hash_seed_is_refused_under_strict(monkeypatch):
+    monkeypatch.setattr(controls.sys.flags, "hash_randomization", 1)
+    with pytest.raises(DeterminismError, match="hash_randomization is True, wanted False"):
+        set_controls(STRICT)
+
+
+@pytest.mark.usefixtures("prepared")
+def test_threads_between_ops_that_cannot_be_set_any_more_are_a_named_error(monkeypatch):
+    def refuse(_num):
+        raise RuntimeError("cannot set number of interop threads after parallel work has started")
+
+    monkeypatch.setattr(torch, "get_num_interop_threads", lambda: 2)
+    monkeypatch.setattr(torch, "set_num_interop_threads", refuse)
+    assert set_controls(WARN)["torch.num_interop_threads"] == 2
+    with pytest.raises(DeterminismError, match="torch.num_interop_threads is 2, wanted 1"):
+        set_controls(STRICT)
+
+
+@pytest.mark.parametrize("switch", derive_wanted(STRICT))
+def test_every_wanted_switch_is_named_when_it_reads_back_otherwise(switch):
+    wanted = derive_wanted(STRICT)
+    verify_controls(STRICT, wanted)
+    for found in ({**wanted, switch: "other"}, {k: v for k, v in wanted.items() if k != switch}):
+        [line] = find_untaken(STRICT, found)
+        assert line.startswith(f"{switch} is ")
+        with pytest.raises(DeterminismError) as caught:
+            verify_controls(STRICT, found)
+        assert line in caught.value.problem
+
+
+def test_every_wanted_switch_is_read_back_and_the_instruction_sets_are_recorded():
+    found = read_controls()
+    assert derive_wanted(STRICT).keys() <= found.keys()
+    assert {"torch.cpu_capability", *LEFT_AS_FOUND} <= found.keys()

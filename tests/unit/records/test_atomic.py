@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+from cxr.errors import StorageError
+from cxr.records import atomic
+from cxr.records.atomic import atomic_writer, make_directory, write_bytes, write_text
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "record.json"
+    path.write_bytes(b"old")
+    return path
+
+
+def fail_with(number):
+    def fail(*_, **__):
+        raise OSError(number, os.strerror(number))
+
+    return fail
+
+
+def require_untouched(file):
+    assert file.read_bytes() == b"old"
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
+
+
+def test_content_is_replaced_and_nothing_else_is_left(file):
+    write_bytes(file, b"new")
+    assert file.read_bytes() == b"new"
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
+
+
+def test_text_keeps_its_line_ends_and_is_utf_8(file):
+    write_text(file, "ä\r\nb\n")
+    assert file.read_bytes() == "ä\r\nb\n".encode()
+
+
+def test_a_reader_sees_the_old_content_until_the_block_ends(file):
+    with atomic_writer(file) as stream:
+        stream.write(b"half")
+        stream.flush()
+        assert file.read_bytes() == b"old"
+    assert file.read_bytes() == b"half"
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, StorageError])
+def test_a_block_that_fails_leaves_the_old_content(file, error):
+    problem = error("x", where="", hint="") if error is StorageError else error("x")
+    with pytest.raises(error), atomic_writer(file) as stream:
+        stream.write(b"half")
+        raise problem
+    require_untouched(file)
+
+
+@pytest.mark.parametrize("function", ["fsync", "open"])
+def test_a_disk_that_fails_leaves_the_old_content(file, monkeypatch, function):
+    if function == "open":
+        monkeypatch.setattr(Path, "open", fail_with(errno.EACCES))
+    else:
+        monkeypatch.setattr(atomic.os, function, fail_with(errno.EIO))
+    with pytest.raises(StorageError, match="cannot write: ") as caught:
+        write_bytes(file, b"new")
+    assert caught.value.where == str(file)
+    monkeypatch.undo()
+    require_untouched(file)
+
+
+def test_a_rename_that_fails_leaves_the_old_content(file, monkeypatch):
+    monkeypatch.setattr(Path, "replace", fail_with(errno.EPERM))
+    with pytest.raises(StorageError, match="cannot write: Operation not permitted"):
+        write_bytes(file, b"new")
+    require_untouched(file)
+
+
+def test_content_reaches_the_disk_before_its_name_does(file, monkeypatch):
+    done = []
+    fsync, replace = os.fsync, Path.replace
+    monkeypatch.setattr(
+        atomic.os,
+        "fsync",
+        lambda descriptor: (
+            done.append(os.readlink(f"/proc/self/fd/{descriptor}")),
+            fsync(descriptor),
+        ),
+    )
+    monkeypatch.setattr(
+        Path, "replace", lambda self, to: (done.append("rename"), replace(self, to))[1]
+    )
+    write_bytes(file, b"new")
+    assert len(done) == 3
+    assert Path(done[0]).parent == file.parent.resolve()
+    assert done[1:] == ["rename", str(file.parent.resolve())]
+
+
+@pytest.mark.parametrize(
+    ("number", "hint"),
+    [
+        (errno.ENOSPC, "free space or write elsewhere"),
+        (errno.EDQUOT, "free space or write elsewhere"),
+        (errno.EROFS, "check the path and its permissions"),
+    ],
+)
+def test_the_hint_tells_a_full_disk_from_a_forbidden_one(file, monkeypatch, number, hint):
+    monkeypatch.setattr(Path, "open", fail_with(number))
+    with pytest.raises(StorageError) as caught:
+        write_bytes(file, b"new")
+    assert caught.value.hint.startswith(hint)
+
+
+def test_a_directory_that_is_missing_is_a_storage_error(tmp_path):
+    with pytest.raises(StorageError, match="cannot write: No such file or directory"):
+        write_bytes(tmp_path / "nothing" / "file", b"")
+
+
+def test_a_parent_that_is_a_file_is_a_storage_error(file):
+    with pytest.raises(StorageError, match="cannot write: Not a directory"):
+        write_bytes(file / "inner", b"")
+    with pytest.raises(StorageError, match="cannot write: "):
+        make_directory(file / "inner")
+    require_untouched(file)
+
+
+def test_a_directory_and_its_parents_are_made_once(tmp_path):
+    make_directory(tmp_path / "a" / "b")
+    (tmp_path / "a" / "b" / "file").touch()
+    make_directory(tmp_path / "a" / "b")
+    assert (tmp_path / "a" / "b" / "file").exists()

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import pytest
+from cxr.errors import RecordError
+from cxr.records.json_file import load_json_object
+
+
+def test_an_object_is_read(tmp_path):
+    (tmp_path / "a.json").write_bytes(b'{"a": [1, 0.5, null]}')
+    assert load_json_object(tmp_path / "a.json") == {"a": [1, 0.5, None]}
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", "the record is not JSON"),
+        (b'{"a": 1', "the record is not JSON"),
+        (b"\xff\xfe\x00", "the record is not JSON"),
+        (b'{"a": ' + b"[" * 100_000, "the record is not JSON"),
+        (b"[1, 2]", "the record is not a JSON object"),
+        (b'"text"', "the record is not a JSON object"),
+        (b"null", "the record is not a JSON object"),
+    ],
+    ids=["empty", "cut", "no text", "deep", "list", "text", "null"],
+)
+def test_anything_else_is_one_kind_of_error_that_names_the_file(tmp_path, content, problem):
+    (tmp_path / "a.json").write_bytes(content)
+    with pytest.raises(RecordError, match=problem) as caught:
+        load_json_object(tmp_path / "a.json")
+    assert caught.value.where == str(tmp_path / "a.json")
+
+
+def test_a_missing_file_and_a_directory_are_the_same_kind(tmp_path):
+    for path in (tmp_path / "nothing", tmp_path):
+        with pytest.raises(RecordError, match="cannot read the record"):
+            load_json_object(path)

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from cxr.errors import ExitCode, RunDirectoryError, RunDirectoryTakenError, StorageError
+from cxr.records.run_directory import LOCK, create_directory, hold_lock, list_files, name_run
+
+
+def test_a_run_is_named_after_config_time_and_recipe():
+    now = datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC)
+    assert name_run("sample", "sha256:0123456789abcdef", now) == "sample-20250102T030405Z-01234567"
+
+
+def test_a_new_directory_is_made_with_its_parents(tmp_path):
+    create_directory(tmp_path / "runs" / "one")
+    assert (tmp_path / "runs" / "one").is_dir()
+
+
+def test_an_empty_directory_is_taken(tmp_path):
+    create_directory(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["manifest.json", ".hidden"])
+def test_a_directory_that_holds_something_is_refused_and_left(tmp_path, name):
+    (tmp_path / name).write_text("kept", encoding="utf-8")
+    with pytest.raises(RunDirectoryTakenError, match="of the repeat already exists") as caught:
+        create_directory(tmp_path, what="repeat")
+    assert caught.value.where == str(tmp_path)
+    assert caught.value.exit_code is ExitCode.USAGE
+    assert (tmp_path / name).read_text(encoding="utf-8") == "kept"
+
+
+def test_a_file_in_the_way_is_refused_and_left(tmp_path):
+    (tmp_path / "file").write_text("kept", encoding="utf-8")
+    with pytest.raises(RunDirectoryTakenError, match="a file stands where the run would be"):
+        create_directory(tmp_path / "file")
+    with pytest.raises(StorageError, match="cannot write: Not a directory"):
+        create_directory(tmp_path / "file" / "inner")
+    assert (tmp_path / "file").read_text(encoding="utf-8") == "kept"
+
+
+def test_one_writer_holds_the_lock_and_leaves_none_behind(tmp_path):
+    with hold_lock(tmp_path):
+        assert (tmp_path / LOCK).exists()
+        with (
+            pytest.raises(RunDirectoryError, match="another process is writing") as caught,
+            hold_lock(tmp_path),
+        ):
+            pass
+        assert caught.value.where == str(tmp_path)
+        assert (tmp_path / LOCK).exists()
+    assert not (tmp_path / LOCK).exists()
+
+
+def test_the_lock_is_let_go_when_the_writer_fails(tmp_path):
+    with pytest.raises(ZeroDivisionError), hold_lock(tmp_path):
+        _ = 1 / 0
+    with hold_lock(tmp_path):
+        pass
+
+
+def test_a_lock_left_by_a_killed_process_is_in_nobodys_way(tmp_path):
+    (tmp_path / LOCK).touch()
+    with hold_lock(tmp_path):
+        pass
+
+
+def test_a_lock_that_cannot_be_made_is_an_error_of_ours(tmp_path):
+    (tmp_path / LOCK).mkdir()
+    with pytest.raises((RunDirectoryError, StorageError)), hold_lock(tmp_path):
+        pass
+
+
+def test_files_are_listed_in_name_order(tmp_path):
+    for name in ("b", "a/z", "a/y", "c"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    names = [path.relative_to(tmp_path).as_posix() for path in list_files(tmp_path)]
+    assert names == ["a/y", "a/z", "b", "c"]

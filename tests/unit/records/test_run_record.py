@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from cxr.config.load import load_config
+from cxr.config.schema import RunConfig
+from cxr.determinism.levels import Level
+from cxr.determinism.streams import GENERATOR, PURPOSES
+from cxr.digests.canonical import digest_json
+from cxr.errors import DataError, TrainingError
+from cxr.records.data_lock import DataLock, load_data_lock
+from cxr.records.facts import digest_environment
+from cxr.records.manifest import digest_files, is_sealed, load_manifest
+from cxr.records.recipe import derive_recipe, digest_recipe
+from cxr.records.run_directory import CONFIG, DATA_LOCK, ENVIRONMENT, METRICS
+from cxr.records.run_record import RunRecord, describe_config
+
+LOCK = DataLock(classes=("a", "b"), samples=())
+ENVIRONMENT_FACTS = {"schema": "x", "cpu": {"model": "A"}, "packages": {"torch": "2.9"}}
+CONTROLS = {"torch.num_threads": 1}
+TRACE = {"ledger_head": "0" * 64, "steps": 3}
+OUTCOME = {"weights_digest": "sha256:1", "predictions_digest": "sha256:2"}
+
+
+def build(tmp_path, **changes):
+    tree = {
+        "name": "planted",
+        "seed": 7,
+        "threads": 1,
+        "data": {"source": "folder", "root": str(tmp_path / "somebody" / "data")},
+        "model": {"name": "test_resnet"},
+        "train": {"epochs": 1, "batch_size": 4, **changes},
+    }
+    tree["data"]["classes"] = ["a", "b"]
+    return RunConfig.model_validate_json(json.dumps(tree))
+
+
+@pytest.fixture
+def config(tmp_path):
+    return build(tmp_path)
+
+
+@pytest.fixture
+def record(tmp_path, config):
+    """A record that was begun."""
+    directory = tmp_path / "somebody" / "runs" / "one"
+    directory.mkdir(parents=True)
+    record = RunRecord(directory=directory)
+    record.begin(
+        config=config,
+        lock=LOCK,
+        recipe=derive_recipe(config, LOCK, None),
+        weights_origin=None,
+        environment=ENVIRONMENT_FACTS,
+        controls=CONTROLS,
+    )
+    return record
+
+
+def complete(record):
+    return record.complete(
+        outcome=OUTCOME,
+        trace=TRACE,
+        metrics={"split": "test", "loss": 0.5},
+        selection={"epoch": 0},
+        ops_without_kernel={"put_": 2},
+    )
+
+
+def test_inputs_and_a_running_manifest_are_written_first(record, config):
+    manifest = load_manifest(record.directory)
+    assert is_sealed(manifest)
+    assert manifest["status"] == "running"
+    assert manifest["recipe_digest"] == digest_recipe(manifest["recipe"])
+    assert manifest["environment_digest"] == digest_environment(ENVIRONMENT_FACTS, Level.STRICT)
+    assert manifest["controls"] == CONTROLS
+    assert manifest["libraries"] == {"torch": "2.9"}
+    assert manifest["seeds"] == {"root": 7, "generator": GENERATOR, "purposes": PURPOSES}
+    assert load_config(record.directory / CONFIG) == config
+    assert load_data_lock(record.directory / DATA_LOCK) == LOCK
+    assert json.loads((record.directory / ENVIRONMENT).read_bytes()) == ENVIRONMENT_FACTS
+
+
+def test_a_completed_run_is_sealed_with_its_outcome_and_files(record):
+    record.append_metrics({"epoch": 0, "train_loss": 0.5})
+    manifest = complete(record)
+    assert manifest == load_manifest(record.directory)
+    assert is_sealed(manifest)
+    assert manifest["status"] == "completed"
+    assert manifest["outcome_digest"] == digest_json(OUTCOME)
+    assert manifest["trace_digest"] == digest_json(TRACE)
+    assert manifest["files"] == digest_files(record.directory)
+    assert set(manifest["files"]) == {CONFIG, ENVIRONMENT, DATA_LOCK, METRICS}
+    assert manifest["ops_without_deterministic_kernel"] == {"put_": 2}
+    assert manifest["volatile"]["duration_s"] >= 0
+
+
+def test_equal_runs_have_equal_manifests_but_for_what_is_volatile(record, config, tmp_path):
+    other = RunRecord(directory=tmp_path / "somebody" / "runs" / "two")
+    other.directory.mkdir()
+    other.begin(
+        config=config,
+        lock=LOCK,
+        recipe=derive_recipe(config, LOCK, None),
+        weights_origin=None,
+        environment=ENVIRONMENT_FACTS,
+        controls=CONTROLS,
+    )
+    left, right = (
+        {
+            name: value
+            for name, value in complete(found).items()
+            if name not in ("volatile", "manifest_digest")
+        }
+        for found in (record, other)
+    )
+    assert left == right
+
+
+def test_epochs_are_one_line_each(record):
+    record.append_metrics({"epoch": 0, "train_loss": 0.5, "val": None})
+    record.append_metrics({"epoch": 1, "train_loss": 0.25, "val": None})
+    assert (record.directory / METRICS).read_bytes() == (
+        b'{"epoch":0,"train_loss":0.5,"val":null}\n{"epoch":1,"train_loss":0.25,"val":null}\n'
+    )
+
+
+def test_a_run_that_failed_says_why_and_where(record):
+    error = TrainingError("the loss is nan", where="step 3, epoch 0", hint="lower train.lr")
+    manifest = record.stop("failed", error, TRACE)
+    assert is_sealed(manifest)
+    assert manifest["status"] == "failed"
+    assert manifest["failure"] == {"problem": "the loss is nan", "at": "step 3, epoch 0"}
+    assert manifest["trace"] == TRACE
+    assert "outcome" not in manifest
+
+
+def test_a_run_that_was_interrupted_has_no_failure(record):
+    manifest = record.stop("interrupted", None, TRACE)
+    assert manifest["status"] == "interrupted"
+    assert "failure" not in manifest
+
+
+@pytest.mark.parametrize("folder", ["home/jane", "home/Jane Doe"])
+def test_no_directory_of_the_machine_is_in_the_manifest(record, tmp_path, folder):
+    place = tmp_path / folder / "data" / "a.png"
+    error = DataError("an image changed", where=str(place), hint="x")
+    manifest = record.stop("failed", error, TRACE)
+    text = json.dumps(manifest)
+    assert "a.png" in manifest["failure"]["at"]
+    assert str(tmp_path) not in text
+    assert "somebody" not in text
+    assert "jane" not in text.lower()
+
+
+def test_a_run_that_goes_on_keeps_its_inputs_and_notes_the_stop(record):
+    begun = load_manifest(record.directory)
+    stopped = record.stop("interrupted", None, TRACE)
+    again = RunRecord(directory=record.directory)
+    again.go_on(stopped, next_step=2)
+    manifest = load_manifest(record.directory)
+    assert is_sealed(manifest)
+    assert manifest["status"] == "running"
+    assert not {"trace", "trace_digest", "files", "failure"} & manifest.keys()
+    unchanged = begun.keys() - {"volatile", "manifest_digest"}
+    assert {name: manifest[name] for name in unchanged} == {name: begun[name] for name in unchanged}
+    [stop] = manifest["volatile"]["interruptions"]
+    assert (stop["status"], stop["next_step"]) == ("interrupted", 2)
+    assert complete(again)["status"] == "completed"
+
+
+def test_every_stop_is_noted(record):
+    for number in range(3):
+        stopped = record.stop("interrupted", None, TRACE)
+        record.go_on(stopped, next_step=number)
+    stops = complete(record)["volatile"]["interruptions"]
+    assert [stop["next_step"] for stop in stops] == [0, 1, 2]
+
+
+def test_the_config_is_told_apart_by_what_affects_bits_and_holds_no_path(tmp_path):
+    described = describe_config(build(tmp_path, lr=0.5, checkpoint_every=3))
+    assert described["recipe"]["train.lr"] == 0.5
+    assert described["rest"]["train.checkpoint_every"] == 3
+    assert described["rest"]["train.momentum"] == 0.9
+    assert not described["recipe"].keys() & described["rest"].keys()
+    assert not {"data.root", "data.cache_dir"} & {*described["recipe"], *described["rest"]}
+    assert str(tmp_path) not in json.dumps(described)

@@ -148,19 +148,10 @@ def _train_in_fresh_process(config: Path, out: Path, *, quiet: bool) -> int:
 
     ``-P`` keeps modules of the working directory out.
     """
-    command = [
-        sys.executable,
-        "-P",
-        "-m",
-        "cxr",
-        "train",
-        "--config",
-        str(config),
-        "--out",
-        str(out),
-    ]
+    program = [sys.executable, "-P", "-m", "cxr", "train"]
+    options = ["--config", str(config), "--out", str(out), *(["--quiet"] if quiet else [])]
     process = subprocess.Popen(  # noqa: S603 - this very program
-        [*command, *(["--quiet"] if quiet else [])], stdout=subprocess.DEVNULL
+        [*program, *options], stdout=subprocess.DEVNULL
     )
     while True:
         try:

@@ -122,10 +122,8 @@ def test_shards_change_gradients_by_rounding_alone_and_repeat(finished_run: Fini
     assert halves.digests == finished_run(vectors(**step, train__shards=2), tag="second").digests
     assert whole.digests != halves.digests
     a, b = weights_of(whole), weights_of(halves)
-    start = weights_of(finished_run(vectors(**{**step, "train__lr": 1e-30}, train__shards=1)))
     largest = max(float(np.abs(a[name] - b[name]).max()) for name in a)
-    moved = max(float(np.abs(a[name] - start[name]).max()) for name in a)
-    assert 0 < largest < 1e-5 * moved
+    assert 0 < largest < 1e-6
 
 
 def read_metrics(run: Run) -> list[dict[str, Any]]:

@@ -56,7 +56,7 @@ def decode_image(content: bytes, plan: DecodePlan, *, where: str) -> NDArray[np.
         DataError: The content is no image, is damaged, or needs a choice that is not made here.
     """
     import numpy as np
-    from PIL import Image, ImageOps
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     resample = getattr(Image.Resampling, plan.resample.upper())
     try:
@@ -72,8 +72,11 @@ def decode_image(content: bytes, plan: DecodePlan, *, where: str) -> NDArray[np.
     except DataError:
         raise
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        # Pillow's own words for an unknown file hold a memory address.
+        unknown = isinstance(error, UnidentifiedImageError)
+        said = "not an image" if unknown else " ".join(str(error).split()) or type(error).__name__
         raise DataError(
-            f"an image cannot be decoded: {' '.join(str(error).split()) or type(error).__name__}",
+            f"an image cannot be decoded: {said}",
             where=where,
             hint="restore the file from its source, or move it out of the data set",
         ) from error

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-import getpass
 import importlib.metadata
 import json
 import os
 import platform
+import pwd
 import socket
 import sys
 from pathlib import Path
@@ -69,7 +69,7 @@ def test_no_host_user_or_home_appears(capture):
     assert str(Path.home()) not in text
     words = set(text.replace('"', " ").replace("/", " ").split())
     assert not words & {socket.gethostname(), platform.node()}
-    assert f'"{getpass.getuser()}"' not in text
+    assert f'"{pwd.getpwuid(os.getuid()).pw_name}"' not in text
     assert str(Path(sys.prefix)) not in text
     assert str(Path.cwd()) not in text
 

@@ -1,0 +1,16 @@
+"""The commands that there are."""
+
+from __future__ import annotations
+
+from typing import Final
+
+COMMANDS: Final = [
+    ["train"],
+    ["repeat"],
+    ["evaluate"],
+    ["diff"],
+    ["verify"],
+    ["env", "capture"],
+    ["data", "synth"],
+    ["data", "verify"],
+]

@@ -1,0 +1,246 @@
+from __future__ import annotations
+
+import dataclasses
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cxr.data import cache
+from cxr.data.cache import default_cache_directory, derive_cache_key, open_decoded
+from cxr.data.decode import DecodePlan, decode_image
+from cxr.digests.canonical import digest_bytes
+from cxr.errors import DataError
+from cxr.records.data_lock import DataLock, Sample
+from PIL import Image
+
+PLAN = DecodePlan(size_px=8, channels=1, resample="bilinear")
+
+
+def draw(number):
+    """Encode a picture of its own for each number."""
+    stream = io.BytesIO()
+    pixels = (np.arange(64).reshape(8, 8) * (2 * number + 1)).astype(np.uint8)
+    Image.fromarray(pixels).save(stream, "PNG")
+    return stream.getvalue()
+
+
+@pytest.fixture
+def root(tmp_path):
+    (tmp_path / "images").mkdir()
+    for number in range(5):
+        (tmp_path / "images" / f"{number}.png").write_bytes(draw(number))
+    return tmp_path / "images"
+
+
+@pytest.fixture
+def directory(tmp_path):
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def lock(root):
+    return lock_all(root)
+
+
+def lock_all(root):
+    return DataLock(
+        classes=("a",),
+        samples=tuple(
+            Sample(
+                path=file.name,
+                bytes=file.stat().st_size,
+                sha256=digest_bytes(file.read_bytes()),
+                label="a",
+                group=file.name,
+                split="train",
+            )
+            for file in sorted(root.iterdir())
+        ),
+    )
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """Count the images that are decoded."""
+    counted = []
+
+    def counting(content, plan, *, where):
+        counted.append(where)
+        return decode_image(content, plan, where=where)
+
+    monkeypatch.setattr(cache, "decode_image", counting)
+    return counted
+
+
+def place_of(directory, lock):
+    return directory / derive_cache_key(lock, PLAN)
+
+
+def test_pixels_are_those_of_each_image_in_the_order_of_the_lock(root, lock, directory):
+    backwards = dataclasses.replace(lock, samples=lock.samples[::-1])
+    pixels = open_decoded(root, backwards, PLAN, directory)
+    assert pixels.shape == (5, 8, 8, 1)
+    assert pixels.dtype == np.uint8
+    for image, sample in zip(pixels, backwards.samples, strict=True):
+        content = (root / sample.path).read_bytes()
+        assert np.array_equal(image, decode_image(content, PLAN, where="x"))
+
+
+def test_pixels_cannot_be_written_to(root, lock, directory):
+    pixels = open_decoded(root, lock, PLAN, directory)
+    with pytest.raises(ValueError, match="read-only"):
+        pixels[0] = 0
+
+
+def test_images_are_decoded_once(root, lock, directory, decoded):
+    first = np.array(open_decoded(root, lock, PLAN, directory))
+    assert len(decoded) == 5
+    assert np.array_equal(open_decoded(root, lock, PLAN, directory), first)
+    assert len(decoded) == 5
+
+
+def test_the_cache_serves_without_the_images(root, lock, directory):
+    first = np.array(open_decoded(root, lock, PLAN, directory))
+    for file in root.iterdir():
+        file.unlink()
+    assert np.array_equal(open_decoded(root, lock, PLAN, directory), first)
+
+
+def flip_a_bit(place):
+    content = bytearray((place / "pixels.u8").read_bytes())
+    content[100] ^= 1
+    (place / "pixels.u8").write_bytes(content)
+
+
+def cut_pixels(place):
+    os.truncate(place / "pixels.u8", 100)
+
+
+def remove_pixels(place):
+    (place / "pixels.u8").unlink()
+
+
+def remove_index(place):
+    (place / "index.json").unlink()
+
+
+def spoil_index(place):
+    (place / "index.json").write_bytes(b'{"pixels":')
+
+
+def empty_index(place):
+    (place / "index.json").write_bytes(b"{}")
+
+
+@pytest.mark.parametrize(
+    "damage", [flip_a_bit, cut_pixels, remove_pixels, remove_index, spoil_index, empty_index]
+)
+def test_a_damaged_cache_is_never_read_and_made_again(root, lock, directory, decoded, damage):
+    first = np.array(open_decoded(root, lock, PLAN, directory))
+    damage(place_of(directory, lock))
+    assert np.array_equal(open_decoded(root, lock, PLAN, directory), first)
+    assert len(decoded) == 10
+    assert np.array_equal(open_decoded(root, lock, PLAN, directory), first)
+    assert len(decoded) == 10
+
+
+def test_a_cache_that_was_never_finished_is_made_again(root, lock, directory, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cache, "_decode_sample", stop)
+    with pytest.raises(KeyboardInterrupt):
+        open_decoded(root, lock, PLAN, directory)
+    assert list(place_of(directory, lock).iterdir()) == []
+    monkeypatch.undo()
+    assert open_decoded(root, lock, PLAN, directory).shape == (5, 8, 8, 1)
+
+
+def test_an_image_that_changed_since_it_was_hashed_is_refused(root, lock, directory):
+    (root / "2.png").write_bytes(draw(7))
+    with pytest.raises(DataError, match="an image changed while it was being read") as caught:
+        open_decoded(root, lock, PLAN, directory)
+    assert caught.value.where == str(root / "2.png")
+    assert list(place_of(directory, lock).iterdir()) == []
+
+
+def test_a_missing_image_is_refused(root, lock, directory):
+    (root / "2.png").unlink()
+    with pytest.raises(DataError, match="cannot read an image: No such file"):
+        open_decoded(root, lock, PLAN, directory)
+
+
+def test_all_bad_images_are_named_at_once_and_nothing_is_kept(root, directory, monkeypatch):
+    monkeypatch.setattr(cache, "_MAX_NAMED", 2)
+    for number in (1, 3, 4):
+        (root / f"{number}.png").write_bytes(b"no image")
+    lock = lock_all(root)
+    with pytest.raises(DataError, match="3 images cannot be used") as caught:
+        open_decoded(root, lock, PLAN, directory)
+    lines = [line.strip() for line in caught.value.where.splitlines()]
+    assert lines[0].startswith(f"{root / '1.png'}: an image cannot be decoded")
+    assert lines[1].startswith(f"{root / '3.png'}: ")
+    assert lines[2] == "and 1 more"
+    assert list(place_of(directory, lock).iterdir()) == []
+
+
+def test_more_images_than_a_chunk_stay_in_order(root, lock, directory, monkeypatch):
+    whole = np.array(open_decoded(root, lock, PLAN, directory))
+    monkeypatch.setattr(cache, "_MAP_CHUNK", 2)
+    assert np.array_equal(open_decoded(root, lock, PLAN, directory / "other"), whole)
+
+
+# What the name of a cache depends on
+
+
+@pytest.mark.parametrize(
+    "change", [{"size_px": 9}, {"channels": 3}, {"resample": "bicubic"}], ids=str
+)
+def test_another_plan_has_a_cache_of_its_own(lock, change):
+    assert derive_cache_key(lock, dataclasses.replace(PLAN, **change)) != derive_cache_key(lock, PLAN)
+
+
+def test_other_bytes_another_order_and_fewer_images_have_caches_of_their_own(lock):
+    changed = dataclasses.replace(lock.samples[0], sha256="sha256:other")
+    keys = {
+        derive_cache_key(dataclasses.replace(lock, samples=samples), PLAN)
+        for samples in (
+            lock.samples,
+            lock.samples[::-1],
+            lock.samples[1:],
+            (changed, *lock.samples[1:]),
+        )
+    }
+    assert len(keys) == 4
+
+
+def test_labels_and_splits_share_a_cache(lock):
+    moved = tuple(dataclasses.replace(sample, label="b", split="val") for sample in lock.samples)
+    assert derive_cache_key(dataclasses.replace(lock, samples=moved), PLAN) == derive_cache_key(
+        lock, PLAN
+    )
+
+
+def test_a_decoder_that_decodes_otherwise_has_a_cache_of_its_own(lock, monkeypatch):
+    before = derive_cache_key(lock, PLAN)
+    monkeypatch.setattr(cache, "read_canaries", lambda: {"jpeg_grey": "other"})
+    assert derive_cache_key(lock, PLAN) != before
+
+
+def test_another_version_of_a_decoder_has_a_cache_of_its_own(lock, monkeypatch):
+    from PIL import features
+
+    before = derive_cache_key(lock, PLAN)
+    monkeypatch.setattr(features, "version", lambda name: f"{name} of another version")
+    assert derive_cache_key(lock, PLAN) != before
+
+
+def test_the_users_cache_is_where_the_convention_has_it(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert default_cache_directory() == tmp_path / "xdg" / "cxr" / "decoded"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert default_cache_directory() == tmp_path / "home" / ".cache" / "cxr" / "decoded"
+    assert default_cache_directory() == Path.home() / ".cache" / "cxr" / "decoded"

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import io
+import struct
+
+import numpy as np
+import pytest
+from cxr.data.decode import MAX_PIXELS, DecodePlan, decode_image
+from cxr.errors import DataError
+from PIL import Image
+
+GREY = DecodePlan(size_px=16, channels=1, resample="bilinear")
+COLOUR = DecodePlan(size_px=16, channels=3, resample="bilinear")
+
+
+def encode(pixels, file_format="PNG", mode=None, **options):
+    image = Image.fromarray(pixels)
+    if mode is not None:
+        image = image.convert(mode)
+    stream = io.BytesIO()
+    image.save(stream, file_format, **options)
+    return stream.getvalue()
+
+
+@pytest.fixture
+def pixels():
+    """A grey picture without any symmetry, of 16 px."""
+    rows, columns = np.mgrid[:16, :16]
+    return ((rows * 37 + columns * 11 + rows * columns) % 256).astype(np.uint8)
+
+
+def test_a_picture_of_the_wanted_size_is_decoded_to_its_own_pixels(pixels):
+    found = decode_image(encode(pixels), GREY, where="x")
+    assert found.shape == (16, 16, 1)
+    assert found.dtype == np.uint8
+    assert np.array_equal(found[:, :, 0], pixels)
+
+
+def test_grey_fills_equal_channels_and_comes_back_from_them(pixels):
+    colour = decode_image(encode(pixels), COLOUR, where="x")
+    assert colour.shape == (16, 16, 3)
+    assert all(np.array_equal(colour[:, :, channel], pixels) for channel in range(3))
+    every = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    back = decode_image(encode(np.stack([every] * 3, axis=2)), GREY, where="x")
+    assert np.array_equal(back[:, :, 0], every)
+
+
+def test_colour_stays_in_its_channels(pixels):
+    colour = np.stack([pixels, pixels.T, 255 - pixels], axis=2)
+    assert np.array_equal(decode_image(encode(colour), COLOUR, where="x"), colour)
+
+
+def test_a_picture_of_two_levels_is_grey(pixels):
+    found = decode_image(encode(pixels, mode="1"), GREY, where="x")
+    assert set(np.unique(found)) == {0, 255}
+
+
+@pytest.mark.parametrize("resample", ["bilinear", "bicubic"])
+def test_another_size_is_resized_as_pillow_does_it(pixels, resample):
+    plan = DecodePlan(size_px=9, channels=1, resample=resample)
+    filters = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+    wanted = np.asarray(Image.fromarray(pixels).resize((9, 9), filters[resample]))
+    assert np.array_equal(decode_image(encode(pixels), plan, where="x")[:, :, 0], wanted)
+
+
+def test_the_two_filters_differ(pixels):
+    plans = [DecodePlan(size_px=9, channels=1, resample=name) for name in ("bilinear", "bicubic")]
+    a, b = (decode_image(encode(pixels), plan, where="x") for plan in plans)
+    assert not np.array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    ("orientation", "turn"),
+    [
+        (1, lambda a: a),
+        (2, lambda a: a[:, ::-1]),
+        (3, lambda a: a[::-1, ::-1]),
+        (4, lambda a: a[::-1]),
+        (5, lambda a: a.T),
+        (6, lambda a: np.rot90(a, -1)),
+        (7, lambda a: np.rot90(a, 2).T),
+        (8, np.rot90),
+    ],
+)
+def test_a_picture_is_turned_as_its_exif_says(pixels, orientation, turn):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    found = decode_image(encode(pixels, exif=exif), GREY, where="x")
+    assert np.array_equal(found[:, :, 0], turn(pixels))
+
+
+def test_decoding_does_not_depend_on_the_size_that_is_asked_for(pixels):
+    # A decoder that is allowed to draft would decode a large JPEG at an eighth of its size.
+    large = np.kron(pixels, np.ones((16, 16), dtype=np.uint8))
+    content = encode(large, "JPEG")
+    with Image.open(io.BytesIO(content)) as image:
+        whole = np.asarray(image.resize((16, 16), Image.Resampling.BILINEAR))
+    assert np.array_equal(decode_image(content, GREY, where="x")[:, :, 0], whole)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "CMYK", "I;16"])
+def test_a_mode_that_needs_a_choice_is_refused_by_its_name(pixels, mode):
+    if mode == "I;16":
+        content = encode(pixels.astype(np.uint16) * 257)
+    else:
+        content = encode(pixels, "JPEG" if mode == "CMYK" else "PNG", mode=mode)
+    with pytest.raises(DataError, match=f"has the mode {mode}, neither 8-bit grey nor RGB"):
+        decode_image(content, GREY, where="x")
+
+
+def test_a_picture_of_several_frames_is_refused(pixels):
+    frames = [Image.fromarray(pixels), Image.fromarray(255 - pixels)]
+    stream = io.BytesIO()
+    frames[0].save(stream, "TIFF", save_all=True, append_images=frames[1:])
+    with pytest.raises(DataError, match="an image has 2 frames"):
+        decode_image(stream.getvalue(), GREY, where="x")
+
+
+def test_a_picture_that_claims_too_many_pixels_is_refused_before_it_is_decoded(monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
+    side = int(MAX_PIXELS**0.5) + 1
+    content = bytearray(encode(np.zeros((1, 1), dtype=np.uint8), "BMP"))
+    struct.pack_into("<ii", content, 18, side, side)
+    with pytest.raises(DataError, match=f"an image claims {side} x {side} pixels"):
+        decode_image(bytes(content), GREY, where="x")
+
+
+def test_a_bomb_that_pillow_refuses_is_an_error_of_ours(monkeypatch, pixels):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    with pytest.raises(DataError, match="an image cannot be decoded: .*decompression bomb"):
+        decode_image(encode(pixels), GREY, where="x")
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data:UserWarning")
+@pytest.mark.parametrize("file_format", ["PNG", "JPEG", "BMP", "TIFF"])
+def test_every_cut_of_a_file_is_an_error_that_names_it(pixels, file_format):
+    content = encode(pixels, file_format)
+    for size in (0, 1, 10, len(content) // 2):
+        with pytest.raises(DataError, match="^an image ") as caught:
+            decode_image(content[:size], GREY, where="train/a.png")
+        assert caught.value.where == "train/a.png"
+
+
+@pytest.mark.parametrize("content", [b"", b"not an image", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"])
+def test_what_is_no_image_is_an_error_on_one_line(content):
+    with pytest.raises(DataError, match="an image cannot be decoded") as caught:
+        decode_image(content, GREY, where="x")
+    assert "\n" not in caught.value.problem

@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+import os
+
+import pytest
+from cxr.config.schema import DataConfig
+from cxr.data.folder import find_images, list_images, scan_folder
+from cxr.digests.files import digest_file
+from cxr.errors import DataError
+
+NAMES = (
+    "train/NORMAL/IM-0001.jpeg",
+    "train/NORMAL/IM-0002.jpeg",
+    "train/PNEUMONIA/person1_virus_1.jpeg",
+    "train/PNEUMONIA/person1_virus_2.jpeg",
+    "val/NORMAL/IM-0003.jpeg",
+    "test/NORMAL/IM-0009.jpeg",
+    "test/PNEUMONIA/person9_virus_1.jpeg",
+)
+PATTERN = r"^(person\d+|IM-\d+)"
+
+
+@pytest.fixture
+def root(tmp_path):
+    return make(tmp_path / "images", NAMES)
+
+
+def make(root, names):
+    """Make files whose content is their name."""
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(name, encoding="utf-8", errors="surrogateescape")
+    return root
+
+
+def configure(root, **changes):
+    values = {"source": "folder", "root": str(root), "classes": ("NORMAL", "PNEUMONIA"), **changes}
+    return DataConfig(**values)
+
+
+def test_samples_are_found_labelled_and_hashed(root):
+    lock = scan_folder(configure(root, group_pattern=PATTERN))
+    assert lock.classes == ("NORMAL", "PNEUMONIA")
+    found = {sample.path: sample for sample in lock.samples}
+    assert found.keys() == set(NAMES)
+    one = found["train/PNEUMONIA/person1_virus_2.jpeg"]
+    assert (one.label, one.group, one.split) == ("PNEUMONIA", "person1", "train")
+    assert one.bytes == len("train/PNEUMONIA/person1_virus_2.jpeg")
+    assert one.sha256 == digest_file(root / one.path)
+
+
+def test_samples_are_sorted_by_split_and_file_name_whatever_the_disk_says(root, monkeypatch):
+    before = scan_folder(configure(root)).samples
+    assert [sample.path.rpartition("/")[2] for sample in before] == [
+        "IM-0009.jpeg",
+        "person9_virus_1.jpeg",
+        "IM-0001.jpeg",
+        "IM-0002.jpeg",
+        "person1_virus_1.jpeg",
+        "person1_virus_2.jpeg",
+        "IM-0003.jpeg",
+    ]
+    walk = os.walk
+
+    def walk_backwards(top, **options):
+        for parent, folders, names in walk(top, **options):
+            folders.sort(reverse=True)
+            yield parent, folders, sorted(names, reverse=True)
+
+    monkeypatch.setattr(os, "walk", walk_backwards)
+    assert scan_folder(configure(root)).samples == before
+
+
+def test_an_image_that_moves_to_another_class_keeps_its_place(root):
+    before = [sample.path.rpartition("/")[2] for sample in scan_folder(configure(root)).samples]
+    (root / NAMES[0]).rename(root / "train/PNEUMONIA/IM-0001.jpeg")
+    after = scan_folder(configure(root)).samples
+    assert [sample.path.rpartition("/")[2] for sample in after] == before
+    assert after[2].label == "PNEUMONIA"
+
+
+def test_the_digest_does_not_depend_on_where_the_data_lies(root):
+    before = scan_folder(configure(root)).digest
+    moved = root.rename(root.with_name("moved"))
+    assert scan_folder(configure(moved)).digest == before
+
+
+def test_only_images_that_are_not_hidden_count(root):
+    make(root, [
+        "train/NORMAL/notes.txt",
+        "train/NORMAL/._IM-0001.jpeg",
+        "train/NORMAL/.DS_Store",
+        "train/NORMAL/Thumbs.db",
+        "other/NORMAL/a.png",
+        "a.png",
+    ])
+    assert {sample.path for sample in scan_folder(configure(root)).samples} == set(NAMES)
+
+
+def test_images_in_a_hidden_folder_do_not_count(root):
+    make(root, ["train/NORMAL/.ipynb_checkpoints/IM-0001-checkpoint.jpeg", "train/.trash/a.png"])
+    assert {sample.path for sample in scan_folder(configure(root)).samples} == set(NAMES)
+
+
+@pytest.mark.parametrize("suffix", ["jpeg", "JPG", "png", "PNG", "bmp", "tif", "TIFF"])
+def test_images_are_known_by_their_suffix(tmp_path, suffix):
+    make(tmp_path, [f"a.{suffix}", "b.gif", "c.npy", "d"])
+    assert list_images(tmp_path) == [tmp_path / f"a.{suffix}"]
+
+
+def test_images_behind_links_count(root, tmp_path):
+    elsewhere = make(tmp_path / "elsewhere", ["more.png"])
+    (root / "train/NORMAL/linked").symlink_to(elsewhere, target_is_directory=True)
+    (root / "train/NORMAL/one.png").symlink_to(elsewhere / "more.png")
+    paths = {sample.path for sample in scan_folder(configure(root)).samples} - set(NAMES)
+    assert paths == {"train/NORMAL/linked/more.png", "train/NORMAL/one.png"}
+
+
+def test_a_link_to_nothing_is_an_error_that_names_it(root):
+    (root / "train/NORMAL/lost.png").symlink_to(root / "nothing.png")
+    with pytest.raises(DataError, match="cannot read an image: No such file") as caught:
+        scan_folder(configure(root))
+    assert caught.value.where == str(root / "train/NORMAL/lost.png")
+
+
+def test_globs_choose_classes_by_folder_and_file(root):
+    globs = {"healthy": "NORMAL/*", "viral": "PNEUMONIA/*_virus_*"}
+    config = configure(root, classes=("healthy", "viral"), class_globs=globs)
+    assert scan_folder(config).count_labels("train") == {"healthy": 2, "viral": 2}
+
+
+def test_a_file_that_no_class_wants_is_refused(root):
+    make(root, ["train/COVID/a.png"])
+    with pytest.raises(DataError, match="a file belongs to no class") as caught:
+        scan_folder(configure(root))
+    assert caught.value.where == str(root / "train/COVID/a.png")
+
+
+def test_a_file_that_two_classes_want_is_refused(root):
+    globs = {"NORMAL": "*", "PNEUMONIA": "PNEUMONIA/*"}
+    with pytest.raises(DataError, match="a file belongs to NORMAL and PNEUMONIA"):
+        scan_folder(configure(root, class_globs=globs))
+
+
+def test_the_name_of_a_class_is_no_pattern(tmp_path):
+    names = ["train/Grade [1]/a.png", "train/Grade 1/b.png", "train/What?/c.png"]
+    config = configure(make(tmp_path, names), classes=("Grade [1]", "Grade 1", "What?"))
+    assert [sample.label for sample in scan_folder(config).samples] == list(config.classes)
+
+
+@pytest.mark.parametrize(
+    ("make_root", "problem"),
+    [
+        (lambda path: None, "no such data set"),
+        (lambda path: path.write_text("x"), "the data set's root is not a directory"),
+        (lambda path: path.mkdir(), "no images"),
+        (lambda path: make(path, ["NORMAL/a.png"]), "no images"),
+        (
+            lambda path: make(path, ["train/NORMAL/a.png", "test/PNEUMONIA/b.png"]),
+            "no training image of the class PNEUMONIA",
+        ),
+    ],
+)
+def test_a_root_that_cannot_be_trained_on_is_refused(tmp_path, make_root, problem):
+    make_root(tmp_path / "root")
+    with pytest.raises(DataError, match=problem) as caught:
+        scan_folder(configure(tmp_path / "root"))
+    assert str(tmp_path / "root") in caught.value.where
+
+
+def test_validation_keeps_its_directory_when_no_share_is_asked_for(root):
+    splits = {image.path: image.split for image in find_images(root, configure(root))}
+    assert splits["val/NORMAL/IM-0003.jpeg"] == "val"
+    assert all(split == path.partition("/")[0] for path, split in splits.items())
+
+
+@pytest.fixture
+def patients(tmp_path):
+    names = [
+        f"{split}/{label}/person{patient}_{image}.png"
+        for patient in range(60)
+        for image in range(3)
+        for split, label in [(("train", "val")[(patient + image) % 2], ("A", "B")[patient % 2])]
+    ]
+    return make(tmp_path / "patients", [*names, "test/A/person0_9.png"])
+
+
+def hold_out(root, **changes):
+    config = configure(
+        root, classes=("A", "B"), group_pattern=r"person\d+", validation_fraction=0.25, **changes
+    )
+    return {image.path: (image.group, image.split) for image in find_images(root, config)}
+
+
+def test_a_patient_is_never_in_training_and_validation(patients):
+    found = hold_out(patients)
+    sides = {}
+    for path, (group, split) in found.items():
+        if not path.startswith("test"):
+            sides.setdefault(group, set()).add(split)
+    assert {len(splits) for splits in sides.values()} == {1}
+    assert set.union(*sides.values()) == {"train", "val"}
+    assert found["test/A/person0_9.png"] == ("person0", "test")
+
+
+def test_adding_and_removing_images_moves_no_one(patients):
+    before = hold_out(patients)
+    make(patients, [f"train/A/person{patient}_0.png" for patient in range(100, 130)])
+    (patients / next(path for path in before if path.startswith("train"))).unlink()
+    after = hold_out(patients)
+    assert all(after[path] == before[path] for path in before.keys() & after.keys())
+
+
+def test_another_seed_holds_out_other_patients(patients):
+    assert hold_out(patients) != hold_out(patients, split_seed=1)
+
+
+def test_progress_ends_at_all_images(root):
+    heard = []
+
+    class Listener:
+        def advance(self, what, done, total):
+            heard.append((what, done, total))
+
+        def note(self, text):
+            raise AssertionError(text)
+
+    scan_folder(configure(root), progress=Listener())
+    num = len(NAMES)
+    assert heard == [("hashing images", done, num) for done in range(1, num + 1)]

@@ -1,0 +1,268 @@
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+
+import numpy as np
+import pytest
+from cxr.config.schema import DataConfig
+from cxr.data.folder import scan_folder
+from cxr.data.verify import SEVERITIES, verify_target
+from cxr.errors import DataError, RecordError, UsageError
+from cxr.records.data_lock import write_data_lock
+from PIL import Image
+
+NAMES = (
+    "train/A/person1_1.png",
+    "train/A/person1_2.png",
+    "train/B/person2_1.png",
+    "val/A/person3_1.png",
+    "val/B/person4_1.png",
+    "test/A/person5_1.png",
+    "test/B/person6_1.png",
+)
+
+
+def draw(number):
+    stream = io.BytesIO()
+    pixels = (np.arange(64).reshape(8, 8) * (number + 1)).astype(np.uint8)
+    Image.fromarray(pixels).save(stream, "PNG")
+    return stream.getvalue()
+
+
+@pytest.fixture
+def root(tmp_path):
+    for number, name in enumerate(NAMES):
+        path = tmp_path / "images" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(draw(number))
+    return tmp_path / "images"
+
+
+@pytest.fixture
+def lock(root, tmp_path):
+    """A lock of the images as they were."""
+    config = DataConfig(source="folder", root=str(root), classes=("A", "B"))
+    path = tmp_path / "data.lock.json"
+    write_data_lock(path, scan_folder(config))
+    return path
+
+
+@pytest.fixture
+def config(root, tmp_path):
+    """A config of these images, written anew with the fields that are given."""
+
+    def write(**fields):
+        tree = {
+            "seed": 0,
+            "threads": 1,
+            "data": {"source": "folder", "root": str(root), "classes": ["A", "B"], **fields},
+            "model": {"name": "test_resnet"},
+            "train": {"epochs": 1, "batch_size": 1},
+        }
+        path = tmp_path / "c.yaml"
+        path.write_text(json.dumps(tree), encoding="utf-8")
+        return path
+
+    return write
+
+
+def describe(report):
+    return [(problem.kind, problem.severity, problem.paths) for problem in report.problems]
+
+
+def test_a_sound_set_is_verified(root, lock, config):
+    size = sum((root / name).stat().st_size for name in NAMES)
+    for report in (
+        verify_target(root),
+        verify_target(root, lock=lock),
+        verify_target(config(), lock=lock),
+        verify_target(config(group_pattern=r"person\d+"), lock=lock),
+    ):
+        assert report.verdict == "verified"
+        assert (report.samples, report.bytes) == (7, size)
+        assert report.problems == []
+
+
+def test_the_answer_is_plain_json(root):
+    (root / NAMES[0]).write_bytes(b"")
+    answer = json.loads(json.dumps(verify_target(root).to_json()))
+    assert answer["verdict"] == "differs"
+    assert answer["samples"] == 7
+    assert answer["problems"] == [
+        {
+            "kind": "empty",
+            "severity": "error",
+            "paths": [NAMES[0]],
+            "detail": "the file has no bytes",
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [(b"", "empty"), (b"no image", "unreadable"), (draw(0)[:50], "unreadable")],
+    ids=["empty", "no image", "cut"],
+)
+def test_every_image_is_decoded(root, content, kind):
+    (root / NAMES[3]).write_bytes(content)
+    report = verify_target(root)
+    assert report.verdict == "differs"
+    assert describe(report) == [(kind, "error", (NAMES[3],))]
+
+
+def test_a_file_that_cannot_be_read_is_named(root):
+    (root / NAMES[3]).unlink()
+    (root / NAMES[3]).symlink_to(root / "nothing")
+    report = verify_target(root)
+    assert describe(report) == [("unreadable", "error", (NAMES[3],))]
+    assert report.problems[0].detail == "No such file or directory"
+
+
+def test_a_set_without_images_differs(tmp_path):
+    (tmp_path / "empty").mkdir()
+    report = verify_target(tmp_path / "empty")
+    assert report.verdict == "differs"
+    assert describe(report) == [("no-images", "error", (str(tmp_path / "empty"),))]
+
+
+def copy(root, source, *names):
+    for name in names:
+        (root / name).write_bytes((root / source).read_bytes())
+    return tuple(sorted((source, *names)))
+
+
+@pytest.mark.parametrize("through_config", [True, False])
+def test_the_same_bytes_in_two_splits_are_an_error(root, config, through_config):
+    paths = copy(root, "train/A/person1_1.png", "test/A/copy1.png", "val/A/copy2.png")
+    report = verify_target(config() if through_config else root)
+    assert describe(report) == [("duplicate-across-splits", "error", paths)]
+    assert report.verdict == "differs"
+
+
+def test_the_same_bytes_twice_in_a_split_are_a_warning(root):
+    paths = copy(root, "train/A/person1_1.png", "train/A/copy.png")
+    report = verify_target(root)
+    assert describe(report) == [("duplicate-in-split", "warning", paths)]
+    assert report.verdict == "verified"
+
+
+def test_the_same_bytes_with_two_labels_are_an_error(root):
+    paths = copy(root, "train/A/person1_1.png", "train/B/copy.png")
+    report = verify_target(root)
+    assert describe(report) == [("duplicate-labels-differ", "error", paths)]
+
+
+def test_the_same_bytes_with_two_labels_in_two_splits_are_both(root):
+    paths = copy(root, "train/A/person1_1.png", "test/B/copy.png")
+    assert describe(verify_target(root)) == [
+        ("duplicate-across-splits", "error", paths),
+        ("duplicate-labels-differ", "error", paths),
+    ]
+
+
+def test_empty_files_are_no_duplicates(root):
+    for name in NAMES[:2]:
+        (root / name).write_bytes(b"")
+    assert describe(verify_target(root)) == [("empty", "error", (name,)) for name in NAMES[:2]]
+
+
+def test_a_patient_in_two_splits_is_named(root, config):
+    (root / "test/A/person1_9.png").write_bytes(draw(20))
+    report = verify_target(config(group_pattern=r"person\d+"))
+    assert describe(report) == [
+        (
+            "group-in-two-splits",
+            "error",
+            ("test/A/person1_9.png", "train/A/person1_1.png", "train/A/person1_2.png"),
+        )
+    ]
+    assert report.problems[0].detail == "group person1 is in test and train"
+    assert verify_target(config()).verdict == "verified"
+
+
+def test_a_changed_a_missing_and_an_extra_file_are_named(root, lock):
+    (root / NAMES[0]).write_bytes(draw(30))
+    (root / NAMES[1]).unlink()
+    (root / "train/A/new.png").write_bytes(draw(31))
+    report = verify_target(root, lock=lock)
+    assert report.verdict == "differs"
+    assert describe(report) == [
+        ("changed", "error", (NAMES[0],)),
+        ("extra", "error", ("train/A/new.png",)),
+        ("missing", "error", (NAMES[1],)),
+    ]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param({"class_globs": {"A": "B/*", "B": "A/*"}}, id="label"),
+        pytest.param({"validation_fraction": 0.5, "split_seed": 2}, id="split"),
+    ],
+)
+def test_a_label_or_split_other_than_the_locks_is_named(config, lock, fields):
+    report = verify_target(config(**fields), lock=lock)
+    assert report.verdict == "differs"
+    assert report.problems
+
+
+def test_errors_come_before_warnings(root):
+    copy(root, "train/A/person1_1.png", "train/A/copy.png")
+    (root / NAMES[4]).write_bytes(b"")
+    assert [problem.severity for problem in verify_target(root).problems] == ["error", "warning"]
+
+
+def test_every_kind_has_a_severity():
+    assert set(SEVERITIES.values()) <= {"error", "warning", "note"}
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "problem"),
+    [
+        ("nothing", DataError, "no such data set"),
+        ("file.txt", DataError, "not a directory and not a config"),
+    ],
+)
+def test_a_target_that_is_none_is_refused(tmp_path, name, error, problem):
+    (tmp_path / "file.txt").write_text("x", encoding="utf-8")
+    with pytest.raises(error, match=problem):
+        verify_target(tmp_path / name)
+
+
+def test_a_config_without_files_is_refused(tmp_path):
+    path = tmp_path / "c.yaml"
+    path.write_text(
+        "seed: 0\nthreads: 1\ndata: {source: synthetic, image_size: 28}\n"
+        "model: {name: mlp}\ntrain: {epochs: 1, batch_size: 1}\n",
+        encoding="utf-8",
+    )
+    with pytest.raises(UsageError, match="the config's data is synthetic"):
+        verify_target(path)
+
+
+def test_a_lock_that_is_none_is_refused(root, tmp_path):
+    with pytest.raises(RecordError, match="cannot read the record"):
+        verify_target(root, lock=tmp_path / "nothing.json")
+
+
+def test_progress_ends_at_all_images(root):
+    heard = []
+
+    class Listener:
+        def advance(self, what, done, total):
+            heard.append((what, done, total))
+
+        def note(self, text):
+            raise AssertionError(text)
+
+    verify_target(root, progress=Listener())
+    assert heard == [("looking at images", done, 7) for done in range(1, 8)]
+
+
+def test_problems_are_values(root):
+    (root / NAMES[0]).write_bytes(b"")
+    [problem] = verify_target(root).problems
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        problem.kind = "other"

@@ -68,6 +68,17 @@ def _crash(value: str) -> None:
 
 
 @fault
+def _crash_known(value: str) -> None:
+    """At step ``value`` something fails that cxr has an error for."""
+    from cxr.errors import TrainingError
+
+    def fail(_: Any) -> None:
+        raise TrainingError("planted", where=f"step {value}", hint="plant nothing")
+
+    _after_gradients(int(value), fail)
+
+
+@fault
 def _signal(value: str) -> None:
     """At step ``value`` the process is told to stop, as by Ctrl-C."""
     _after_gradients(int(value), lambda _: os.kill(os.getpid(), signal.SIGINT))

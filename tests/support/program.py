@@ -116,9 +116,13 @@ def build_environment(
 
 
 def read_answer(finished: Finished[str]) -> Any:
-    """Return the one JSON document that stdout must be."""
+    """Return the one JSON document that stdout must be; NaN and infinities are no JSON."""
     assert "Traceback" not in finished.stderr, finished.stderr
-    return json.loads(finished.stdout)
+    return json.loads(finished.stdout, parse_constant=_refuse_constant)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
 
 
 def read_error(finished: Finished[str], *, code: int) -> tuple[str, str, str]:

@@ -1,0 +1,53 @@
+"""``cxr train`` on the command line: what it prints, where, and what it names its directory."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from support.program import read_answer, run_cxr
+from support.recipes import vectors, write_recipe
+from support.runs import FinishedRuns
+
+
+def test_json_is_one_document_and_progress_goes_to_stderr(finished_run: FinishedRuns):
+    run = finished_run(vectors())
+    answer, manifest = read_answer(run.process), run.manifest
+    keys = ("status", "recipe_digest", "outcome_digest", "trace_digest", "metrics")
+    assert answer == {"run": str(run.directory), **{key: manifest[key] for key in keys}}
+    lines = run.process.stderr.splitlines()
+    assert [line.split("  ")[0] for line in lines] == ["epoch 1/2", "epoch 2/2"]
+    assert all("val accuracy" in line for line in lines)
+
+
+def test_quiet_prints_the_result_alone_into_a_directory_named_after_the_recipe(
+    finished_run: FinishedRuns, tmp_path: Path
+):
+    config = write_recipe(tmp_path / "recipe.yaml", vectors())
+    finished = run_cxr("train", "--config", config, "--set", "name=mine", "-q", cwd=tmp_path)
+    assert (finished.returncode, finished.stderr) == (0, "")
+    (directory,) = (tmp_path / "runs").iterdir()
+    manifest = finished_run(vectors()).manifest
+    short = manifest["recipe_digest"].removeprefix("sha256:")[:8]
+    assert re.fullmatch(rf"mine-\d{{8}}T\d{{6}}Z-{short}", directory.name)
+    figures = manifest["metrics"]
+    names = ("accuracy", "balanced_accuracy", "macro_f1", "auroc", "loss")
+    assert finished.stdout.splitlines() == [
+        f"completed: runs/{directory.name}",
+        *(f"  test {name:<18}{figures[name]:.4f}" for name in names),
+        f"  outcome  {manifest['outcome_digest']}",
+        f"  trace    {manifest['trace_digest']}",
+    ]
+
+
+def test_a_config_in_the_run_directory_is_the_whole_recipe(
+    finished_run: FinishedRuns, radiographs: Path, tmp_path: Path
+):
+    from support.recipes import images
+
+    # Its relative root must lead to the images although --out went through a symbolic link.
+    run = finished_run(
+        images(radiographs, train__epochs=1, model={"name": "mlp"}), through_link=True
+    )
+    finished = run_cxr("data", "verify", run.directory / "config.yaml", "--json", cwd=tmp_path)
+    assert read_answer(finished)["samples"] == 28

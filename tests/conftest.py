@@ -8,6 +8,7 @@ from pathlib import Path
 import filelock
 import pytest
 from PIL import Image
+
 from support.program import run_cxr
 from support.runs import FinishedRuns
 

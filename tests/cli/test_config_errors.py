@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from support.program import read_error, run_cxr
 from support.recipes import vectors, write_recipe
 from support.runs import HEAVY
@@ -24,9 +25,16 @@ BOMB = "a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\nd: [*c, *c]\n"
         ("5\n", ONE, "config.yaml:1: the top level is a single value, not a mapping of keys"),
         (BOMB, ONE, "config.yaml:1: anchors and aliases (& and *) are refused"),
         ("a: " + "[" * 50 + "]" * 50, ONE, "config.yaml:1: nested more than 20 deep"),
-        ("extends: config.yaml\n", ONE,
-         "config.yaml:1: extends: the chain of extends comes back to itself or is too long"),
-        ("extends: [a]\n", ONE, "config.yaml:1: extends: extends must be the path of another config"),
+        (
+            "extends: config.yaml\n",
+            ONE,
+            "config.yaml:1: extends: the chain of extends comes back to itself or is too long",
+        ),
+        (
+            "extends: [a]\n",
+            ONE,
+            "config.yaml:1: extends: extends must be the path of another config",
+        ),
     ],
 )
 def test_a_file_that_is_no_config(tmp_path: Path, content: str, problem: str, where: str):
@@ -34,7 +42,7 @@ def test_a_file_that_is_no_config(tmp_path: Path, content: str, problem: str, wh
     assert refuse(tmp_path) == (problem, where, CORRECT)
 
 
-@pytest.mark.parametrize("tag", ["!!python/object/apply:os.system", "!!python/name:os.system", "!x"])
+@pytest.mark.parametrize("tag", ["!!python/object/apply:os.system", "!!python/name:x", "!x"])
 def test_a_tag_is_refused_and_not_obeyed(tmp_path: Path, tag: str):
     content = f"seed: 1\nname: {tag} [touch obeyed]\n"
     (tmp_path / "config.yaml").write_text(content, encoding="utf-8")
@@ -104,9 +112,10 @@ def test_every_problem_is_named_with_its_line_and_the_nearest_key(tmp_path: Path
         ("train.lr=.nan", "--set train.lr=.nan: train.lr: should be a finite number, not nan"),
         ("train.lrr=1", "--set train.lrr=1: train.lrr: unknown key (did you mean train.lr?)"),
         ("nosuch.field=1", "--set nosuch.field=1: nosuch: unknown key (no key has a name near it)"),
-        ("determinism=portable", "--set determinism=portable: determinism: this version does not "
-         "compute at the level portable (use strict: the same bits on this machine with this "
-         "stack)"),
+        (
+            "train.shards=3",
+            "--set train.shards=3: train.shards: must divide train.batch_size (choose a divisor)",
+        ),
     ],
 )
 def test_a_wrong_override_names_itself(tmp_path: Path, text: str, where: str):

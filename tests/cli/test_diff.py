@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from support.program import read_answer, read_error, run_cxr
 from support.recipes import vectors
 from support.runs import HEAVY, FinishedRuns, copy_run, diff
@@ -30,7 +31,7 @@ def test_different_runs_are_shown_with_place_cause_and_figures(finished_run: Fin
         "",
         "what went in differently:",
         "part     field      a       b       bits",
-        "─────────────────────────────────────────",
+        "────────────────────────────────────────",
         "config   train.lr   0.001   0.002   yes",
     ]
     loss = [run.manifest["metrics"]["loss"] for run in (a, b)]

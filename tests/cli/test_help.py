@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import typer
+
 from support.commands import COMMANDS
 from support.program import read_error, run_cxr
 from support.runs import HEAVY
@@ -70,14 +71,16 @@ def describe(command: object, path: str) -> Iterator[str]:
     hidden = " (hidden)" if command.hidden else ""
     yield f"{path}{hidden}"
     for parameter in command.params:
-        names = "/".join(parameter.opts) if parameter.opts[0].startswith("-") else (
-            parameter.metavar or parameter.name
+        names = (
+            "/".join(parameter.opts)
+            if parameter.opts[0].startswith("-")
+            else (parameter.metavar or parameter.name)
         )
         marks = [
             *(["flag"] if getattr(parameter, "is_flag", False) else []),
             *(["required"] if parameter.required else []),
             *(["repeatable"] if getattr(parameter, "multiple", False) else []),
         ]
-        yield f"  {names}{f' ({', '.join(marks)})' if marks else ''}"
+        yield f"  {names}" + (f" ({', '.join(marks)})" if marks else "")
     for name, child in sorted(getattr(command, "commands", {}).items()):
         yield from describe(child, f"{path} {name}")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from support.program import read_error, run_cxr
-from support.runs import HEAVY, FinishedRuns
 from support.recipes import vectors
+from support.runs import HEAVY, FinishedRuns
 
 
 @pytest.mark.parametrize(
@@ -16,16 +17,25 @@ from support.recipes import vectors
         (["nosuch"], "No such command 'nosuch'.", ""),
         (["--nosuch"], "No such option: --nosuch", ""),
         (["evaluate", "run", "--nosuch"], "No such option: --nosuch", " evaluate"),
-        (["evaluate", "run", "--split", "all"],
-         "Invalid value for '--split': 'all' is not one of 'train', 'val', 'test'.", " evaluate"),
+        (
+            ["evaluate", "run", "--split", "all"],
+            "Invalid value for '--split': 'all' is not one of 'train', 'val', 'test'.",
+            " evaluate",
+        ),
         (["evaluate"], "Missing argument 'RUN'.", " evaluate"),
         (["diff", "a"], "Missing argument 'RUN_B'.", " diff"),
         (["repeat"], "Missing option '--config' / '-c'.", " repeat"),
-        (["repeat", "-n", "1", "--config", "x"],
-         "Invalid value for '-n': 1 is not in the range 2<=x<=1000.", " repeat"),
+        (
+            ["repeat", "-n", "1", "--config", "x"],
+            "Invalid value for '-n': 1 is not in the range 2<=x<=1000.",
+            " repeat",
+        ),
         (["data", "nosuch"], "No such command 'nosuch'.", " data"),
-        (["data", "synth", "x", "--train", "1"],
-         "Invalid value for '--train': 1 is not in the range 4<=x<=100000.", " data synth"),
+        (
+            ["data", "synth", "x", "--train", "1"],
+            "Invalid value for '--train': 1 is not in the range 4<=x<=100000.",
+            " data synth",
+        ),
     ],
 )
 def test_wrong_arguments(arguments: list[str], problem: str, command: str, tmp_path: Path):
@@ -36,7 +46,9 @@ def test_wrong_arguments(arguments: list[str], problem: str, command: str, tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("text", ["accuracy", "accuracy=", "accuracy=x", "accuracy=-1", "auroc=nan", "auroc=inf"])
+@pytest.mark.parametrize(
+    "text", ["accuracy", "accuracy=", "accuracy=x", "accuracy=-1", "auroc=nan", "auroc=inf"]
+)
 def test_a_tolerance_that_is_none(finished_run: FinishedRuns, text: str):
     run = finished_run(vectors()).directory
     problem, where, _ = read_error(run_cxr("diff", run, run, "--tolerance", text), code=2)
@@ -69,9 +81,7 @@ def test_a_directory_that_is_no_run(command: str, tmp_path: Path):
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
-def test_a_directory_that_is_no_run_cannot_be_compared(
-    finished_run: FinishedRuns, tmp_path: Path
-):
+def test_a_directory_that_is_no_run_cannot_be_compared(finished_run: FinishedRuns, tmp_path: Path):
     run = finished_run(vectors()).directory
     for pair in ([run, tmp_path], [tmp_path, run], [run, tmp_path / "nowhere"]):
         problem, _, _ = read_error(run_cxr("diff", *pair, blocked=HEAVY), code=3)
@@ -84,8 +94,10 @@ def test_a_directory_that_is_no_run_cannot_be_compared(
         ("", "the record is not JSON: Expecting value: line 1 column 1 (char 0)"),
         ("[]", "the record is not a JSON object"),
         ("{}", "the manifest has the schema None, which this version does not read"),
-        ('{"schema": "cxr.manifest/9"}',
-         "the manifest has the schema 'cxr.manifest/9', which this version does not read"),
+        (
+            '{"schema": "cxr.manifest/9"}',
+            "the manifest has the schema 'cxr.manifest/9', which this version does not read",
+        ),
     ],
 )
 @pytest.mark.parametrize("command", ["verify", "diff"])
@@ -96,7 +108,7 @@ def test_a_manifest_that_is_none(command: str, content: str, problem: str, tmp_p
     assert read_error(finished, code=3)[:2] == (problem, str(tmp_path / "manifest.json"))
 
 
-def test_config_and_resume_exclude_each_other(tmp_path: Path):
+def test_config_and_resume_exclude_each_other():
     for arguments in ([], ["--config", "x", "--resume", "y"]):
         problem, where, _ = read_error(run_cxr("train", *arguments, blocked=HEAVY), code=2)
         assert (problem, where) == ("give --config, or --resume alone", "cxr train")

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from support.program import read_answer, run_cxr
 from support.recipes import vectors
 from support.runs import HEAVY, FinishedRuns, copy_run

@@ -8,17 +8,19 @@ from __future__ import annotations
 import functools
 import string
 
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+
 from cxr.determinism.streams import MAX_SEED
 from cxr.records.data_lock import DataLock, Sample
 from cxr.records.predictions import Prediction
-from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
 
 examples = functools.partial(
     settings,
     deadline=None,
     derandomize=True,
     database=None,
+    report_multiple_bugs=False,
     # How long an example takes says nothing here: the cores are shared.
     suppress_health_check=[HealthCheck.too_slow],
 )
@@ -107,7 +109,10 @@ def prediction_sets(draw, *, max_images=12):
     ]
 
 
-config_names = st.text(string.ascii_letters + string.digits, min_size=1, max_size=8)
+config_names = st.text(string.ascii_letters + string.digits, min_size=1, max_size=8) | (
+    st.sampled_from(["010", "08", "1e5", "0x1F", "0o7", "null", "yes", "True", "off", "1.5"])
+)
+"""Plain names, and those that YAML may take for something else."""
 
 config_trees = st.fixed_dictionaries(
     {
@@ -143,3 +148,32 @@ config_trees = st.fixed_dictionaries(
         "evaluate": st.fixed_dictionaries({"batch_size": st.integers(1, 1000)}),
     },
 )
+
+_YAML_PIECES = (
+    *(
+        "a: ",
+        "- ",
+        "? ",
+        "[",
+        "]",
+        "{",
+        "}",
+        "&x ",
+        "*x",
+        "<<: ",
+        "'",
+        '"',
+        "|\n",
+        ">\n",
+        "\n",
+        "  ",
+    ),
+    *("!!bool ", "!!int ", "!!float ", "!!binary ", "!own ", "1e3", "010", "null", "~", ".inf"),
+    *("---\n", "...\n", "%YAML 1.2\n", "#x", "data: ", "train: ", "root: "),
+)
+
+yaml_texts = st.one_of(
+    st.text("ab01:-[]{},'\"#&*!|>%@`?~.eE+_ \n\\", max_size=30),
+    st.lists(st.sampled_from(_YAML_PIECES), max_size=12).map("".join),
+)
+"""Texts that are YAML, nearly YAML, or nothing of the kind."""

@@ -18,9 +18,22 @@ BLOCKED = Path(__file__).with_name("blocked")
 DEADLINE_S = 300
 """A process that takes longer hangs."""
 
-_NOT_PASSED_ON = ("CXR_", "PYTHONHASHSEED", "PYTHONUNBUFFERED", "PYTHONWARNINGS", "PYTHONIOENCODING")
+_NOT_PASSED_ON = (
+    "CXR_",
+    "PYTHONHASHSEED",
+    "PYTHONUNBUFFERED",
+    "PYTHONWARNINGS",
+    "PYTHONIOENCODING",
+)
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _CHOSEN = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "MKL_CBWR", "NO_COLOR", "COLUMNS")
+
+_THREE_LINES = re.compile(
+    r"^error: (?P<problem>.+)\n"
+    r"  where: (?P<where>.+(?:\n         .+)*)\n"
+    r"  do:    (?P<do>.+)\n\Z",
+    re.MULTILINE,
+)
 
 Finished = subprocess.CompletedProcess
 
@@ -133,11 +146,7 @@ def read_error(finished: Finished[str], *, code: int) -> tuple[str, str, str]:
     assert "Traceback" not in finished.stderr, finished.stderr
     assert "this is a bug in cxr" not in finished.stderr, finished.stderr
     assert finished.returncode == code, finished.stderr
-    found = re.search(
-        r"^error: (?P<problem>.+)\n  where: (?P<where>.+(?:\n         .+)*)\n  do:    (?P<do>.+)\n\Z",
-        finished.stderr,
-        re.MULTILINE,
-    )
+    found = _THREE_LINES.search(finished.stderr)
     assert found is not None, f"not three lines:\n{finished.stderr}"
     assert "\nerror: " not in found["where"], finished.stderr
     return found["problem"], found["where"], found["do"]

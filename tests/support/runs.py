@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import filelock
+
 from support.program import Finished, read_answer, run_cxr
 from support.recipes import Recipe, write_recipe
-
 
 DEEPER = Path("deeper") / "down"
 HEAVY = ("torch", "timm", "torchvision", "numpy")
@@ -111,4 +111,3 @@ def copy_run(run: Run, destination: Path) -> Path:
     """Copy a run directory to edit it."""
     shutil.copytree(run.directory, destination)
     return destination
-

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from cxr.config.schema import RunConfig
 from cxr.data.dataset import Split
 from cxr.training import batches

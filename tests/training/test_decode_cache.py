@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from cxr.data.cache import derive_cache_key
 from cxr.data.decode import DecodePlan
 from cxr.records.data_lock import DataLock, Sample
@@ -41,7 +42,8 @@ def test_a_damaged_cache_is_made_again_and_another_size_has_its_own(
     larger = finished_run(change(recipe, {"data__image_size": 40}))
     assert "decoding images: 28" in larger.process.stderr
     assert sorted(path.stat().st_size for path in cache.rglob("pixels.u8")) == [
-        28 * 32 * 32, 28 * 40 * 40,
+        28 * 32 * 32,
+        28 * 40 * 40,
     ]
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cxr.data.order import derive_epoch_batches
 from PIL import Image
+
+from cxr.data.order import derive_epoch_batches
 from support.recipes import STEPS, STEPS_PER_EPOCH, images, vectors
 from support.runs import FinishedRuns, Run, copy_run, diff
 
@@ -20,15 +21,27 @@ from support.runs import FinishedRuns, Run, copy_run, diff
     [
         ({"seed": 2}, "seed", (1, 2), -1, "random", "python"),
         ({"train__lr": 2e-3}, "train.lr", (1e-3, 2e-3), 0, "optimizer", "lr"),
-        ({"train__schedule": "cosine"}, "train.schedule", ("constant", "cosine"), 1, "optimizer",
-         "lr"),
+        (
+            {"train__schedule": "cosine"},
+            "train.schedule",
+            ("constant", "cosine"),
+            1,
+            "optimizer",
+            "lr",
+        ),
         ({"model__drop_rate": 0.4}, "model.drop_rate", (0.2, 0.4), 0, "loss", "loss"),
-        ({"train__precision": "bfloat16"}, "train.precision", ("float32", "bfloat16"), 0, "loss",
-         "loss"),
+        (
+            {"train__precision": "bfloat16"},
+            "train.precision",
+            ("float32", "bfloat16"),
+            0,
+            "loss",
+            "loss",
+        ),
         ({"data__synthetic__noise": 90}, "data.synthetic.noise", (96, 90), 0, "batch", "images"),
     ],
 )
-def test_a_changed_field_is_the_one_difference(  # noqa: PLR0917 - a table
+def test_a_changed_field_is_the_one_difference(
     finished_run: FinishedRuns,
     change: dict[str, Any],
     field: str,
@@ -41,7 +54,10 @@ def test_a_changed_field_is_the_one_difference(  # noqa: PLR0917 - a table
     assert report["differences"] == [one_difference("config", field, *values)]
     epoch = -1 if step < 0 else step // STEPS_PER_EPOCH
     assert report["first_divergence"] == {
-        "step": step, "epoch": epoch, "what": what, "tensor": tensor,
+        "step": step,
+        "epoch": epoch,
+        "what": what,
+        "tensor": tensor,
     }
 
 
@@ -55,7 +71,7 @@ def test_another_thread_count_is_the_one_difference_and_changes_bits(
 
 
 def test_another_evaluation_batch_is_the_one_difference_and_leaves_training_alone(
-    finished_run: FinishedRuns
+    finished_run: FinishedRuns,
 ):
     usual, other = finished_run(vectors()), finished_run(vectors(evaluate__batch_size=1))
     code, report = diff(usual, other)
@@ -80,13 +96,14 @@ def test_one_changed_pixel_is_the_one_difference(
     changed.putpixel(middle, (changed.getpixel(middle) + 128) % 256)
     before = digest(root / path)
     changed.save(root / path)
-    report = require_different(
-        finished_run(images(radiographs)), finished_run(images(root))
-    )
+    report = require_different(finished_run(images(radiographs)), finished_run(images(root)))
     assert report["differences"] == [one_difference("data", path, before, digest(root / path))]
     step = step_of(number)
     assert report["first_divergence"] == {
-        "step": step, "epoch": 0, "what": "batch", "tensor": "images",
+        "step": step,
+        "epoch": 0,
+        "what": "batch",
+        "tensor": "images",
     }
 
 
@@ -96,14 +113,13 @@ def test_one_changed_label_is_the_one_difference(
     root = copy_images(radiographs, tmp_path)
     path, number = first_pneumonia(root)
     (root / path).rename(root / "train" / "NORMAL" / Path(path).name)
-    report = require_different(
-        finished_run(images(radiographs)), finished_run(images(root))
-    )
-    assert report["differences"] == [
-        one_difference("data", f"{path}#label", "PNEUMONIA", "NORMAL")
-    ]
+    report = require_different(finished_run(images(radiographs)), finished_run(images(root)))
+    assert report["differences"] == [one_difference("data", f"{path}#label", "PNEUMONIA", "NORMAL")]
     assert report["first_divergence"] == {
-        "step": step_of(number), "epoch": 0, "what": "batch", "tensor": "labels",
+        "step": step_of(number),
+        "epoch": 0,
+        "what": "batch",
+        "tensor": "labels",
     }
 
 
@@ -127,7 +143,10 @@ def test_other_initial_weights_are_named_and_nothing_else(finished_run: Finished
         ("config", "model.weights.sha256"),
     }
     assert report["first_divergence"] == {
-        "step": -1, "epoch": -1, "what": "parameters", "tensor": "backbone.1.weight",
+        "step": -1,
+        "epoch": -1,
+        "what": "parameters",
+        "tensor": "backbone.1.weight",
     }
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from support.places import PLANTED, elsewhere
 from support.program import read_answer
 from support.recipes import STEPS, images, vectors
@@ -123,24 +124,27 @@ def test_the_data_digest_is_over_path_content_label_and_split(
 
 
 def test_every_switch_is_recorded_as_read_back(manifest: dict[str, Any]):
-    assert manifest["controls"].items() >= {
-        "PYTHONHASHSEED": "0",
-        "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
-        "NVIDIA_TF32_OVERRIDE": "0",
-        "OMP_NUM_THREADS": "1",
-        "hash_randomization": False,
-        "torch.num_threads": 1,
-        "torch.num_interop_threads": 1,
-        "torch.deterministic_algorithms": True,
-        "torch.deterministic_warn_only": False,
-        "torch.fill_uninitialized_memory": True,
-        "torch.float32_matmul_precision": "highest",
-        "torch.default_dtype": "float32",
-        "cudnn.deterministic": True,
-        "cudnn.benchmark": False,
-        "cudnn.allow_tf32": False,
-        "cuda.matmul.allow_tf32": False,
-    }.items()
+    assert (
+        manifest["controls"].items()
+        >= {
+            "PYTHONHASHSEED": "0",
+            "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
+            "NVIDIA_TF32_OVERRIDE": "0",
+            "OMP_NUM_THREADS": "1",
+            "hash_randomization": False,
+            "torch.num_threads": 1,
+            "torch.num_interop_threads": 1,
+            "torch.deterministic_algorithms": True,
+            "torch.deterministic_warn_only": False,
+            "torch.fill_uninitialized_memory": True,
+            "torch.float32_matmul_precision": "highest",
+            "torch.default_dtype": "float32",
+            "cudnn.deterministic": True,
+            "cudnn.benchmark": False,
+            "cudnn.allow_tf32": False,
+            "cuda.matmul.allow_tf32": False,
+        }.items()
+    )
     assert manifest["controls"]["ATEN_CPU_CAPABILITY"] is None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from support.recipes import STEPS_PER_EPOCH, vectors
 from support.runs import FinishedRuns, diff
 
@@ -24,7 +25,10 @@ def test_a_planted_fault_is_found_where_it_acts(
     code, report = diff(sound, faulty)
     assert (code, report["verdict"]) == (1, "different")
     assert report["first_divergence"] == {
-        "step": step, "epoch": step // STEPS_PER_EPOCH, "what": what, "tensor": tensor,
+        "step": step,
+        "epoch": step // STEPS_PER_EPOCH,
+        "what": what,
+        "tensor": tensor,
     }
     # The recipes are the same: nothing that went in explains it.
     assert report["differences"] == []

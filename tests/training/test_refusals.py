@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from support.program import read_error, run_cxr
 from support.recipes import Recipe, images, vectors, write_recipe
 

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from support.places import elsewhere
 from support.recipes import images, vectors
 from support.runs import FinishedRuns, diff

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from safetensors.numpy import load_file
+
 from support.recipes import STEPS_PER_EPOCH, images, vectors
 from support.runs import FinishedRuns, Run
 
@@ -60,7 +61,9 @@ def test_training_stops_once_the_figure_no_longer_improves(finished_run: Finishe
     assert len(epochs) < EARLY["train"]["epochs"]
     assert len(epochs) == best + 1 + EARLY["train"]["patience"]
     assert run.manifest["selection"] == {
-        "epoch": best, "figure": max(accuracies), "epochs_since": EARLY["train"]["patience"],
+        "epoch": best,
+        "figure": max(accuracies),
+        "epochs_since": EARLY["train"]["patience"],
     }
     assert run.manifest["trace"]["steps"] == len(epochs) * STEPS_PER_EPOCH
 
@@ -108,7 +111,7 @@ def test_a_frozen_backbone_stays_as_it_was_initialised(
 
 
 def test_shards_change_gradients_by_rounding_alone_and_repeat(finished_run: FinishedRuns):
-    # One step of plain descent: weights differ by the learning rate times the gradients' difference.
+    # One step of plain descent with a rate of 1: weights differ as the gradients do.
     step: dict[str, Any] = {
         "model__drop_rate": 0.0,
         "train__optimizer": "sgd",

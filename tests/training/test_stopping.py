@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 
 import pytest
+
 from support.program import Finished, read_error, run_cxr, started_cxr, wait_until
 from support.recipes import Recipe, vectors, write_recipe
 from support.runs import FinishedRuns
@@ -22,9 +23,7 @@ SMALL: Recipe = {
 
 
 def test_a_loss_that_is_no_number_fails_the_run_and_names_the_step(finished_run: FinishedRuns):
-    run = finished_run(
-        vectors(train__optimizer="sgd", train__lr=100.0, train__epochs=20), code=3
-    )
+    run = finished_run(vectors(train__optimizer="sgd", train__lr=100.0, train__epochs=20), code=3)
     problem, where, hint = read_error(run.process, code=3)
     manifest = run.manifest
     steps = manifest["trace"]["steps"]
@@ -38,9 +37,7 @@ def test_a_loss_that_is_no_number_fails_the_run_and_names_the_step(finished_run:
     require_consistent(run.directory, "failed")
 
 
-def test_weights_that_are_no_numbers_after_the_last_step_fail_the_run(
-    finished_run: FinishedRuns
-):
+def test_weights_that_are_no_numbers_after_the_last_step_fail_the_run(finished_run: FinishedRuns):
     # The loss of that step is finite: its gradient is not, and no step follows that would see it.
     run = finished_run(vectors(), fault="gradient-nan:5", code=3)
     read_error(run.process, code=3)

@@ -12,7 +12,7 @@ STEP = 4
 
 
 def test_an_op_without_a_deterministic_kernel_is_named_in_the_manifest_under_warn(
-    finished_run: FinishedRuns
+    finished_run: FinishedRuns,
 ):
     sound = finished_run(vectors(determinism="warn"))
     faulty = finished_run(vectors(determinism="warn"), fault=f"nondeterministic-op:{STEP}")
@@ -24,9 +24,7 @@ def test_an_op_without_a_deterministic_kernel_is_named_in_the_manifest_under_war
     assert sound.digests == faulty.digests
 
 
-def test_an_op_without_a_deterministic_kernel_stops_strict_at_its_step(
-    finished_run: FinishedRuns
-):
+def test_an_op_without_a_deterministic_kernel_stops_strict_at_its_step(finished_run: FinishedRuns):
     run = finished_run(vectors(), fault=f"nondeterministic-op:{STEP}", code=3)
     problem, where, _ = read_error(run.process, code=3)
     assert problem.startswith("put_")
@@ -45,15 +43,13 @@ def test_a_switch_that_does_not_take_stops_strict_and_leaves_nothing(tmp_path: P
         "train", "--config", config, "--out", tmp_path / "run", fault="stuck-threads"
     )
     problem, where, _ = read_error(finished, code=3)
-    assert problem == (
-        "a determinism switch did not take: torch.num_threads is 3, wanted 1"
-    )
+    assert problem == ("a determinism switch did not take: torch.num_threads is 3, wanted 1")
     assert where == "determinism: strict"
     assert not (tmp_path / "run").exists()
 
 
 def test_a_switch_that_does_not_take_is_a_recorded_difference_under_warn(
-    finished_run: FinishedRuns
+    finished_run: FinishedRuns,
 ):
     sound = finished_run(vectors(determinism="warn"))
     faulty = finished_run(vectors(determinism="warn"), fault="stuck-threads")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from support.recipes import GROUPS, images
 from support.runs import FinishedRuns
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from cxr import errors
 from cxr.errors import CxrError, ExitCode
 

@@ -176,7 +176,7 @@ class RunConfig(Section):
     )
     device: Literal["cpu", "cuda"] = Field("cpu", json_schema_extra=NATIVE)
     fill_memory: bool = Field(
-        default=True,
+        default=False,
         json_schema_extra=NATIVE,
         description="fill fresh memory, so that a kernel that reads it repeats",
     )

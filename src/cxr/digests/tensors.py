@@ -7,8 +7,11 @@ layout. This is the one module of its package that needs torch.
 
 from __future__ import annotations
 
+import functools
 import hashlib
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import numpy as np
@@ -21,7 +24,8 @@ from cxr.digests.canonical import PREFIX, canonical_json
 STEP_ALGORITHM: Final = "xxh3-128"
 """Algorithm of the ledger's digests, as its header names it."""
 
-TENSOR_DIGEST_BYTES: Final = 16
+_MAX_THREADS: Final = 4  # more than this and memory, not the processor, is what is waited for
+_SMALL_BYTES: Final = 1 << 20
 
 
 def tensor_bytes(tensor: torch.Tensor) -> NDArray[np.uint8]:
@@ -62,3 +66,35 @@ def digest_value(value: Any) -> bytes:
     if isinstance(value, np.ndarray):
         return xxhash.xxh3_128_digest(memoryview(np.ascontiguousarray(value)).cast("B"))
     return xxhash.xxh3_128_digest(canonical_json(value))
+
+
+def digest_tensors(tensors: Mapping[str, torch.Tensor]) -> dict[str, bytes]:
+    """Return the 16-byte step digest of each tensor, in the order of ``tensors``.
+
+    Large sets are shared out to a few threads by size: the hash function lets go of the
+    interpreter. Who computes a digest does not change it.
+    """
+    sizes = {name: tensor.nbytes for name, tensor in tensors.items()}
+    if sum(sizes.values()) < _SMALL_BYTES:
+        return {name: digest_value(tensor) for name, tensor in tensors.items()}
+    num_threads = min(_MAX_THREADS, os.cpu_count() or 1)
+    shares: list[list[str]] = [[] for _ in range(num_threads)]
+    loads = [0] * num_threads
+    for name in sorted(sizes, key=lambda name: -sizes[name]):
+        lightest = loads.index(min(loads))
+        shares[lightest].append(name)
+        loads[lightest] += sizes[name]
+
+    def digest_share(names: Sequence[str]) -> dict[str, bytes]:
+        return {name: digest_value(tensors[name]) for name in names}
+
+    found: dict[str, bytes] = {}
+    for digests in _digest_pool().map(digest_share, shares):
+        found |= digests
+    return {name: found[name] for name in tensors}
+
+
+@functools.cache
+def _digest_pool() -> ThreadPoolExecutor:
+    """Return the threads that digest tensors; they live as long as the process."""
+    return ThreadPoolExecutor(_MAX_THREADS, thread_name_prefix="cxr-digests")

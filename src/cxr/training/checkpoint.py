@@ -119,8 +119,8 @@ def _restore_optimizer(learner: Learner, tensors: dict[str, torch.Tensor]) -> No
         prefix = f"{name}."
         kept = {key.removeprefix(prefix): key for key in tensors if key.startswith(prefix)}
         state = {
-            # AdamW counts its steps on the CPU, whatever the device.
-            short: tensors[key] if short == "step" else tensors[key].to(parameter.device)
+            # Fused kernels count their steps on the device as well.
+            short: tensors[key].to(parameter.device)
             for short, key in kept.items()
             if "." not in short
         }

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from cxr.digests.tensors import digest_value
+from cxr.digests.tensors import digest_tensors, digest_value
 from cxr.records.predictions import Prediction
 from cxr.training.batches import Batch
 from cxr.training.optimizer import name_optimizer_state
@@ -40,30 +40,26 @@ def trace_generators() -> Digests:
 
 def trace_buffers(network: nn.Module) -> Digests:
     """Digest running statistics and other buffers."""
-    return {name: digest_value(value) for name, value in network.named_buffers()}
+    return digest_tensors(dict(network.named_buffers()))
 
 
 def trace_parameters(network: nn.Module) -> Digests:
     """Digest every parameter, trained or frozen."""
-    return {name: digest_value(value) for name, value in network.named_parameters()}
+    return digest_tensors(dict(network.named_parameters()))
 
 
 def trace_gradients(network: nn.Module) -> Digests:
     """Digest the gradient of every parameter that has one."""
-    return {
-        name: digest_value(value.grad)
-        for name, value in network.named_parameters()
-        if value.grad is not None
-    }
+    gradients = {name: value.grad for name, value in network.named_parameters()}
+    return digest_tensors({name: grad for name, grad in gradients.items() if grad is not None})
 
 
 def trace_optimizer(optimizer: torch.optim.Optimizer, network: nn.Module) -> Digests:
     """Digest the learning rate that the step used and the optimizer's tensors after it."""
     rates = [group["lr"] for group in optimizer.param_groups]
-    tensors = name_optimizer_state(optimizer, network)
     return {
         "lr": digest_value(rates),
-        **{name: digest_value(value) for name, value in tensors.items()},
+        **digest_tensors(name_optimizer_state(optimizer, network)),
     }
 
 

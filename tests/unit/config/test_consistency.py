@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from cxr.config.load import load_config
 from cxr.errors import ConfigError
 
@@ -87,8 +88,10 @@ def test_every_group_is_reported_at_once_with_the_line_of_its_field(load, tmp_pa
     path = tmp_path / "c.yaml"
     found = [problem.split(" (")[0] for problem in refuse(load, text, ["determinism=portable"])]
     assert found == [
-        "--set determinism=portable: determinism: "
-        "this version does not compute at the level portable",
+        (
+            "--set determinism=portable: determinism: "
+            "this version does not compute at the level portable"
+        ),
         f"{path}:6: data.classes: needs at least two classes",
         f"{path}:12: train.shards: must divide train.batch_size",
         f"{path}:13: train.min_lr: is above train.lr",

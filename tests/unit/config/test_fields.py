@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from cxr.config.explain import list_fields
 from cxr.config.fields import digest_config, find_recipe_fields, flatten_config
 from cxr.config.schema import RunConfig

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from cxr.config.explain import list_fields
 from cxr.config.load import PATH_FIELDS, dump_config, load_config
 from cxr.determinism.levels import Level
@@ -257,7 +258,9 @@ def test_extends_must_be_a_path(write, value):
 
 
 def test_set_is_applied_last_and_in_order(write):
-    config = load_config(write(SYNTHETIC), ["seed=7", "train.lr=1e-2", "seed=8", "train.betas=[0,0]"])
+    config = load_config(
+        write(SYNTHETIC), ["seed=7", "train.lr=1e-2", "seed=8", "train.betas=[0,0]"]
+    )
     assert config.seed == 8
     assert config.train.lr == 0.01
     assert config.train.betas == (0.0, 0.0)
@@ -265,7 +268,8 @@ def test_set_is_applied_last_and_in_order(write):
 
 def test_set_makes_sections_that_are_not_there_and_takes_equals_signs(write):
     config = load_config(
-        write(FOLDER), ["train.augment.flip=true", 'data.group_pattern="a=(b)"', "evaluate.split=val"]
+        write(FOLDER),
+        ["train.augment.flip=true", 'data.group_pattern="a=(b)"', "evaluate.split=val"],
     )
     assert config.train.augment.flip is True
     assert config.data.group_pattern == "a=(b)"
@@ -303,7 +307,9 @@ def test_a_path_is_relative_to_the_file_that_it_stands_in(write, tmp_path):
     "change",
     ["data.root=pictures", "data={source: folder, root: pictures, classes: [a, b]}"],
 )
-def test_a_path_after_set_is_relative_to_the_working_directory(write, tmp_path, monkeypatch, change):
+def test_a_path_after_set_is_relative_to_the_working_directory(
+    write, tmp_path, monkeypatch, change
+):
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     config = load_config(write(FOLDER), [change])
@@ -351,7 +357,7 @@ def test_every_field_that_names_a_path_is_a_path_field():
         [],
         ["data.cache_dir=/somewhere/else", "train.class_weights=[1, 2]", "train.lr=1e-05"],
         ["determinism=warn", "data.validation_fraction=0.1", "data.group_pattern='^(a|b): #'"],
-        ["data.classes=[\"yes\", \"null\", \"1.5\", \"a: b\", \"ü\"]", "name=a.b-c"],
+        ['data.classes=["yes", "null", "1.5", "a: b", "ü"]', "name=a.b-c"],
         [f"model.weights={{source: file, path: w.st, sha256: '{DIGEST}'}}"],
         ["model.weights={source: hub, repo: a/b, revision: null}"],
     ],
@@ -363,7 +369,9 @@ def test_a_dumped_config_loads_as_the_same_config(write, tmp_path, overrides):
     assert load_config(again) == config
 
 
-@pytest.mark.parametrize("text", ["08", "1e5", "1e-3", "0o7", "1_0", "12e03", "0x1F", "1:30", "089.5"])
+@pytest.mark.parametrize(
+    "text", ["08", "1e5", "1e-3", "0o7", "1_0", "12e03", "0x1F", "1:30", "089.5"]
+)
 def test_text_that_looks_like_a_number_stays_text_when_dumped(write, text):
     config = load_config(write(FOLDER), [f'data.classes=["{text}", "other"]'])
     assert load_config(write(dump_config(config, write("").parent), "again.yaml")) == config
@@ -387,9 +395,10 @@ def test_a_dumped_config_loads_from_a_directory_behind_a_link(write, tmp_path):
 
 
 def test_a_config_moves_with_its_directory(write, tmp_path):
-    config = load_config(write(FOLDER))
-    write(dump_config(config, tmp_path / "runs" / "one"), "runs/one/config.yaml")
-    moved = tmp_path.rename(tmp_path.with_name("moved"))
+    config = load_config(write(FOLDER, "all/c.yaml"))
+    run = tmp_path / "all" / "runs" / "one"
+    write(dump_config(config, run), "all/runs/one/config.yaml")
+    moved = (tmp_path / "all").rename(tmp_path / "moved")
     assert load_config(moved / "runs" / "one" / "config.yaml").data.root == str(moved / "images")
 
 

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import yaml
+
 from cxr.config.strict_yaml import MAX_BYTES, MAX_DEPTH, Problem, load_document, read_scalar
 
 

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from cxr.data import cache
 from cxr.data.cache import default_cache_directory, derive_cache_key, open_decoded
 from cxr.data.decode import DecodePlan, decode_image
 from cxr.digests.canonical import digest_bytes
 from cxr.errors import DataError
 from cxr.records.data_lock import DataLock, Sample
-from PIL import Image
 
 PLAN = DecodePlan(size_px=8, channels=1, resample="bilinear")
 
@@ -199,7 +200,9 @@ def test_more_images_than_a_chunk_stay_in_order(root, lock, directory, monkeypat
     "change", [{"size_px": 9}, {"channels": 3}, {"resample": "bicubic"}], ids=str
 )
 def test_another_plan_has_a_cache_of_its_own(lock, change):
-    assert derive_cache_key(lock, dataclasses.replace(PLAN, **change)) != derive_cache_key(lock, PLAN)
+    assert derive_cache_key(lock, dataclasses.replace(PLAN, **change)) != derive_cache_key(
+        lock, PLAN
+    )
 
 
 def test_other_bytes_another_order_and_fewer_images_have_caches_of_their_own(lock):

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from cxr.config.schema import DataConfig, SyntheticConfig
 from cxr.data.dataset import load_dataset
-from PIL import Image
 
 
 @pytest.fixture

@@ -5,9 +5,10 @@ import struct
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from cxr.data.decode import MAX_PIXELS, DecodePlan, decode_image
 from cxr.errors import DataError
-from PIL import Image
 
 GREY = DecodePlan(size_px=16, channels=1, resample="bilinear")
 COLOUR = DecodePlan(size_px=16, channels=3, resample="bilinear")
@@ -121,13 +122,13 @@ def test_a_picture_that_claims_too_many_pixels_is_refused_before_it_is_decoded(m
     side = int(MAX_PIXELS**0.5) + 1
     content = bytearray(encode(np.zeros((1, 1), dtype=np.uint8), "BMP"))
     struct.pack_into("<ii", content, 18, side, side)
-    with pytest.raises(DataError, match=f"an image claims {side} x {side} pixels"):
+    with pytest.raises(DataError, match=f"an image claims {side} x {side} pix"):
         decode_image(bytes(content), GREY, where="x")
 
 
 def test_a_bomb_that_pillow_refuses_is_an_error_of_ours(monkeypatch, pixels):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
-    with pytest.raises(DataError, match="an image cannot be decoded: .*decompression bomb"):
+    with pytest.raises(DataError, match=r"an image cannot be decoded: .*decompression bomb"):
         decode_image(encode(pixels), GREY, where="x")
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 
 import pytest
+
 from cxr.config.schema import DataConfig
 from cxr.data.folder import find_images, list_images, scan_folder
 from cxr.digests.files import digest_file
@@ -49,7 +50,20 @@ def test_samples_are_found_labelled_and_hashed(root):
     assert one.sha256 == digest_file(root / one.path)
 
 
-def test_samples_are_sorted_by_split_and_file_name_whatever_the_disk_says(root, monkeypatch):
+@pytest.fixture
+def list_backwards(monkeypatch):
+    """Have the disk list everything in the other order from now on."""
+    walk = os.walk
+
+    def walk_backwards(top, **options):
+        for parent, folders, names in walk(top, **options):
+            folders.sort(reverse=True)
+            yield parent, folders, sorted(names, reverse=True)
+
+    return lambda: monkeypatch.setattr(os, "walk", walk_backwards)
+
+
+def test_samples_are_sorted_by_split_and_file_name_whatever_the_disk_says(root, list_backwards):
     before = scan_folder(configure(root)).samples
     assert [sample.path.rpartition("/")[2] for sample in before] == [
         "IM-0009.jpeg",
@@ -60,14 +74,7 @@ def test_samples_are_sorted_by_split_and_file_name_whatever_the_disk_says(root, 
         "person1_virus_2.jpeg",
         "IM-0003.jpeg",
     ]
-    walk = os.walk
-
-    def walk_backwards(top, **options):
-        for parent, folders, names in walk(top, **options):
-            folders.sort(reverse=True)
-            yield parent, folders, sorted(names, reverse=True)
-
-    monkeypatch.setattr(os, "walk", walk_backwards)
+    list_backwards()
     assert scan_folder(configure(root)).samples == before
 
 
@@ -86,14 +93,17 @@ def test_the_digest_does_not_depend_on_where_the_data_lies(root):
 
 
 def test_only_images_that_are_not_hidden_count(root):
-    make(root, [
-        "train/NORMAL/notes.txt",
-        "train/NORMAL/._IM-0001.jpeg",
-        "train/NORMAL/.DS_Store",
-        "train/NORMAL/Thumbs.db",
-        "other/NORMAL/a.png",
-        "a.png",
-    ])
+    make(
+        root,
+        [
+            "train/NORMAL/notes.txt",
+            "train/NORMAL/._IM-0001.jpeg",
+            "train/NORMAL/.DS_Store",
+            "train/NORMAL/Thumbs.db",
+            "other/NORMAL/a.png",
+            "a.png",
+        ],
+    )
     assert {sample.path for sample in scan_folder(configure(root)).samples} == set(NAMES)
 
 
@@ -114,6 +124,32 @@ def test_images_behind_links_count(root, tmp_path):
     (root / "train/NORMAL/one.png").symlink_to(elsewhere / "more.png")
     paths = {sample.path for sample in scan_folder(configure(root)).samples} - set(NAMES)
     assert paths == {"train/NORMAL/linked/more.png", "train/NORMAL/one.png"}
+
+
+def test_a_directory_that_is_linked_twice_counts_once_whatever_the_disk_says(
+    root, tmp_path, list_backwards
+):
+    elsewhere = make(tmp_path / "elsewhere", ["more.png"])
+    for label in ("NORMAL", "PNEUMONIA"):
+        (root / "train" / label / "linked").symlink_to(elsewhere, target_is_directory=True)
+    before = scan_folder(configure(root)).samples
+    assert len(before) == len(NAMES) + 1
+    list_backwards()
+    assert scan_folder(configure(root)).samples == before
+
+
+def test_a_link_to_a_directory_above_comes_to_an_end(root):
+    (root / "train/NORMAL/up").symlink_to(root / "train", target_is_directory=True)
+    assert {sample.path for sample in scan_folder(configure(root)).samples} == set(NAMES)
+
+
+@pytest.mark.parametrize(
+    "name", ["train/NORMAL/caf\udce9.png", "train/NORMAL/caf\udce9/a.png", "train/NORMAL/a\nb.png"]
+)
+def test_a_name_that_no_record_could_hold_is_refused(root, name):
+    make(root, [name])
+    with pytest.raises(DataError, match="a file's name holds control characters or is not Unicode"):
+        scan_folder(configure(root))
 
 
 def test_a_link_to_nothing_is_an_error_that_names_it(root):
@@ -151,7 +187,7 @@ def test_the_name_of_a_class_is_no_pattern(tmp_path):
 @pytest.mark.parametrize(
     ("make_root", "problem"),
     [
-        (lambda path: None, "no such data set"),
+        (lambda _: None, "no such data set"),
         (lambda path: path.write_text("x"), "the data set's root is not a directory"),
         (lambda path: path.mkdir(), "no images"),
         (lambda path: make(path, ["NORMAL/a.png"]), "no images"),

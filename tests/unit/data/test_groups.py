@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from cxr.data.groups import derive_group
 from cxr.errors import DataError
 

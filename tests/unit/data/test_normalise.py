@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+
 from cxr.data.normalise import derive_pixel_table, normalise_images
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from cxr.data.order import derive_epoch_batches
 from cxr.determinism.streams import derive_stream
 

@@ -27,7 +27,7 @@ def test_the_sample_is_drawn_again_byte_for_byte(tmp_path: Path) -> None:
 
 
 def test_the_labels_name_every_image_and_no_patient_is_in_two_splits() -> None:
-    rows = list(csv.DictReader((SAMPLE / "labels.csv").open(encoding="ascii")))
+    rows = list(csv.DictReader((SAMPLE / "labels.csv").read_text(encoding="ascii").splitlines()))
     assert sorted(row["path"] for row in rows) == sorted(
         path.relative_to(SAMPLE).as_posix() for path in SAMPLE.rglob("*.jpeg")
     )

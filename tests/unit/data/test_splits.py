@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from cxr.data.splits import is_held_out
 
 GROUPS = [f"person{number}" for number in range(2000)]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from cxr.config.schema import SyntheticConfig
 from cxr.data.synthetic import CLASSES, draw_vectors
 from cxr.digests.canonical import digest_bytes
@@ -16,7 +17,9 @@ def test_splits_have_their_sizes_and_lie_one_after_another(drawn):
     lock, pixels = drawn
     assert pixels.shape == (100, 28, 28, 1)
     assert pixels.dtype == np.uint8
-    assert [sample.split for sample in lock.samples] == ["test"] * 30 + ["train"] * 50 + ["val"] * 20
+    assert [sample.split for sample in lock.samples] == ["test"] * 30 + ["train"] * 50 + [
+        "val"
+    ] * 20
     assert lock.classes == CLASSES
     assert set(lock.count_labels("train").values()) == {5}
 

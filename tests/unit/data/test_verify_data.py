@@ -6,12 +6,13 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from cxr.config.schema import DataConfig
 from cxr.data.folder import scan_folder
 from cxr.data.verify import SEVERITIES, verify_target
 from cxr.errors import DataError, RecordError, UsageError
 from cxr.records.data_lock import write_data_lock
-from PIL import Image
 
 NAMES = (
     "train/A/person1_1.png",

@@ -5,6 +5,7 @@ from collections import Counter
 
 import pytest
 import torch
+
 from cxr.determinism.arithmetic import arithmetic, name_nondeterministic_op
 from cxr.determinism.levels import Level
 from cxr.errors import DeterminismError
@@ -17,10 +18,14 @@ def choose_algorithms():
         torch.are_deterministic_algorithms_enabled(),
         torch.is_deterministic_algorithms_warn_only_enabled(),
     )
-    yield lambda level: torch.use_deterministic_algorithms(
-        mode=True, warn_only=level is Level.WARN
-    )
+    yield lambda level: torch.use_deterministic_algorithms(mode=True, warn_only=level is Level.WARN)
     torch.use_deterministic_algorithms(mode=before[0], warn_only=before[1])
+
+
+def call_put_and_fail(ops):
+    with arithmetic(Level.WARN, ops_without_kernel=ops, where="step 0"):
+        call_put()
+        _ = 1 / 0
 
 
 def call_put():
@@ -40,12 +45,8 @@ def test_every_call_without_a_kernel_is_counted_under_warn(choose_algorithms):
 def test_calls_before_a_failure_are_counted(choose_algorithms):
     choose_algorithms(Level.WARN)
     ops = Counter()
-    with (
-        pytest.raises(ZeroDivisionError),
-        arithmetic(Level.WARN, ops_without_kernel=ops, where="step 0"),
-    ):
-        call_put()
-        _ = 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        call_put_and_fail(ops)
     assert ops == {"put_": 1}
 
 
@@ -53,7 +54,9 @@ def test_an_op_without_a_kernel_is_a_named_error_under_strict(choose_algorithms)
     choose_algorithms(Level.STRICT)
     ops = Counter()
     with (
-        pytest.raises(DeterminismError, match="^put_ has no deterministic implementation") as caught,
+        pytest.raises(
+            DeterminismError, match=r"^put_ has no deterministic implementation"
+        ) as caught,
         arithmetic(Level.STRICT, ops_without_kernel=ops, where="step 12"),
     ):
         call_put()

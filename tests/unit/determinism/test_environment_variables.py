@@ -4,6 +4,7 @@ import os
 import sys
 
 import pytest
+
 from cxr.determinism import environment
 from cxr.determinism.environment import (
     FIXED_VARIABLES,
@@ -84,6 +85,6 @@ def test_variables_that_choose_instruction_sets_are_read_and_left(variables):
 
 
 def test_only_known_variables_are_read(variables):
-    variables["SECRET_TOKEN"] = "planted"
+    variables["SOMEBODYS_OWN"] = "planted"
     known = {*FIXED_VARIABLES, *THREAD_VARIABLES, *LEFT_AS_FOUND}
     assert read_variables().keys() == known

@@ -5,10 +5,11 @@ import random
 import subprocess
 import sys
 
-import cxr
 import numpy as np
 import pytest
 import torch
+
+import cxr
 from cxr.determinism.seeding import seed_everything, seed_global_generators
 from cxr.determinism.streams import MAX_SEED, derive_seed
 from cxr.errors import UsageError
@@ -56,7 +57,7 @@ def test_libraries_get_seeds_of_their_own_and_they_are_returned():
     assert torch.initial_seed() == seeds["torch"]
     found = draw_from_each()
     assert found[0] == random.Random(seeds["python"]).random()  # noqa: S311
-    assert found[1] == float(np.random.RandomState(seeds["numpy"]).random())  # noqa: NPY002
+    assert found[1] == float(np.random.RandomState(seeds["numpy"]).random())
 
 
 @pytest.mark.parametrize("seed", [-1, MAX_SEED + 1, 1.0, "1", None, True])

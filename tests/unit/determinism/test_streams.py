@@ -4,9 +4,10 @@ import hashlib
 import re
 from pathlib import Path
 
-import cxr
 import numpy as np
 import pytest
+
+import cxr
 from cxr.determinism.streams import (
     MAX_SEED,
     PURPOSES,

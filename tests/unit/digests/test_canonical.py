@@ -4,6 +4,7 @@ import hashlib
 import math
 
 import pytest
+
 from cxr.digests.canonical import canonical_json, digest_bytes, digest_json
 
 
@@ -49,7 +50,8 @@ def test_digests_are_sha256_with_a_prefix():
     assert digest_bytes(b"") == (
         "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     )
-    assert digest_json({"a": 1}) == f"sha256:{hashlib.sha256(b'{"a":1}').hexdigest()}"
+    wanted = hashlib.sha256(b'{"a":1}').hexdigest()
+    assert digest_json({"a": 1}) == f"sha256:{wanted}"
 
 
 @pytest.mark.parametrize(("a", "b"), [(0.0, -0.0), (1, 1.0), ("1", 1), (None, "null"), ([], {})])

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 
 import pytest
+
 from cxr.digests.canonical import digest_json
 from cxr.digests.files import digest_file, digest_tree
 
@@ -10,10 +11,11 @@ from cxr.digests.files import digest_file, digest_tree
 @pytest.fixture
 def tree(tmp_path):
     """A directory with three files."""
-    (tmp_path / "inner").mkdir()
+    root = tmp_path / "tree"
+    (root / "inner").mkdir(parents=True)
     for name, content in (("a.txt", b"a"), ("b.txt", b"b"), ("inner/a.txt", b"c")):
-        (tmp_path / name).write_bytes(content)
-    return tmp_path
+        (root / name).write_bytes(content)
+    return root
 
 
 def digest_all(root):

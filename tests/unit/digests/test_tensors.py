@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 import xxhash
+
 from cxr.digests.canonical import canonical_json
 from cxr.digests.tensors import describe_tensor, digest_value, digest_weights, tensor_bytes
 

@@ -6,12 +6,13 @@ import math
 import numpy as np
 import pytest
 import torch
+from torch import nn
+
 from cxr.config.schema import RunConfig
 from cxr.data.dataset import Split
 from cxr.data.normalise import derive_pixel_table, normalise_images
 from cxr.errors import CxrError
 from cxr.evaluation.predict import predict_split, softmax
-from torch import nn
 
 CLASSES = ("A", "B", "C")
 

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import pytest
+from PIL import Image, ImageFile
+
 from cxr.records import canaries
 from cxr.records.canaries import EXPECTED, find_changed_canaries, read_canaries
-from PIL import Image, ImageFile
 
 
 def test_every_canary_decodes_to_the_expected_pixels():

@@ -3,8 +3,9 @@ from __future__ import annotations
 import shutil
 import subprocess
 
-import cxr
 import pytest
+
+import cxr
 from cxr.digests.files import digest_tree
 from cxr.records import code
 from cxr.records.code import PACKAGE, capture_code, digest_code

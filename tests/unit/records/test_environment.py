@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from cxr.determinism.environment import FIXED_VARIABLES, LEFT_AS_FOUND, THREAD_VARIABLES
 from cxr.digests.canonical import canonical_json
 from cxr.records.canaries import EXPECTED

@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 
 import pytest
+
 from cxr.determinism.levels import Level
 from cxr.records.facts import digest_environment, find_levels, flatten_environment
 
@@ -14,7 +15,13 @@ CAPTURE = {
     "gpu": {"devices": [], "cuda": None, "cudnn": None},
     "numerics": {"build": "sha256:1", "cpu_capability": "AVX2", "libraries": []},
     "variables": {"ATEN_CPU_CAPABILITY": None, "OMP_NUM_THREADS": "1"},
-    "packages": {"torch": "2.9", "torchvision": "0.24", "numpy": "2.3", "pillow": "12", "rich": "1"},
+    "packages": {
+        "torch": "2.9",
+        "torchvision": "0.24",
+        "numpy": "2.3",
+        "pillow": "12",
+        "rich": "1",
+    },
     "code": {"digest": "sha256:2", "dirty": False},
     "images": {"decoders": {"pil": "12"}, "canaries": {"png": "x"}, "canaries_changed": []},
 }

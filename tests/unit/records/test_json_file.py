@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from cxr.errors import RecordError
 from cxr.records.json_file import load_json_object
 

@@ -5,6 +5,7 @@ import json
 
 import pytest
 import xxhash
+
 from cxr.digests.canonical import canonical_json
 from cxr.errors import DeterminismError, RecordError, StorageError
 from cxr.records.ledger import (

@@ -4,6 +4,7 @@ import json
 import math
 
 import pytest
+
 from cxr.digests.canonical import canonical_json, digest_json
 from cxr.digests.files import digest_file
 from cxr.errors import RecordError

@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+
 from cxr.errors import ExitCode, RunDirectoryError, RunDirectoryTakenError, StorageError
 from cxr.records.run_directory import LOCK, create_directory, hold_lock, list_files, name_run
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from cxr.config.load import load_config
 from cxr.config.schema import RunConfig
 from cxr.determinism.levels import Level
@@ -54,6 +55,7 @@ def record(tmp_path, config):
         weights_origin=None,
         environment=ENVIRONMENT_FACTS,
         controls=CONTROLS,
+        controls_untaken=["threads is 2, wanted 1"],
     )
     return record
 
@@ -68,6 +70,10 @@ def complete(record):
     )
 
 
+def stop(record, status, error=None):
+    return record.stop(status, error, trace=TRACE, ops_without_kernel={"put_": 1})
+
+
 def test_inputs_and_a_running_manifest_are_written_first(record, config):
     manifest = load_manifest(record.directory)
     assert is_sealed(manifest)
@@ -75,6 +81,7 @@ def test_inputs_and_a_running_manifest_are_written_first(record, config):
     assert manifest["recipe_digest"] == digest_recipe(manifest["recipe"])
     assert manifest["environment_digest"] == digest_environment(ENVIRONMENT_FACTS, Level.STRICT)
     assert manifest["controls"] == CONTROLS
+    assert manifest["controls_untaken"] == ["threads is 2, wanted 1"]
     assert manifest["libraries"] == {"torch": "2.9"}
     assert manifest["seeds"] == {"root": 7, "generator": GENERATOR, "purposes": PURPOSES}
     assert load_config(record.directory / CONFIG) == config
@@ -106,6 +113,7 @@ def test_equal_runs_have_equal_manifests_but_for_what_is_volatile(record, config
         weights_origin=None,
         environment=ENVIRONMENT_FACTS,
         controls=CONTROLS,
+        controls_untaken=["threads is 2, wanted 1"],
     )
     left, right = (
         {
@@ -128,16 +136,19 @@ def test_epochs_are_one_line_each(record):
 
 def test_a_run_that_failed_says_why_and_where(record):
     error = TrainingError("the loss is nan", where="step 3, epoch 0", hint="lower train.lr")
-    manifest = record.stop("failed", error, TRACE)
+    manifest = stop(record, "failed", error)
     assert is_sealed(manifest)
     assert manifest["status"] == "failed"
     assert manifest["failure"] == {"problem": "the loss is nan", "at": "step 3, epoch 0"}
     assert manifest["trace"] == TRACE
+    assert manifest["trace_digest"] == digest_json(TRACE)
+    assert manifest["ops_without_deterministic_kernel"] == {"put_": 1}
+    assert manifest["files"] == digest_files(record.directory)
     assert "outcome" not in manifest
 
 
 def test_a_run_that_was_interrupted_has_no_failure(record):
-    manifest = record.stop("interrupted", None, TRACE)
+    manifest = stop(record, "interrupted")
     assert manifest["status"] == "interrupted"
     assert "failure" not in manifest
 
@@ -146,7 +157,7 @@ def test_a_run_that_was_interrupted_has_no_failure(record):
 def test_no_directory_of_the_machine_is_in_the_manifest(record, tmp_path, folder):
     place = tmp_path / folder / "data" / "a.png"
     error = DataError("an image changed", where=str(place), hint="x")
-    manifest = record.stop("failed", error, TRACE)
+    manifest = stop(record, "failed", error)
     text = json.dumps(manifest)
     assert "a.png" in manifest["failure"]["at"]
     assert str(tmp_path) not in text
@@ -156,23 +167,23 @@ def test_no_directory_of_the_machine_is_in_the_manifest(record, tmp_path, folder
 
 def test_a_run_that_goes_on_keeps_its_inputs_and_notes_the_stop(record):
     begun = load_manifest(record.directory)
-    stopped = record.stop("interrupted", None, TRACE)
+    stopped = stop(record, "interrupted")
     again = RunRecord(directory=record.directory)
     again.go_on(stopped, next_step=2)
     manifest = load_manifest(record.directory)
     assert is_sealed(manifest)
     assert manifest["status"] == "running"
-    assert not {"trace", "trace_digest", "files", "failure"} & manifest.keys()
+    assert not (stopped.keys() - begun.keys()) & manifest.keys()
     unchanged = begun.keys() - {"volatile", "manifest_digest"}
     assert {name: manifest[name] for name in unchanged} == {name: begun[name] for name in unchanged}
-    [stop] = manifest["volatile"]["interruptions"]
-    assert (stop["status"], stop["next_step"]) == ("interrupted", 2)
+    [noted] = manifest["volatile"]["interruptions"]
+    assert (noted["status"], noted["next_step"]) == ("interrupted", 2)
     assert complete(again)["status"] == "completed"
 
 
 def test_every_stop_is_noted(record):
     for number in range(3):
-        stopped = record.stop("interrupted", None, TRACE)
+        stopped = stop(record, "interrupted")
         record.go_on(stopped, next_step=number)
     stops = complete(record)["volatile"]["interruptions"]
     assert [stop["next_step"] for stop in stops] == [0, 1, 2]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import struct
 
 import pytest
+
 from cxr.errors import StorageError
 from cxr.records.run_directory import TENSORS
 from cxr.records.tensor_digests import (

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from cxr.config.schema import AugmentConfig
 from cxr.data.normalise import derive_pixel_table, normalise_images
 from cxr.digests.canonical import digest_bytes
@@ -76,7 +77,7 @@ def test_every_other_image_is_flipped_about(images):
 
 
 @pytest.mark.parametrize("field", ["zoom", "brightness", "contrast", "flip"])
-def test_turning_one_change_on_does_not_shift_the_draws_of_another(images, field):
+def test_turning_one_change_on_does_not_shift_the_draws_of_another(field):
     # The pictures that pad moves are moved alike, whatever else is asked for.
     config = EVERYTHING.model_copy(update={"zoom": 0.0, "flip": False})
     config = config.model_copy(update={"brightness": 0.0, "contrast": 0.0})
@@ -94,7 +95,7 @@ def test_turning_one_change_on_does_not_shift_the_draws_of_another(images, field
 def test_known_pixels_stay_as_they_are(images):
     found = augment(images, seed=42)
     assert digest_bytes(found.tobytes()) == (
-        "sha256:GOLD"
+        "sha256:4a1fc18a7855ae9a7119c178137311607b8d516d18c2e9ad9b2c175282f86755"
     )
 
 

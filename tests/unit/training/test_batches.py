@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+
 from cxr.config.schema import RunConfig
 from cxr.data.dataset import Split
 from cxr.data.order import derive_epoch_batches
@@ -70,7 +71,10 @@ def test_batches_follow_the_order_and_count_steps_over_epochs(split):
 
 
 def test_a_sample_looks_the_same_wherever_it_stands_in_the_epoch(split):
-    small, large = build(), build(train={**json.loads(build().train.model_dump_json()), "batch_size": 6})
+    small, large = (
+        build(),
+        build(train={**json.loads(build().train.model_dump_json()), "batch_size": 6}),
+    )
     seen = {}
     for config in (small, large):
         for _, _, indices, images, _ in collect(config, split):

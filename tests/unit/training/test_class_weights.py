@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import sklearn.utils
 import torch
+
 from cxr.config.schema import RunConfig
 from cxr.errors import CxrError
 from cxr.training.step import derive_class_weights
@@ -35,8 +36,12 @@ def test_given_weights_are_taken_in_class_order():
 def test_balanced_weights_are_those_of_scikit_learn():
     counts = {"a": 2, "b": 5, "c": 13}
     labels = np.repeat(list(counts), list(counts.values()))
-    wanted = sklearn.utils.compute_class_weight("balanced", classes=np.array(list(counts)), y=labels)
-    assert derive_class_weights(build("balanced"), counts).tolist() == pytest.approx(wanted.tolist())
+    wanted = sklearn.utils.compute_class_weight(
+        "balanced", classes=np.array(list(counts)), y=labels
+    )
+    assert derive_class_weights(build("balanced"), counts).tolist() == pytest.approx(
+        wanted.tolist()
+    )
 
 
 def test_balanced_weights_of_a_class_without_images_are_an_error_of_ours():

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
+
 from cxr.config.schema import TrainConfig
 from cxr.training.schedule import derive_learning_rate
 
@@ -11,9 +13,7 @@ STEPS = 10
 
 def rates(**changes):
     config = TrainConfig(epochs=4, batch_size=1, lr=0.5, **changes)
-    return [
-        derive_learning_rate(config, step, steps_per_epoch=STEPS) for step in range(4 * STEPS)
-    ]
+    return [derive_learning_rate(config, step, steps_per_epoch=STEPS) for step in range(4 * STEPS)]
 
 
 def test_constant_is_constant():
@@ -37,7 +37,7 @@ def test_cosine_falls_from_the_rate_along_half_a_cosine():
     assert found == pytest.approx(wanted, rel=1e-14)
     assert found[0] == 0.5
     assert found[20] == pytest.approx(0.3)
-    assert all(a > b for a, b in zip(found, found[1:]))
+    assert all(a > b for a, b in itertools.pairwise(found))
     assert found[-1] > 0.1
 
 
@@ -51,8 +51,8 @@ def test_one_cycle_rises_for_three_tenths_and_falls_to_the_end():
     found = rates(schedule="one_cycle", min_lr=0.01)
     assert found[0] == pytest.approx(0.5 / 25)
     assert max(found) == found[12] == pytest.approx(0.5)
-    assert all(a < b for a, b in zip(found[:12], found[1:13]))
-    assert all(a > b for a, b in zip(found[12:], found[13:]))
+    assert all(a < b for a, b in itertools.pairwise(found[:13]))
+    assert all(a > b for a, b in itertools.pairwise(found[12:]))
     assert found[26] == pytest.approx((0.5 + 0.01) / 2)
     assert 0.01 < found[-1] < 0.02
 

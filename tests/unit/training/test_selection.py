@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from cxr.config.schema import TrainConfig
 from cxr.training.selection import Selection, is_better
 
@@ -11,9 +12,7 @@ def configure(**changes):
 
 def follow(figures, **changes):
     selection, config = Selection(), configure(**changes)
-    answers = [
-        selection.consider(epoch, figure, config) for epoch, figure in enumerate(figures)
-    ]
+    answers = [selection.consider(epoch, figure, config) for epoch, figure in enumerate(figures)]
     return selection, answers
 
 

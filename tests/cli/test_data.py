@@ -1,0 +1,209 @@
+"""``cxr data``: drawing a set, and looking for what is wrong with one, without torch."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.program import read_answer, read_error, run_cxr
+from support.recipes import GROUPS, images, write_recipe
+from support.runs import FinishedRuns
+
+TRAINERS = ("torch", "timm", "torchvision")
+
+
+def test_a_drawn_set_is_the_same_each_time(tmp_path: Path):
+    sizes = ["--size", "32", "--train", "4", "--val", "4", "--test", "4", "--seed", "5"]
+    first = run_cxr("data", "synth", "a", *sizes, "--json", cwd=tmp_path, blocked=TRAINERS)
+    second = run_cxr("data", "synth", "b", *sizes, "-q", cwd=tmp_path, blocked=TRAINERS)
+    answer = read_answer(first)
+    assert (answer["directory"], answer["images"]) == ("a", 12)
+    assert first.stderr == "drawing images: 12\n"
+    assert (second.stdout, second.stderr) == ("drawn: 12 images in b\n", "")
+    assert read_tree(tmp_path / "a") == read_tree(tmp_path / "b")
+    assert {*answer["paths"], "labels.csv"} == read_tree(tmp_path / "a").keys()
+    other = run_cxr("data", "synth", "c", *sizes[:-1], "6", cwd=tmp_path, blocked=TRAINERS)
+    assert other.returncode == 0
+    assert read_tree(tmp_path / "c") != read_tree(tmp_path / "a")
+
+
+def test_a_set_is_not_drawn_over_another(tmp_path: Path):
+    (tmp_path / "mine.txt").write_text("mine")
+    problem, where, _ = read_error(run_cxr("data", "synth", tmp_path, "--json"), code=3)
+    assert problem == "images are only written into a new or empty directory"
+    assert where == str(tmp_path)
+    assert read_tree(tmp_path) == {"mine.txt": b"mine"}
+
+
+def test_a_sound_set_is_verified(radiographs: Path):
+    finished = run_cxr("data", "verify", radiographs, "-q", blocked=TRAINERS)
+    assert (finished.returncode, finished.stderr) == (0, "")
+    files = [path for path in radiographs.rglob("*") if path.suffix in (".jpeg", ".png")]
+    num_bytes = sum(path.stat().st_size for path in files)
+    assert finished.stdout == f"verified: 28 images, {num_bytes:,} bytes\n"
+    answer = read_answer(run_cxr("data", "verify", radiographs, "--json", blocked=TRAINERS))
+    assert answer == {"verdict": "verified", "samples": 28, "bytes": num_bytes, "problems": []}
+
+
+def test_a_run_s_lock_fits_its_data(finished_run: FinishedRuns, radiographs: Path):
+    lock = finished_run(images(radiographs)).directory / "data.lock.json"
+    finished = run_cxr("data", "verify", radiographs, "--lock", lock, "--json", blocked=TRAINERS)
+    assert read_answer(finished)["verdict"] == "verified"
+
+
+def test_every_change_since_the_lock_is_named(
+    finished_run: FinishedRuns, radiographs: Path, tmp_path: Path
+):
+    lock = finished_run(images(radiographs)).directory / "data.lock.json"
+    root = copy_images(radiographs, tmp_path)
+    longer, gone, kept, broken = sorted((root / "train" / "NORMAL").iterdir())[:4]
+    # One byte behind the picture: every pixel is as it was.
+    longer.write_bytes(longer.read_bytes() + b"\0")
+    gone.unlink()
+    shutil.copy(kept, root / "train" / "NORMAL" / "twin.jpeg")
+    broken.write_bytes(broken.read_bytes()[:300])
+    (root / "test" / "NORMAL" / "empty.png").write_bytes(b"")
+    answer = verify(root, "--lock", lock)
+    assert problems(answer) == {
+        ("changed", "error", (place(root, longer),)),
+        ("changed", "error", (place(root, broken),)),
+        ("missing", "error", (place(root, gone),)),
+        ("extra", "error", ("train/NORMAL/twin.jpeg",)),
+        ("extra", "error", ("test/NORMAL/empty.png",)),
+        ("unreadable", "error", (place(root, broken),)),
+        ("empty", "error", ("test/NORMAL/empty.png",)),
+        (
+            "duplicate-in-split",
+            "warning",
+            tuple(sorted([place(root, kept), "train/NORMAL/twin.jpeg"])),
+        ),
+    }
+
+
+def test_a_test_image_that_is_a_training_image_is_a_leak(radiographs: Path, tmp_path: Path):
+    root = copy_images(radiographs, tmp_path)
+    first, second = sorted((root / "train" / "NORMAL").iterdir())[:2]
+    shutil.copy(first, root / "test" / "NORMAL" / "leak.jpeg")
+    shutil.copy(second, root / "train" / "PNEUMONIA" / "torn.jpeg")
+    assert problems(verify(root)) == {
+        ("duplicate-across-splits", "error", ("test/NORMAL/leak.jpeg", place(root, first))),
+        (
+            "duplicate-labels-differ",
+            "error",
+            tuple(sorted([place(root, second), "train/PNEUMONIA/torn.jpeg"])),
+        ),
+    }
+
+
+def test_a_warning_alone_does_not_differ(radiographs: Path, tmp_path: Path):
+    root = copy_images(radiographs, tmp_path)
+    first = min((root / "train" / "NORMAL").iterdir())
+    shutil.copy(first, root / "train" / "NORMAL" / "twin.jpeg")
+    finished = run_cxr("data", "verify", root, "--json", blocked=TRAINERS)
+    answer = read_answer(finished)
+    assert (finished.returncode, answer["verdict"]) == (0, "verified")
+    assert [problem["kind"] for problem in answer["problems"]] == ["duplicate-in-split"]
+
+
+def test_a_patient_in_two_splits_is_named_with_every_image(radiographs: Path, tmp_path: Path):
+    root = copy_images(radiographs, tmp_path)
+    first, second = sorted((root / "train" / "NORMAL").glob("IM-0001-*"))
+    moved = second.rename(root / "test" / "NORMAL" / second.name)
+    config = write_recipe(tmp_path / "recipe.yaml", images(root, data__group_pattern=GROUPS))
+    assert problems(verify(config)) == {
+        ("group-in-two-splits", "error", (place(root, moved), place(root, first))),
+    }
+
+
+def test_images_are_named_to_a_person_on_stdout(radiographs: Path, tmp_path: Path):
+    root = copy_images(radiographs, tmp_path)
+    (root / "train" / "NORMAL" / "empty.png").write_bytes(b"")
+    finished = run_cxr("data", "verify", root, blocked=TRAINERS)
+    assert (finished.returncode, finished.stderr) == (1, "looking at images: 29\n")
+    lines = [" ".join(line.split()) for line in finished.stdout.splitlines()]
+    assert lines[0].startswith("differs: 29 images, ")
+    assert lines[1] == "problems:"
+    assert "empty error train/NORMAL/empty.png the file has no bytes" in lines
+
+
+def test_an_empty_directory_is_no_data_set(tmp_path: Path):
+    assert problems(verify(tmp_path)) == {("no-images", "error", (str(tmp_path),))}
+
+
+def test_an_image_of_no_class_is_named(radiographs: Path, tmp_path: Path):
+    root = copy_images(radiographs, tmp_path)
+    (root / "train" / "OTHER").mkdir()
+    first = min((root / "train" / "NORMAL").iterdir())
+    stray = shutil.copy(first, root / "train" / "OTHER")
+    config = write_recipe(tmp_path / "recipe.yaml", images(root))
+    problem, where, _ = read_error(run_cxr("data", "verify", config, "--json"), code=3)
+    assert (problem, where) == ("a file belongs to no class", str(stray))
+
+
+@pytest.mark.parametrize(
+    ("target", "problem"),
+    [
+        ("nowhere", "no such data set"),
+        ("notes.txt", "not a directory and not a config"),
+    ],
+)
+def test_a_target_that_is_none(tmp_path: Path, target: str, problem: str):
+    (tmp_path / "notes.txt").write_text("mine")
+    finished = run_cxr("data", "verify", target, "--json", cwd=tmp_path, blocked=TRAINERS)
+    assert read_error(finished, code=3)[:2] == (problem, target)
+
+
+def test_a_lock_that_is_none(radiographs: Path, tmp_path: Path):
+    (tmp_path / "lock.json").write_text(json.dumps({"schema": "other"}))
+    for name, problem in (
+        ("lock.json", "not a data lock: its schema is 'other'"),
+        ("nowhere.json", "cannot read the record: No such file or directory"),
+    ):
+        finished = run_cxr("data", "verify", radiographs, "--lock", tmp_path / name, "--json")
+        assert read_error(finished, code=3)[:2] == (problem, str(tmp_path / name))
+
+
+def test_a_name_that_is_no_text_is_no_crash(radiographs: Path, tmp_path: Path):
+    # A file name from another time: its bytes are not UTF-8.
+    root = copy_images(radiographs, tmp_path)
+    name = b"person\xe9.png".decode("utf-8", errors="surrogateescape")
+    (root / "test" / "NORMAL" / name).write_bytes(b"")
+    for options in ([], ["--json"]):
+        finished = run_cxr("data", "verify", root, "-q", *options, blocked=TRAINERS)
+        assert "bug" not in finished.stderr, finished.stderr
+        assert finished.returncode == 1
+        assert "person" in finished.stdout
+
+
+def verify(target: Path, *options: str | Path) -> dict[str, Any]:
+    """Return what is wrong with a data set."""
+    finished = run_cxr("data", "verify", target, *options, "--json", "-q", blocked=TRAINERS)
+    answer = read_answer(finished)
+    assert (finished.returncode, answer["verdict"]) == (1, "differs")
+    assert finished.stderr == ""
+    return answer
+
+
+def problems(answer: dict[str, Any]) -> set[tuple[str, str, tuple[str, ...]]]:
+    for problem in answer["problems"]:
+        assert problem.keys() == {"kind", "severity", "paths", "detail"}
+    return {
+        (problem["kind"], problem["severity"], tuple(problem["paths"]))
+        for problem in answer["problems"]
+    }
+
+
+def copy_images(radiographs: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(radiographs, tmp_path / "radiographs"))
+
+
+def place(root: Path, file: Path) -> str:
+    return file.relative_to(root).as_posix()
+
+
+def read_tree(root: Path) -> dict[str, bytes]:
+    return {place(root, path): path.read_bytes() for path in root.rglob("*") if path.is_file()}

@@ -1,0 +1,122 @@
+"""``cxr evaluate`` looks at a run again and leaves it as it was."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from support.program import Finished, read_answer, read_error, run_cxr
+from support.recipes import images
+from support.runs import HEAVY, FinishedRuns, copy_run
+
+
+@pytest.fixture(scope="module")
+def evaluated(
+    finished_run: FinishedRuns, radiographs: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Finished[str], Finished[str]]:
+    """A copy of a run, moved, with its data elsewhere, evaluated on its split and on another."""
+    place = tmp_path_factory.mktemp("evaluated")
+    run = copy_run(finished_run(images(radiographs)), place / "a" / "b" / "run")
+    root = shutil.copytree(radiographs, place / "images")
+    same = run_cxr("evaluate", run, "--data", "images", "--json", cwd=place)
+    other = run_cxr("evaluate", run, "--data", root, "--split", "val")
+    return run, same, other
+
+
+def test_the_same_split_gives_the_same_bits(evaluated: tuple[Path, Finished[str], Finished[str]]):
+    run, same, _ = evaluated
+    answer = read_answer(same)
+    assert same.returncode == 0
+    assert answer.keys() == {
+        "run",
+        "evaluation",
+        "split",
+        "predictions_digest",
+        "same_as_run",
+        "metrics",
+    }
+    assert (answer["same_as_run"], answer["split"], answer["run"]) == (True, "test", str(run))
+    manifest = json.loads((run / "manifest.json").read_bytes())
+    assert answer["metrics"] == manifest["metrics"]
+    assert answer["predictions_digest"] == manifest["outcome"]["predictions_digest"]
+
+
+def test_another_split_is_shown_with_its_classes(
+    evaluated: tuple[Path, Finished[str], Finished[str]],
+):
+    run, _, other = evaluated
+    assert other.returncode == 0, other.stderr
+    (place,) = (run / "evaluations").glob("val-*")
+    assert other.stdout.startswith(f"evaluated: {place}\n  val accuracy")
+    lines = [" ".join(line.split()) for line in other.stdout.splitlines()]
+    assert "class images precision recall f1 auroc" in lines
+    assert sum(line.startswith("NORMAL 4 ") for line in lines) == 1
+    assert "predictions are" not in other.stdout
+
+
+def test_the_run_itself_does_not_change(
+    evaluated: tuple[Path, Finished[str], Finished[str]],
+    finished_run: FinishedRuns,
+    radiographs: Path,
+):
+    run, _, _ = evaluated
+    before = finished_run(images(radiographs)).directory
+    files = [path for path in before.rglob("*") if path.is_file()]
+    for path in files:
+        assert (run / path.relative_to(before)).read_bytes() == path.read_bytes()
+    assert sorted(path.name for path in run.iterdir()) == sorted(
+        [*(path.name for path in before.iterdir()), "evaluations"]
+    )
+    assert run_cxr("verify", run, blocked=HEAVY).returncode == 0
+
+
+def test_an_evaluation_has_a_manifest_that_names_the_run(
+    evaluated: tuple[Path, Finished[str], Finished[str]],
+):
+    run, same, _ = evaluated
+    place = Path(read_answer(same)["evaluation"])
+    if not place.is_absolute():
+        place = run.parents[2] / place
+    manifest = json.loads((place / "manifest.json").read_bytes())
+    of_run = json.loads((run / "manifest.json").read_bytes())
+    assert manifest["run"] == {key: of_run[key] for key in ("manifest_digest", "outcome_digest")}
+    assert (place / "predictions.csv").read_bytes() == (run / "predictions.csv").read_bytes()
+    assert run_cxr("verify", place, blocked=HEAVY).returncode == 0
+    (place / "predictions.csv").write_text("edited")
+    assert run_cxr("verify", place, blocked=HEAVY).returncode == 1
+
+
+def test_a_run_that_did_not_complete_is_refused(finished_run: FinishedRuns):
+    from support.recipes import vectors
+
+    stopped = finished_run(vectors(), fault="crash-known:4", code=3)
+    problem, where, _ = read_error(run_cxr("evaluate", stopped.directory), code=3)
+    assert problem == "the run cannot be evaluated: its status is failed"
+    assert where == str(stopped.directory)
+
+
+def test_other_data_is_refused(finished_run: FinishedRuns, radiographs: Path, tmp_path: Path):
+    run = copy_run(finished_run(images(radiographs)), tmp_path / "run")
+    root = Path(shutil.copytree(radiographs, tmp_path / "images"))
+    first = min((root / "test" / "NORMAL").iterdir())
+    first.write_bytes(first.read_bytes() + b"\0")
+    finished = run_cxr("evaluate", run, "--data", root, "--json")
+    problem, where, hint = read_error(finished, code=3)
+    assert problem == "the data set is not the one that the run used"
+    assert where == str(root)
+    assert "data.lock.json" in hint
+    assert not (run / "evaluations").exists()
+
+
+def test_other_weights_are_refused(finished_run: FinishedRuns, radiographs: Path, tmp_path: Path):
+    run = copy_run(finished_run(images(radiographs)), tmp_path / "run")
+    other = finished_run(images(radiographs), fault="no-decoding").directory
+    checkpoint = max((other / "checkpoints").glob("*.safetensors"))
+    shutil.copy(checkpoint, run / "model.safetensors")
+    finished = run_cxr("evaluate", run, "--data", radiographs, "--json")
+    problem, where, _ = read_error(finished, code=3)
+    assert problem == "the weights are not those of the run's outcome"
+    assert where == str(run / "model.safetensors")

@@ -1,0 +1,167 @@
+"""Terminals of any width, pipes that close, disks that are full: never a traceback."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import re
+import struct
+import subprocess
+import termios
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.program import build_command, build_environment, read_error, run_cxr
+from support.recipes import vectors
+from support.runs import FinishedRuns, copy_run
+
+COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:3[0-9]|4[0-9]|9[0-7])[;m]")
+COMMANDS = [
+    ["--help"],
+    ["train", "--help"],
+    ["env", "capture"],
+    ["env", "capture", "--json"],
+    ["verify", "A"],
+    ["diff", "A", "B"],
+    ["diff", "A", "B", "--json"],
+    ["data", "verify", "IMAGES"],
+]
+
+
+@pytest.fixture
+def places(finished_run: FinishedRuns, radiographs: Path) -> dict[str, str]:
+    return {
+        "A": str(finished_run(vectors()).directory),
+        "B": str(finished_run(vectors(train__lr=2e-3)).directory),
+        "IMAGES": str(radiographs),
+    }
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_a_pipe_that_closes_is_no_fault(command: list[str], places: dict[str, str]):
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        finished = run_cxr(*(places.get(word, word) for word in command), stdout=writing)
+    finally:
+        os.close(writing)
+    stderr = finished.stderr.replace("looking at images: 28\n", "")
+    assert stderr == ""
+    assert finished.returncode in (0, 1, 3)
+
+
+@pytest.mark.parametrize(
+    "command", [["--help"], ["diff", "A", "B"], ["diff", "A", "B", "--json"]], ids=" ".join
+)
+def test_an_answer_that_cannot_be_written_is_an_error(
+    command: list[str], places: dict[str, str], tmp_path: Path
+):
+    with (tmp_path / "answer").open("w") as answer:
+        finished = run_cxr(
+            *(places.get(word, word) for word in command),
+            stdout=answer.fileno(),
+            fault="small-files:0",
+        )
+    assert "Exception ignored" not in finished.stderr, finished.stderr
+    finished.stderr = finished.stderr.replace("looking at images: 28\n", "")
+    assert "File too large" in read_error(finished, code=3)[0]
+
+
+@pytest.mark.parametrize("columns", [40, 10])
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_a_narrow_terminal_is_no_fault(command: list[str], columns: int, places: dict[str, str]):
+    code, shown = run_on_terminal(command, places, columns=columns)
+    assert code in (0, 1), shown
+    assert "Traceback" not in shown
+    assert "error: " not in shown
+
+
+def test_a_table_fits_its_terminal(places: dict[str, str]):
+    for columns in (80, 40):
+        _, shown = run_on_terminal(["diff", "A", "B"], places, columns=columns)
+        rules = [line for line in plain_lines(shown) if line.startswith("──")]
+        assert len(rules) == 2
+        assert max(map(len, rules)) <= columns
+
+
+@pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=str)
+def test_colours_can_be_turned_off(variables: dict[str, str], places: dict[str, str]):
+    for command in (["diff", "A", "B"], ["data", "verify", "IMAGES"]):
+        _, shown = run_on_terminal(command, places, variables=variables)
+        assert COLOUR.findall(shown) == []
+
+
+def test_a_terminal_shows_a_bar_that_goes_away(places: dict[str, str]):
+    code, shown = run_on_terminal(["data", "verify", "IMAGES"], places)
+    assert code == 0
+    assert "looking at images" in shown
+    assert COLOUR.findall(shown) != []
+    assert plain_lines(shown)[-1].startswith("verified: 28 images")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_an_output_of_another_encoding_is_no_fault(encoding: str, places: dict[str, str]):
+    finished = run_cxr("diff", places["A"], places["B"], env={"PYTHONIOENCODING": encoding})
+    assert "bug" not in finished.stderr, finished.stderr
+    assert finished.returncode == 1
+    assert "train.lr" in finished.stdout
+
+
+def test_a_value_that_is_too_long_is_no_fault_in_another_encoding(
+    finished_run: FinishedRuns, tmp_path: Path
+):
+    usual = finished_run(vectors())
+    other = copy_run(usual, tmp_path / "other")
+    facts = json.loads((other / "env.json").read_bytes())
+    facts["cpu"]["model"] = "A processor whose name does not fit into a column"
+    (other / "env.json").write_text(json.dumps(facts))
+    finished = run_cxr("diff", usual.directory, other, env={"PYTHONIOENCODING": "ascii"})
+    assert "bug" not in finished.stderr, finished.stderr
+    assert finished.returncode == 0
+    assert "cpu.model" in finished.stdout
+
+
+def run_on_terminal(
+    command: list[str],
+    places: dict[str, str],
+    *,
+    columns: int = 80,
+    variables: dict[str, str] | None = None,
+) -> tuple[int, str]:
+    """Run a command whose stdout and stderr are a terminal; return its code and all it shows."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    with subprocess.Popen(
+        build_command(*(places.get(word, word) for word in command)),
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=theirs,
+        env=build_environment({"TERM": "xterm-256color", **(variables or {})}),
+    ) as process:
+        os.close(theirs)
+        shown = b"".join(read_terminal(ours))
+    os.close(ours)
+    return process.returncode, shown.decode("utf-8").replace("\r\n", "\n")
+
+
+def read_terminal(ours: int) -> Iterator[bytes]:
+    """Yield what is written to a terminal until its last writer goes."""
+    while True:
+        try:
+            block = os.read(ours, 65_536)
+        except OSError:
+            # Linux says so when the other side is closed.
+            return
+        if not block:
+            return
+        yield block
+
+
+def plain_lines(shown: str) -> list[str]:
+    """Return what is left on the lines of a terminal, without trailing space."""
+    kept = [line.rpartition("\r")[2] for line in shown.splitlines()]
+    return [re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", line).rstrip() for line in kept]

@@ -1,0 +1,150 @@
+"""``cxr repeat``: zero variance, or where the runs part, and how much evidence that is."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from support.program import Finished, read_answer, read_error, run_cxr, started_cxr, wait_until
+from support.recipes import vectors, write_recipe
+from support.runs import FinishedRuns, diff
+
+KEYS = {"n", "verdict", "runs", "outcome_digests", "excluded_rate", "metrics"}
+
+
+@pytest.fixture(scope="module")
+def repeated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Finished[str]]:
+    """Two runs of one recipe."""
+    place = tmp_path_factory.mktemp("repeated")
+    config = write_recipe(place / "recipe.yaml", vectors())
+    options = ["-n", "2", "--config", config, "--out", "out", "--json"]
+    return place, run_cxr("repeat", *options, cwd=place)
+
+
+def test_equal_runs_have_zero_variance(
+    repeated: tuple[Path, Finished[str]], finished_run: FinishedRuns
+):
+    place, finished = repeated
+    answer = read_answer(finished)
+    assert finished.returncode == 0, finished.stderr
+    assert answer.keys() >= KEYS
+    assert (answer["n"], answer["verdict"]) == (2, "zero-variance")
+    assert answer["outcome_digests"] == [finished_run(vectors()).digests[0]] * 2
+    assert [Path(run).name for run in answer["runs"]] == ["run-1", "run-2"]
+    for run in answer["runs"]:
+        assert (place / run / "manifest.json").is_file()
+    assert answer["metrics"]["loss"]["std"] == 0.0
+    assert answer["metrics"]["loss"].keys() == {"mean", "std", "min", "max"}
+
+
+def test_two_equal_runs_are_little_evidence(repeated: tuple[Path, Finished[str]]):
+    # Above 1 - 0.05^(1/(n-1)): the bound is the contract's, not the program's.
+    assert read_answer(repeated[1])["excluded_rate"] == pytest.approx(0.95, abs=1e-12)
+
+
+def test_the_record_holds_the_same_as_the_answer(repeated: tuple[Path, Finished[str]]):
+    place, finished = repeated
+    record = json.loads((place / "out" / "repeat.json").read_bytes())
+    answer = read_answer(finished)
+    assert record["runs"] == ["run-1", "run-2"]
+    assert {key: record[key] for key in KEYS - {"runs"}} == {
+        key: answer[key] for key in KEYS - {"runs"}
+    }
+
+
+def test_progress_of_every_run_goes_to_stderr(repeated: tuple[Path, Finished[str]]):
+    lines = [line.split("  ")[0] for line in repeated[1].stderr.splitlines()]
+    epochs = ["epoch 1/2", "epoch 2/2"]
+    assert lines == ["run 1 of 2", *epochs, "run 2 of 2", *epochs]
+
+
+def test_the_runs_are_runs_of_their_own(
+    repeated: tuple[Path, Finished[str]], finished_run: FinishedRuns
+):
+    run = repeated[0] / "out" / "run-2"
+    assert run_cxr("verify", run).returncode == 0
+    assert diff(run, finished_run(vectors()))[0] == 0
+
+
+def test_a_planted_variance_is_found_and_its_first_step_shown(tmp_path: Path):
+    config = write_recipe(tmp_path / "recipe.yaml", vectors())
+    finished = run_cxr(
+        "repeat",
+        "-n",
+        "2",
+        "--config",
+        config,
+        "--out",
+        tmp_path / "out",
+        "-q",
+        fault="other-seed-in-run-2",
+    )
+    assert (finished.returncode, finished.stderr) == (1, "")
+    lines = finished.stdout.splitlines()
+    assert lines[0] == "variance: 2 of 2 runs completed"
+    assert "run 1 against run 2:" in lines
+    assert "first divergence: the initial state, random (python)" in lines
+    assert "config   seed    1   2   yes" in [line.rstrip() for line in lines]
+    record = json.loads((tmp_path / "out" / "repeat.json").read_bytes())
+    assert (record["verdict"], record["excluded_rate"]) == ("variance", None)
+    assert len(set(record["outcome_digests"])) == 2
+    assert record["metrics"]["loss"]["std"] > 0
+
+
+def test_a_recipe_that_cannot_begin_is_refused_once_and_leaves_nothing(tmp_path: Path):
+    config = write_recipe(tmp_path / "recipe.yaml", vectors(train__batch_size=61))
+    finished = run_cxr("repeat", "--config", config, "--out", tmp_path / "out", "--json", "-q")
+    problem, _, _ = read_error(finished, code=2)
+    assert problem == "60 training samples are fewer than a batch of 61"
+    assert finished.stdout == ""
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_directory_that_holds_something_is_left_untouched(tmp_path: Path):
+    config = write_recipe(tmp_path / "recipe.yaml", vectors())
+    finished = run_cxr("repeat", "--config", config, "--out", tmp_path)
+    assert read_error(finished, code=2)[1] == str(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["recipe.yaml"]
+
+
+@pytest.mark.parametrize("whom", ["the terminal's whole group", "the program alone"])
+def test_stopping_stops_the_run_that_is_under_way(tmp_path: Path, whom: str):
+    out = tmp_path / "out"
+    config = write_recipe(tmp_path / "recipe.yaml", vectors(train__epochs=100_000))
+    with started_cxr(
+        "repeat", "--config", config, "--out", out, "--json", "-q", start_new_session=True
+    ) as process:
+        try:
+            wait_until(lambda: has_steps(out / "run-1"), process)
+            if whom == "the program alone":
+                process.terminate()
+            else:
+                os.killpg(process.pid, signal.SIGINT)
+            code = process.wait(timeout=60)
+        finally:
+            end_group(process.pid)
+        stdout, _ = process.communicate()
+    assert code == 130
+    answer = json.loads(stdout)
+    assert (answer["verdict"], answer["outcome_digests"]) == ("incomplete", [])
+    assert answer["excluded_rate"] is None
+    manifest = json.loads((out / "run-1" / "manifest.json").read_bytes())
+    assert manifest["status"] == "interrupted"
+    assert not (out / "run-2").exists()
+
+
+def has_steps(run: Path) -> bool:
+    ledger = run / "ledger.jsonl"
+    return ledger.exists() and ledger.read_bytes().count(b"\n") > 3
+
+
+def end_group(number: int) -> None:
+    """End what is left of a process group that a test made."""
+    try:
+        os.killpg(number, signal.SIGKILL)
+    except ProcessLookupError:
+        return

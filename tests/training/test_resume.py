@@ -1,0 +1,107 @@
+"""A run that was stopped and goes on gives the bits of one that never was."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.program import Finished, read_answer, read_error, run_cxr
+from support.recipes import STEPS_PER_EPOCH, images, vectors
+from support.runs import FinishedRuns, copy_run, diff
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        pytest.param(1, id="before the first checkpoint"),
+        pytest.param(STEPS_PER_EPOCH - 1, id="at the last step of an epoch"),
+        pytest.param(STEPS_PER_EPOCH, id="at the first step of an epoch"),
+    ],
+)
+def test_a_run_that_was_stopped_gives_the_bits_of_one_that_never_was(
+    finished_run: FinishedRuns, tmp_path: Path, step: int
+):
+    stopped = copy_run(
+        finished_run(vectors(), fault=f"signal:{step}", code=130), tmp_path / "stopped"
+    )
+    before = json.loads((stopped / "manifest.json").read_bytes())
+    assert (before["status"], before["trace"]["steps"]) == ("interrupted", step + 1)
+    answer = read_answer(resume(stopped))
+    never_stopped = finished_run(vectors())
+    assert (answer["outcome_digest"], answer["trace_digest"]) == never_stopped.digests
+    assert answer["status"] == "completed"
+    for name in ("ledger.jsonl", "metrics.jsonl", "predictions.csv", "model.safetensors"):
+        assert (stopped / name).read_bytes() == (never_stopped.directory / name).read_bytes()
+    assert run_cxr("verify", stopped).returncode == 0
+    assert diff(stopped, never_stopped)[1]["verdict"] == "identical"
+
+
+def test_images_with_dropout_and_augmentation_go_on_with_the_same_bits(
+    finished_run: FinishedRuns, radiographs: Path, tmp_path: Path
+):
+    stopped = copy_run(
+        finished_run(images(radiographs), fault="signal:4", code=130), tmp_path / "a" / "stopped"
+    )
+    point_to(stopped, radiographs)
+    assert (
+        read_answer(resume(stopped))["outcome_digest"]
+        == (finished_run(images(radiographs)).digests[0])
+    )
+
+
+def test_a_damaged_checkpoint_is_named_and_the_one_before_it_taken(
+    finished_run: FinishedRuns, tmp_path: Path
+):
+    stopped = copy_run(
+        finished_run(vectors(), fault=f"signal:{STEPS_PER_EPOCH}", code=130), tmp_path / "stopped"
+    )
+    (checkpoint,) = (stopped / "checkpoints").glob("*.safetensors")
+    content = bytearray(checkpoint.read_bytes())
+    content[-1] ^= 1
+    checkpoint.write_bytes(content)
+    finished = resume(stopped)
+    assert "step-000000003.json" in finished.stderr
+    assert read_answer(finished)["outcome_digest"] == finished_run(vectors()).digests[0]
+
+
+def test_a_completed_run_is_left_as_it_is(finished_run: FinishedRuns, tmp_path: Path):
+    completed = copy_run(finished_run(vectors()), tmp_path / "completed")
+    before = {path: path.read_bytes() for path in completed.rglob("*") if path.is_file()}
+    assert read_answer(resume(completed))["outcome_digest"] == finished_run(vectors()).digests[0]
+    assert before == {path: path.read_bytes() for path in completed.rglob("*") if path.is_file()}
+
+
+def test_a_run_does_not_go_on_with_another_recipe(finished_run: FinishedRuns, tmp_path: Path):
+    stopped = copy_run(finished_run(vectors(), fault="signal:1", code=130), tmp_path / "stopped")
+    config = stopped / "config.yaml"
+    config.write_text(config.read_text().replace("seed: 1\n", "seed: 2\n", 1))
+    before = (stopped / "ledger.jsonl").read_bytes()
+    problem, where, _ = read_error(resume(stopped, code=3), code=3)
+    assert "config_digest" in problem
+    assert where == str(stopped)
+    assert (stopped / "ledger.jsonl").read_bytes() == before
+
+
+def test_what_is_no_run_cannot_go_on(tmp_path: Path):
+    problem, where, _ = read_error(resume(tmp_path, code=3), code=3)
+    assert (problem, where) == (
+        "not a run directory: it holds no manifest.json",
+        str(tmp_path),
+    )
+
+
+def resume(run: Path, *, code: int = 0) -> Finished[str]:
+    finished = run_cxr("train", "--resume", run, "--json")
+    assert finished.returncode == code, finished.stderr
+    return finished
+
+
+def point_to(run: Path, radiographs: Path) -> None:
+    """Let the config of a run that was copied find its images, which is no part of the recipe."""
+    config = run / "config.yaml"
+    lines: list[Any] = config.read_text().splitlines()
+    lines = [f"  root: {radiographs}" if line.startswith("  root:") else line for line in lines]
+    config.write_text("\n".join(lines) + "\n")

@@ -1,0 +1,251 @@
+from __future__ import annotations
+
+import pytest
+
+from cxr.compare.inputs import find_differences
+from cxr.records.manifest import load_manifest
+
+
+def compare(a, b):
+    found = find_differences(a, b, load_manifest(a), load_manifest(b))
+    return [(one.part, one.field, one.a, one.b, one.affects_bits) for one in found]
+
+
+def test_equal_inputs_have_no_differences(make_run):
+    assert compare(make_run(), make_run()) == []
+
+
+@pytest.mark.parametrize(
+    ("field", "a", "b", "affects"),
+    [
+        ("seed", 1, 2, "yes"),
+        ("train.lr", 0.001, 0.01, "yes"),
+        ("train.augment.flip", False, True, "yes"),
+        ("model.hidden", [128], [64, 64], "yes"),
+        ("threads", 1, 4, "yes"),
+        ("evaluate.batch_size", 64, 8, "yes"),
+        ("fill_memory", True, False, "yes"),
+        ("name", "fabricated", "other", "no"),
+        ("workers", 0, 4, "no"),
+        ("train.checkpoint_every", 1, 2, "no"),
+    ],
+)
+def test_a_field_is_named_once_with_both_values_and_its_effect(make_run, field, a, b, affects):
+    one, two = make_run(), make_run(config={field: b})
+    assert compare(one, two) == [("config", field, a, b, affects)]
+    assert compare(two, one) == [("config", field, b, a, affects)]
+
+
+def test_paths_are_no_difference(make_run):
+    moved = {"data.root": "/elsewhere", "data.cache_dir": "/cache"}
+    assert compare(make_run(), make_run(config=moved)) == []
+
+
+def test_another_level_is_named_without_the_switches_that_follow(make_run):
+    assert compare(make_run(), make_run(config={"determinism": "warn"})) == [
+        ("config", "determinism", "strict", "warn", "yes")
+    ]
+
+
+def test_what_affects_bits_comes_first(make_run):
+    b = make_run(
+        config={"name": "other", "seed": 2, "workers": 3},
+        code="sha256:other",
+        environment={"os.release": "6.2", "packages.torch": "3.0"},
+    )
+    assert [(one[1], one[4]) for one in compare(make_run(), b)] == [
+        ("seed", "yes"),
+        ("packages.torch", "yes"),
+        ("code_digest", "unknown"),
+        ("name", "no"),
+        ("workers", "no"),
+        ("os.release", "no"),
+    ]
+
+
+# Data
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "a", "b"),
+    [
+        (
+            {"sha256": "sha256:other"},
+            "train/B/2.png",
+            "sha256:bytes of 2.png",
+            "sha256:other",
+        ),
+        ({"label": "A"}, "train/B/2.png#label", "B", "A"),
+        ({"split": "val"}, "train/B/2.png#split", "train", "val"),
+    ],
+)
+def test_an_image_is_named_by_what_changed(make_run, replace_image, change, field, a, b):
+    other = make_run(samples=replace_image("train/B/2.png", **change))
+    assert compare(make_run(), other) == [("data", field, a, b, "yes")]
+
+
+def test_an_image_with_other_pixels_and_another_label_is_named_for_both(make_run, replace_image):
+    changed = replace_image("train/B/2.png", sha256="sha256:other", label="A")
+    found = compare(make_run(), make_run(samples=changed))
+    assert [one[1] for one in found] == ["train/B/2.png", "train/B/2.png#label"]
+
+
+def test_an_image_that_moved_to_another_class_folder_has_another_label(make_run, replace_image):
+    moved = replace_image("train/B/2.png", path="train/A/2.png", label="A")
+    assert compare(make_run(), make_run(samples=moved)) == [
+        ("data", "train/B/2.png#label", "B", "A", "yes")
+    ]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"path": "train/A/9.png", "label": "A"},
+        {"path": "train/A/2.png", "label": "A", "sha256": "sha256:other"},
+        {"path": "val/A/2.png", "label": "A", "split": "val"},
+    ],
+    ids=["another name", "other bytes", "another split"],
+)
+def test_a_moved_image_is_matched_by_name_bytes_and_split(make_run, replace_image, change):
+    found = compare(make_run(), make_run(samples=replace_image("train/B/2.png", **change)))
+    before = "sha256:bytes of 2.png"
+    after = change.get("sha256", before)
+    assert sorted(found) == sorted(
+        [
+            ("data", "train/B/2.png", before, None, "yes"),
+            ("data", change["path"], None, after, "yes"),
+        ]
+    )
+
+
+def test_an_image_that_only_one_run_has_is_named(make_run, plain_samples, describe_image):
+    more = (*plain_samples, describe_image("train/A/9.png"))
+    found = ("data", "train/A/9.png", None, "sha256:bytes of 9.png", "yes")
+    assert compare(make_run(), make_run(samples=more)) == [found]
+    turned = ("data", "train/A/9.png", "sha256:bytes of 9.png", None, "yes")
+    assert compare(make_run(samples=more), make_run()) == [turned]
+
+
+def test_the_order_of_the_lock_and_the_groups_are_no_difference(make_run, plain_samples):
+    assert compare(make_run(), make_run(samples=plain_samples[::-1])) == []
+
+
+@pytest.mark.parametrize(
+    ("config", "change"),
+    [
+        ({"data.split_seed": 3}, {"split": "val"}),
+        ({"data.validation_fraction": 0.5}, {"split": "val"}),
+        ({"data.group_pattern": "(.)"}, {"split": "val"}),
+        ({"data.class_globs": {"A": "*2*", "B": "*1*"}}, {"label": "A"}),
+    ],
+)
+def test_splits_and_labels_that_follow_from_the_config_are_not_listed_again(
+    make_run, replace_image, config, change
+):
+    other = make_run(config=config, samples=replace_image("train/B/2.png", **change))
+    [(part, field, *_)] = compare(make_run(), other)
+    assert (part, field) == ("config", next(iter(config)))
+
+
+def test_pixels_that_differ_are_listed_whatever_the_config_says_of_splits(make_run, replace_image):
+    changed = replace_image("train/B/2.png", sha256="sha256:other", split="val")
+    found = compare(make_run(), make_run(config={"data.split_seed": 3}, samples=changed))
+    assert ("config", "data.split_seed", 0, 3, "yes") in found
+    assert "train/B/2.png" in [one[1] for one in found]
+
+
+@pytest.mark.parametrize("field", ["data.synthetic.seed", "data.synthetic.noise"])
+def test_vectors_that_follow_from_the_config_are_not_listed_again(make_run, replace_image, field):
+    synthetic = {"data.source": "synthetic", "data.root": None, "data.classes": ["A", "B"]}
+    a = make_run(config=synthetic)
+    changed = replace_image("train/B/2.png", sha256="sha256:other")
+    b = make_run(config={**synthetic, field: 5}, samples=changed)
+    [(part, name, _, after, affects)] = compare(a, b)
+    assert (part, name, after, affects) == ("config", field, 5, "yes")
+
+
+def test_other_classes_are_the_difference_and_not_every_image(make_run, replace_image):
+    b = make_run(
+        config={"data.classes": ["B", "A"]}, samples=replace_image("train/B/2.png", label="A")
+    )
+    assert compare(make_run(), b) == [("config", "data.classes", ["A", "B"], ["B", "A"], "yes")]
+
+
+# Code, weights, environment
+
+
+def test_other_sources_may_or_may_not_affect_bits(make_run):
+    assert compare(make_run(), make_run(code="sha256:other")) == [
+        ("code", "code_digest", "sha256:sources", "sha256:other", "unknown")
+    ]
+
+
+def test_other_given_weights_affect_bits(make_run):
+    assert compare(make_run(weights_in="sha256:1"), make_run(weights_in="sha256:2")) == [
+        ("weights", "weights_in", "sha256:1", "sha256:2", "yes")
+    ]
+
+
+def test_initial_weights_that_follow_from_the_seed_are_not_listed(make_run):
+    upset = frozenset({(-1, "parameters", "w")})
+    found = compare(make_run(), make_run(config={"seed": 2}, upset=upset, weight=0.75))
+    assert found == [("config", "seed", 1, 2, "yes")]
+
+
+@pytest.mark.parametrize(
+    ("fact", "affects"),
+    [
+        ("packages.torch", "yes"),
+        ("cpu.model", "yes"),
+        ("images.canaries", "yes"),
+        ("variables.ATEN_CPU_CAPABILITY", "yes"),
+        ("packages.rich", "no"),
+        ("os.release", "no"),
+        ("cpu.cores", "no"),
+    ],
+)
+def test_a_fact_of_the_environment_is_named_with_its_effect(make_run, fact, affects):
+    [(part, field, _, after, found)] = compare(
+        make_run(), make_run(environment={fact: "another value"})
+    )
+    assert (part, field, after, found) == ("environment", fact, "another value", affects)
+
+
+def test_a_package_that_only_one_run_has_is_named(make_run):
+    assert compare(make_run(), make_run(environment={"packages.more": "1"})) == [
+        ("environment", "packages.more", None, "1", "no")
+    ]
+
+
+def test_the_commit_and_the_state_of_the_checkout_are_no_inputs(make_run):
+    other = {"code.commit": "1" * 40, "code.dirty": True}
+    assert compare(make_run(), make_run(environment=other)) == []
+
+
+def test_a_switch_that_read_back_otherwise_is_named(make_run):
+    assert compare(make_run(), make_run(controls={"cudnn.benchmark": True})) == [
+        ("environment", "controls.cudnn.benchmark", False, True, "yes")
+    ]
+
+
+def test_threads_as_read_back_are_named_when_the_recipe_does_not_explain_them(make_run):
+    assert compare(make_run(), make_run(controls={"torch.num_threads": 3})) == [
+        ("environment", "controls.torch.num_threads", 1, 3, "yes")
+    ]
+
+
+def test_an_instruction_set_is_named_once_and_not_as_a_switch_too(make_run):
+    b = make_run(
+        environment={"variables.ATEN_CPU_CAPABILITY": "avx2"},
+        controls={"ATEN_CPU_CAPABILITY": "avx2", "torch.cpu_capability": "AVX2 only"},
+    )
+    assert [one[1] for one in compare(make_run(), b)] == ["variables.ATEN_CPU_CAPABILITY"]
+
+
+def test_a_random_hash_seed_is_named_once(make_run):
+    b = make_run(
+        environment={"variables.PYTHONHASHSEED": "random", "python.hash_randomization": True},
+        controls={"PYTHONHASHSEED": "random", "hash_randomization": True},
+    )
+    fields = [one[1] for one in compare(make_run(), b)]
+    assert sorted(fields) == ["controls.PYTHONHASHSEED", "controls.hash_randomization"]

@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from cxr.compare import repeat
+from cxr.compare.repeat import (
+    RECORD,
+    RunFailedError,
+    derive_excluded_rate,
+    repeat_recipe,
+    summarise_runs,
+)
+from cxr.config.load import load_config
+from cxr.config.schema import RunConfig
+from cxr.errors import ExitCode, RunDirectoryTakenError
+from cxr.records.manifest import load_manifest
+
+OTHER = {"weight": 0.75, "upset": frozenset({(1, "gradients", "w")})}
+
+
+@pytest.mark.parametrize("num_runs", [2, 3, 5, 59, 60])
+def test_at_the_excluded_rate_equal_runs_would_have_a_chance_of_one_in_twenty(num_runs):
+    rate = derive_excluded_rate(num_runs)
+    assert (1 - rate) ** (num_runs - 1) == pytest.approx(0.05)
+    assert rate == pytest.approx(1 - 0.05 ** (1 / (num_runs - 1)), abs=1e-12)
+
+
+def test_known_rates():
+    assert derive_excluded_rate(2) == pytest.approx(0.95)
+    assert derive_excluded_rate(3) == pytest.approx(0.776, abs=1e-3)
+    assert derive_excluded_rate(60) == pytest.approx(0.0495, abs=1e-4)
+
+
+@pytest.mark.parametrize("num_runs", [0, 1])
+def test_one_run_is_no_evidence(num_runs):
+    assert derive_excluded_rate(num_runs) is None
+
+
+def test_equal_runs_have_no_variance(make_run):
+    runs = [make_run() for _ in range(3)]
+    found = summarise_runs(runs, 3)
+    assert found.verdict == "zero-variance"
+    assert found.n == 3
+    assert found.runs == list(map(str, runs))
+    assert found.outcome_digests == [load_manifest(runs[0])["outcome_digest"]] * 3
+    assert found.excluded_rate == derive_excluded_rate(3)
+    assert found.metrics["accuracy"] == {"mean": 0.5, "std": 0.0, "min": 0.5, "max": 0.5}
+    assert all(spread["std"] == 0.0 for spread in found.metrics.values())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"weight": 0.75}, {"upset": frozenset({(1, "gradients", "w")})}],
+    ids=["another outcome", "another trace"],
+)
+def test_one_run_with_other_bits_is_variance(make_run, changes):
+    found = summarise_runs([make_run(), make_run(), make_run(**changes)], 3)
+    assert found.verdict == "variance"
+    assert found.excluded_rate is None
+
+
+def test_the_spread_of_figures_is_mean_deviation_least_and_greatest(make_run):
+    runs = [make_run(metrics={"accuracy": value}) for value in (0.25, 0.5, 1.0)]
+    found = summarise_runs(runs, 3).metrics["accuracy"]
+    assert found == {
+        "mean": pytest.approx(7 / 12),
+        "std": pytest.approx(0.381881, abs=1e-6),
+        "min": 0.25,
+        "max": 1.0,
+    }
+
+
+def test_a_figure_that_one_run_does_not_have_has_no_spread(make_run):
+    found = summarise_runs([make_run(), make_run(metrics={"auroc": None})], 2)
+    assert "auroc" not in found.metrics
+    assert "accuracy" in found.metrics
+
+
+@pytest.mark.parametrize("status", ["failed", "interrupted", "running"])
+def test_runs_that_did_not_complete_leave_it_incomplete(make_run, status):
+    found = summarise_runs([make_run(), make_run(), make_run(status=status)], 3)
+    assert found.verdict == "incomplete"
+    assert len(found.outcome_digests) == 2
+    assert found.excluded_rate == derive_excluded_rate(2)
+
+
+def test_a_run_that_left_nothing_leaves_it_incomplete(make_run, tmp_path):
+    found = summarise_runs([make_run(), tmp_path / "nothing"], 2)
+    assert found.verdict == "incomplete"
+    assert found.excluded_rate is None
+    assert summarise_runs([], 2).verdict == "incomplete"
+
+
+def test_the_answer_is_plain_json(make_run):
+    answer = json.loads(json.dumps(summarise_runs([make_run(), make_run()], 2).to_json()))
+    assert {"n", "verdict", "runs", "outcome_digests", "excluded_rate", "metrics"} <= answer.keys()
+
+
+# The whole, with runs that nobody trains
+
+
+@pytest.fixture
+def config():
+    return RunConfig.model_validate_json(
+        json.dumps(
+            {
+                "name": "sample",
+                "seed": 1,
+                "threads": 1,
+                "data": {"source": "synthetic", "image_size": 28},
+                "model": {"name": "mlp"},
+                "train": {"epochs": 1, "batch_size": 4},
+            }
+        )
+    )
+
+
+@pytest.fixture
+def train(monkeypatch, make_run):
+    """Have runs fabricated in place of being trained; return what was asked for."""
+    asked = []
+    plan = {}
+
+    def fabricate(config, out, *, quiet):
+        asked.append((config, out, quiet))
+        code, changes = plan.get(len(asked), (0, {}))
+        if changes is not None:
+            make_run(**changes).rename(out)
+        return code
+
+    monkeypatch.setattr(repeat, "_train_in_fresh_process", fabricate)
+    return asked, plan
+
+
+def run_all(config, tmp_path, num_runs=3):
+    announced = []
+    out, report = repeat_recipe(
+        config, num_runs, out=tmp_path / "repeat", quiet=True, announce=announced.append
+    )
+    return out, report, announced
+
+
+def test_each_run_is_trained_from_one_config_in_a_directory_of_its_own(config, tmp_path, train):
+    out, report, announced = run_all(config, tmp_path)
+    assert report.verdict == "zero-variance"
+    assert announced == ["run 1 of 3", "run 2 of 3", "run 3 of 3"]
+    assert [call[1] for call in train[0]] == [out / f"run-{number}" for number in (1, 2, 3)]
+    assert {call[0] for call in train[0]} == {out / "config.yaml"}
+    assert load_config(out / "config.yaml") == config
+    record = json.loads((out / RECORD).read_bytes())
+    assert record["runs"] == ["run-1", "run-2", "run-3"]
+    assert record["verdict"] == "zero-variance"
+
+
+def test_a_run_that_differs_is_found(config, tmp_path, train):
+    train[1][2] = (0, OTHER)
+    _, report, _ = run_all(config, tmp_path)
+    assert report.verdict == "variance"
+    assert len(report.runs) == 3
+
+
+def test_a_run_that_fails_later_leaves_the_others(config, tmp_path, train):
+    train[1][2] = (3, {"status": "failed"})
+    out, report, _ = run_all(config, tmp_path)
+    assert report.verdict == "incomplete"
+    assert len(report.outcome_digests) == 2
+    assert json.loads((out / RECORD).read_bytes())["verdict"] == "incomplete"
+
+
+def test_an_interruption_ends_the_series_and_keeps_what_is_done(config, tmp_path, train):
+    train[1][2] = (int(ExitCode.INTERRUPTED), {"status": "interrupted"})
+    out, report, _ = run_all(config, tmp_path)
+    assert len(train[0]) == 2
+    assert report.verdict == "incomplete"
+    assert json.loads((out / RECORD).read_bytes())["runs"] == ["run-1", "run-2"]
+
+
+def test_a_first_run_that_cannot_begin_leaves_nothing_behind(config, tmp_path, train):
+    train[1][1] = (2, None)
+    with pytest.raises(RunFailedError, match="ended with exit code 2 before its first step") as one:
+        run_all(config, tmp_path)
+    assert one.value.code == 2
+    assert not (tmp_path / "repeat").exists()
+    assert len(train[0]) == 1
+
+
+@pytest.mark.usefixtures("train")
+def test_a_directory_that_holds_something_is_refused(config, tmp_path):
+    (tmp_path / "repeat").mkdir()
+    (tmp_path / "repeat" / "kept").touch()
+    with pytest.raises(RunDirectoryTakenError, match="of the repeat already exists"):
+        run_all(config, tmp_path)

@@ -1,0 +1,331 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+import safetensors.torch
+import torch
+
+from cxr.compare.verify_run import Finding, verify_run
+from cxr.digests.canonical import canonical_json, digest_json
+from cxr.digests.files import digest_file
+from cxr.errors import RecordError
+from cxr.records.data_lock import load_data_lock, write_data_lock
+from cxr.records.manifest import EVALUATION_SCHEMA, digest_files, write_manifest
+from cxr.records.run_directory import (
+    CONFIG,
+    DATA_LOCK,
+    ENVIRONMENT,
+    EVALUATIONS,
+    LEDGER,
+    LOCK,
+    MANIFEST,
+    METRICS,
+    PREDICTIONS,
+    TENSORS,
+    WEIGHTS,
+)
+
+FILES = (CONFIG, DATA_LOCK, ENVIRONMENT, LEDGER, METRICS, PREDICTIONS, TENSORS, WEIGHTS)
+
+CHANGED = "was changed: its bytes have another digest"
+EDITED = Finding(MANIFEST, "was edited: its content has another manifest_digest")
+
+
+@pytest.fixture
+def run(make_run):
+    return make_run()
+
+
+def describe(run):
+    return [(finding.path, finding.problem) for finding in verify_run(run).findings]
+
+
+def test_a_run_as_it_was_written_is_consistent(run):
+    found = verify_run(run)
+    assert found.status == "completed"
+    assert found.num_files == len(FILES)
+    assert found.findings == []
+
+
+@pytest.mark.parametrize("status", ["failed", "interrupted"])
+def test_a_run_that_ended_early_is_consistent_as_far_as_it_came(make_run, status):
+    found = verify_run(make_run(status=status))
+    assert (found.status, found.findings) == (status, [])
+
+
+def test_a_run_that_never_ended_cannot_be_checked(make_run):
+    with pytest.raises(RecordError, match="the run never ended"):
+        verify_run(make_run(status="running"))
+
+
+def test_a_directory_that_is_no_run_cannot_be_checked(tmp_path):
+    with pytest.raises(RecordError, match="not a run directory"):
+        verify_run(tmp_path)
+
+
+# Files
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_changed_file_is_named(run, name):
+    content = bytearray((run / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (run / name).write_bytes(content)
+    assert (name, CHANGED) in describe(run)
+    assert {path for path, _ in describe(run)} == {name}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_with_a_byte_more_or_less_is_named(run, name):
+    content = (run / name).read_bytes()
+    for edited in (content + b"\n", content[:-1], b""):
+        (run / name).write_bytes(edited)
+        assert (name, CHANGED) in describe(run)
+        assert {path for path, _ in describe(run)} == {name}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_missing_file_is_named(run, name):
+    (run / name).unlink()
+    assert (name, "is missing") in describe(run)
+    assert {path for path, _ in describe(run)} == {name}
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "checkpoints/step-9.json", ".hidden"])
+def test_an_added_file_is_named(run, name):
+    (run / name).parent.mkdir(exist_ok=True)
+    (run / name).touch()
+    assert describe(run) == [(name, "was added: the manifest does not name it")]
+
+
+def test_later_evaluations_and_a_lock_do_not_change_a_run(run):
+    (run / EVALUATIONS / "test-1").mkdir(parents=True)
+    (run / EVALUATIONS / "test-1" / MANIFEST).touch()
+    (run / LOCK).touch()
+    assert describe(run) == []
+
+
+def test_two_files_that_changed_places_are_both_named(run):
+    one, two = (run / METRICS).read_bytes(), (run / CONFIG).read_bytes()
+    (run / METRICS).write_bytes(two)
+    (run / CONFIG).write_bytes(one)
+    assert describe(run) == [(CONFIG, CHANGED), (METRICS, CHANGED)]
+
+
+# The manifest
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda manifest: manifest["metrics"].update(accuracy=0.99),
+        lambda manifest: manifest["volatile"].update(duration_s=1.5),
+        lambda manifest: manifest.update(name="other"),
+        lambda manifest: manifest["controls"].update({"torch.num_threads": 8}),
+        lambda manifest: manifest.pop("selection"),
+        lambda manifest: manifest.update(more=1),
+        lambda manifest: manifest.pop("manifest_digest"),
+    ],
+)
+def test_any_edit_of_the_manifest_is_named(run, edit_manifest, change):
+    edit_manifest(run, change)
+    assert describe(run) == [(EDITED.path, EDITED.problem)]
+
+
+@pytest.mark.parametrize(
+    ("part", "change"),
+    [
+        ("recipe", {"seed": 2}),
+        ("recipe", {"code_digest": "sha256:other"}),
+        ("outcome", {"weights_digest": "sha256:other"}),
+        ("trace", {"steps": 5}),
+    ],
+)
+def test_an_edit_that_was_sealed_anew_does_not_fit_its_own_digest(run, edit_manifest, part, change):
+    edit_manifest(run, lambda manifest: manifest[part].update(change), seal=True)
+    assert (MANIFEST, f"{part}_digest is not the digest of {part}") in describe(run)
+
+
+def reseal_part(part, **changes):
+    def change(manifest):
+        manifest[part].update(changes)
+        manifest[f"{part}_digest"] = digest_json(manifest[part])
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("part", "change", "finding"),
+    [
+        (
+            "recipe",
+            {"config_digest": "sha256:other"},
+            (MANIFEST, "config.recipe is not the config of recipe.config_digest"),
+        ),
+        (
+            "recipe",
+            {"data_digest": "sha256:other"},
+            (DATA_LOCK, "its content is not the one of data_digest"),
+        ),
+        (
+            "outcome",
+            {"weights_digest": "sha256:other"},
+            (WEIGHTS, "its content is not the one of weights_digest"),
+        ),
+        (
+            "outcome",
+            {"predictions_digest": "sha256:other"},
+            (PREDICTIONS, "its content is not the one of predictions_digest"),
+        ),
+        (
+            "trace",
+            {"ledger_head": "0" * 64},
+            (LEDGER, "does not end at the manifest's ledger_head"),
+        ),
+        ("trace", {"steps": 5}, (LEDGER, "has 4 steps, the manifest 5")),
+    ],
+)
+def test_an_edit_with_every_digest_made_anew_does_not_fit_the_files(
+    run, edit_manifest, part, change, finding
+):
+    edit_manifest(run, reseal_part(part, **change), seal=True)
+    assert describe(run) == [finding]
+
+
+def test_an_edited_config_in_the_manifest_does_not_fit_the_recipe(run, edit_manifest):
+    edit_manifest(run, lambda manifest: manifest["config"]["recipe"].update(seed=2), seal=True)
+    assert describe(run) == [
+        (MANIFEST, "config.recipe is not the config of recipe.config_digest"),
+    ]
+
+
+@pytest.mark.parametrize("value", [None, 5, "text", [], {}])
+@pytest.mark.parametrize("part", ["recipe", "outcome", "trace", "config", "files", "status"])
+def test_a_part_of_another_kind_is_an_edit_and_no_crash(run, edit_manifest, part, value):
+    edit_manifest(run, lambda manifest: manifest.update({part: value}))
+    assert (EDITED.path, EDITED.problem) in describe(run)
+
+
+@pytest.mark.parametrize("part", ["recipe", "outcome", "trace", "config", "files", "status"])
+def test_a_part_that_is_missing_is_an_edit_and_no_crash(run, edit_manifest, part):
+    edit_manifest(run, lambda manifest: manifest.pop(part))
+    assert (EDITED.path, EDITED.problem) in describe(run)
+
+
+def test_a_completed_run_without_an_outcome_is_not_consistent(run, edit_manifest):
+    def remove(manifest):
+        for name in ("outcome", "outcome_digest", "trace", "trace_digest"):
+            del manifest[name]
+
+    edit_manifest(run, remove, seal=True)
+    assert describe(run) != []
+
+
+# Files that were changed together with the manifest that names them
+
+
+def reseal_files(run):
+    content = json.loads((run / MANIFEST).read_bytes())
+    content["files"] = digest_files(run)
+    write_manifest(run, content)
+
+
+def swap_ledger_lines(run):
+    lines = (run / LEDGER).read_bytes().splitlines(keepends=True)
+    lines[1], lines[2] = lines[2], lines[1]
+    (run / LEDGER).write_bytes(b"".join(lines))
+
+
+def cut_ledger(run):
+    lines = (run / LEDGER).read_bytes().splitlines(keepends=True)
+    (run / LEDGER).write_bytes(b"".join(lines[:-1]))
+
+
+def cut_ledger_line(run):
+    (run / LEDGER).write_bytes((run / LEDGER).read_bytes()[:-5])
+
+
+def change_weights(run):
+    weights = {"w": torch.tensor([0.75, 2.0]), "b": torch.tensor([0.0])}
+    safetensors.torch.save_file(weights, run / WEIGHTS)
+
+
+def change_predictions(run):
+    content = (run / PREDICTIONS).read_bytes()
+    (run / PREDICTIONS).write_bytes(content.replace(b"0.25", b"0.26"))
+
+
+def change_label(run):
+    lock = load_data_lock(run / DATA_LOCK)
+    content = (run / DATA_LOCK).read_bytes()
+    assert lock.samples[0].label == "A"
+    (run / DATA_LOCK).write_bytes(content.replace(b'"label":"A"', b'"label":"B"', 1))
+
+
+def spoil_weights(run):
+    (run / WEIGHTS).write_bytes(b"\x02\0\0\0\0\0\0\0[]")
+
+
+def spoil_lock(run):
+    (run / DATA_LOCK).write_bytes(b"{")
+
+
+def change_environment(run):
+    content = json.loads((run / ENVIRONMENT).read_bytes())
+    content["cpu"]["model"] = "B"
+    (run / ENVIRONMENT).write_bytes(canonical_json(content) + b"\n")
+
+
+@pytest.mark.parametrize(
+    ("change", "path", "problem"),
+    [
+        (swap_ledger_lines, LEDGER, "the ledger's chain breaks"),
+        (cut_ledger, LEDGER, "does not end at the manifest's ledger_head"),
+        (cut_ledger_line, LEDGER, "a ledger line is cut short or is not a step"),
+        (change_weights, WEIGHTS, "its content is not the one of weights_digest"),
+        (change_predictions, PREDICTIONS, "its content is not the one of predictions_digest"),
+        (change_label, DATA_LOCK, "its content is not the one of data_digest"),
+        (spoil_weights, WEIGHTS, "cannot be read: "),
+        (spoil_lock, DATA_LOCK, "cannot be read: "),
+        (change_environment, ENVIRONMENT, "its content is not the one of environment_digest"),
+    ],
+)
+def test_a_file_that_was_changed_with_its_digest_does_not_fit_the_rest(run, change, path, problem):
+    change(run)
+    reseal_files(run)
+    [(found_path, found_problem)] = describe(run)
+    assert found_path == path
+    assert found_problem.startswith(problem)
+
+
+def test_the_line_of_a_broken_chain_is_named(run):
+    swap_ledger_lines(run)
+    reseal_files(run)
+    [(_, problem)] = describe(run)
+    assert problem.endswith(f"({LEDGER}:2, step 1)")
+
+
+def test_weights_that_were_saved_anew_with_equal_values_differ_as_a_file_alone(run):
+    weights = safetensors.torch.load_file(run / WEIGHTS)
+    safetensors.torch.save_file(weights, run / WEIGHTS, metadata={"other": "note"})
+    assert describe(run) == [(WEIGHTS, CHANGED)]
+
+
+def test_a_lock_that_was_written_anew_with_equal_samples_is_the_same_file(run):
+    before = digest_file(run / DATA_LOCK)
+    write_data_lock(run / DATA_LOCK, load_data_lock(run / DATA_LOCK))
+    assert digest_file(run / DATA_LOCK) == before
+
+
+# Evaluations
+
+
+def test_an_evaluation_is_checked_by_its_own_manifest(tmp_path):
+    (tmp_path / PREDICTIONS).write_bytes(b"path\n")
+    content = {"schema": EVALUATION_SCHEMA, "status": "completed", "files": digest_files(tmp_path)}
+    write_manifest(tmp_path, content)
+    found = verify_run(tmp_path)
+    assert (found.status, found.num_files, found.findings) == ("completed", 1, [])
+    (tmp_path / PREDICTIONS).write_bytes(b"paths\n")
+    assert describe(tmp_path) == [(PREDICTIONS, CHANGED)]

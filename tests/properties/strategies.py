@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import string
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 from cxr.determinism.streams import MAX_SEED
@@ -21,6 +21,8 @@ examples = functools.partial(
     derandomize=True,
     database=None,
     report_multiple_bugs=False,
+    # Shrinking a config takes minutes; what is drawn here is small as it is.
+    phases=(Phase.explicit, Phase.generate),
     # How long an example takes says nothing here: the cores are shared.
     suppress_health_check=[HealthCheck.too_slow],
 )

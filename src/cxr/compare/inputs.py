@@ -25,6 +25,9 @@ _CONSEQUENCES: Final = {
 }
 """Switches that follow from a config field: one difference, not two."""
 
+_FOLLOWING_FACTS: Final = {"numerics.cpu_capability": "variables.ATEN_CPU_CAPABILITY"}
+"""Facts that follow from another one, where that differs too."""
+
 _IN_ENVIRONMENT: Final = frozenset({"torch.cpu_capability", *LEFT_AS_FOUND})
 """Switches that the environment's capture holds as well."""
 
@@ -146,9 +149,11 @@ def _compare_environment(a: Path, b: Path, level: Level) -> Iterator[Difference]
     facts_a = flatten_environment(load_json_object(a / ENVIRONMENT))
     facts_b = flatten_environment(load_json_object(b / ENVIRONMENT))
     own = {f"variables.{name}" for name in (*FIXED_VARIABLES, *THREAD_VARIABLES)}
+    changed = {name for name in {**facts_a, **facts_b} if facts_a.get(name) != facts_b.get(name)}
     for name in {**facts_a, **facts_b}:
         value_a, value_b = facts_a.get(name), facts_b.get(name)
-        if value_a != value_b and name not in own:
+        explained = name in own or _FOLLOWING_FACTS.get(name) in changed
+        if name in changed and not explained:
             affects: Affects = "yes" if level in find_levels(name) else "no"
             yield Difference(
                 part="environment", field=name, a=value_a, b=value_b, affects_bits=affects

@@ -137,7 +137,7 @@ def test_a_bomb_that_pillow_refuses_is_an_error_of_ours(monkeypatch, pixels):
 def test_every_cut_of_a_file_is_an_error_that_names_it(pixels, file_format):
     content = encode(pixels, file_format)
     for size in (0, 1, 10, len(content) // 2):
-        with pytest.raises(DataError, match="^an image ") as caught:
+        with pytest.raises(DataError, match=r"^an image ") as caught:
             decode_image(content[:size], GREY, where="train/a.png")
         assert caught.value.where == "train/a.png"
 

@@ -10,9 +10,9 @@ from cxr.compare.inputs import find_differences
 from cxr.compare.report import DiffReport, Divergence, PredictionChange, Verdict
 from cxr.errors import RecordError, UsageError
 from cxr.records.figures import SCALARS
-from cxr.records.manifest import RUN_SCHEMA, Manifest, load_manifest
+from cxr.records.manifest import RUN_SCHEMA, Manifest, is_sealed, load_manifest
 from cxr.records.predictions import load_predictions
-from cxr.records.run_directory import PREDICTIONS
+from cxr.records.run_directory import MANIFEST, PREDICTIONS
 
 
 def diff_runs(a: Path, b: Path, tolerances: Mapping[str, float] | None = None) -> DiffReport:
@@ -33,6 +33,7 @@ def diff_runs(a: Path, b: Path, tolerances: Mapping[str, float] | None = None) -
     manifest_a, manifest_b = _load_run(a), _load_run(b)
     divergence = find_first_divergence((a, manifest_a), (b, manifest_b))
     metrics = _pair_metrics(manifest_a, manifest_b)
+    _require_known(metrics, tolerances or {})
     verdict = _judge(manifest_a, manifest_b, divergence, metrics, tolerances or {})
     if verdict is None:
         incomplete = a if manifest_a["status"] != "completed" else b
@@ -67,6 +68,12 @@ def _load_run(directory: Path) -> Manifest:
             where=str(directory),
             hint="it was edited; cxr verify says more",
         )
+    if not is_sealed(manifest):
+        raise RecordError(
+            "the manifest was edited: its content has another digest",
+            where=str(directory / MANIFEST),
+            hint="restore it; cxr verify says more",
+        )
     return manifest
 
 
@@ -90,16 +97,19 @@ def _judge(
 
 def _within(metrics: dict[str, dict[str, float | None]], tolerances: Mapping[str, float]) -> bool:
     """Say whether every metric with a tolerance is within it; an undefined one never is."""
-    distances = []
-    for name, tolerance in tolerances.items():
+    gaps = [(metrics[name]["difference"], tolerance) for name, tolerance in tolerances.items()]
+    return all(gap is not None and abs(gap) <= tolerance for gap, tolerance in gaps)
+
+
+def _require_known(metrics: Mapping[str, object], tolerances: Mapping[str, float]) -> None:
+    """Refuse a tolerance for a metric that these runs do not have."""
+    for name in tolerances:
         if name not in metrics:
             raise UsageError(
                 f"no metric is called {name!r}",
                 where="--tolerance",
                 hint=f"choose from {', '.join(metrics) or 'none: a run has no metrics'}",
             )
-        distances.append((metrics[name]["difference"], tolerance))
-    return all(gap is not None and abs(gap) <= tolerance for gap, tolerance in distances)
 
 
 def _pair_metrics(a: Manifest, b: Manifest) -> dict[str, dict[str, float | None]]:

@@ -11,9 +11,9 @@ from cxr.records.ledger import (
     CHAIN_START,
     PARTS,
     StepRecord,
-    extend_chain,
     parse_line,
     read_lines,
+    require_link,
 )
 from cxr.records.manifest import Manifest
 from cxr.records.run_directory import LEDGER
@@ -44,6 +44,9 @@ def find_first_divergence(a: _Run, b: _Run) -> Divergence | None:
         chain = parse_line(a[0] / LEDGER, number - 1, last).chain if last else CHAIN_START
         record_a = _check_line(a[0], number, line_a, chain)
         record_b = _check_line(b[0], number, line_b, chain)
+        for run, line in ((a, line_a), (b, line_b)):
+            if not line:
+                _require_head(run, last)
         return _explain(a[0], b[0], record_a, record_b)
     _require_head(a, last)
     _require_head(b, last)
@@ -55,13 +58,7 @@ def _check_line(directory: Path, number: int, raw: bytes, chain: str) -> StepRec
     if not raw:
         return None
     record = parse_line(directory / LEDGER, number, raw)
-    line = {"epoch": record.epoch, "step": record.step, **record.parts}
-    if extend_chain(chain, line) != record.chain:
-        raise RecordError(
-            "the ledger's chain breaks: a line was edited, added, removed or moved",
-            where=f"{directory / LEDGER}:{number}, step {record.step}",
-            hint="this ledger is not what cxr wrote; cxr verify says more",
-        )
+    require_link(directory / LEDGER, number, raw, record, chain)
     return record
 
 
@@ -86,6 +83,9 @@ def _explain(
     if present is None:
         raise ValueError("two missing lines are equal")
     if record_a is None or record_b is None or record_a.step != record_b.step:
+        return Divergence(step=present.step, epoch=present.epoch, what="end", tensor=None)
+    if ("samples" in record_a.parts) != ("samples" in record_b.parts):
+        # One run is done training where the other takes a step more.
         return Divergence(step=present.step, epoch=present.epoch, what="end", tensor=None)
     differing = [part for part in PARTS if record_a.parts.get(part) != record_b.parts.get(part)]
     what = differing[0] if differing else "epoch"

@@ -25,6 +25,15 @@ _CONSEQUENCES: Final = {
 }
 """Switches that follow from a config field: one difference, not two."""
 
+_MAKE_SAMPLES: Final = ("data.synthetic.", "data.source", "data.classes")
+"""Beginnings of config fields from which every sample follows."""
+
+_MAKE_ASPECTS: Final = {
+    "split": {"data.split_seed", "data.validation_fraction", "data.group_pattern"},
+    "label": {"data.class_globs"},
+}
+"""Config fields from which an image's split or label follows."""
+
 _FOLLOWING_FACTS: Final = {"numerics.cpu_capability": "variables.ATEN_CPU_CAPABILITY"}
 """Facts that follow from another one, where that differs too."""
 
@@ -83,21 +92,19 @@ def _compare_data(
     """Compare the samples, unless the config already says why they differ."""
     if manifest_a["recipe"]["data_digest"] == manifest_b["recipe"]["data_digest"]:
         return
-    made_differently = any(
-        difference.field.startswith(("data.synthetic.", "data.source", "data.classes"))
-        for difference in _compare_config(manifest_a, manifest_b)
-    )
-    if made_differently:
+    changed = {difference.field for difference in _compare_config(manifest_a, manifest_b)}
+    if any(name.startswith(_MAKE_SAMPLES) for name in changed):
         return
+    follows = {aspect for aspect, names in _MAKE_ASPECTS.items() if changed & names}
     samples_a = {sample.path: sample for sample in load_data_lock(a / DATA_LOCK).samples}
     samples_b = {sample.path: sample for sample in load_data_lock(b / DATA_LOCK).samples}
     only_a = [samples_a[path] for path in samples_a.keys() - samples_b.keys()]
     only_b = [samples_b[path] for path in samples_b.keys() - samples_a.keys()]
     relabelled = _match_relabelled(only_a, only_b)
     for path in sorted(samples_a.keys() & samples_b.keys()):
-        yield from _compare_samples(samples_a[path], samples_b[path])
+        yield from _compare_samples(samples_a[path], samples_b[path], follows)
     for sample_a, sample_b in relabelled:
-        yield from _compare_samples(sample_a, sample_b)
+        yield from _compare_samples(sample_a, sample_b, follows)
     paired = {sample.path for pair in relabelled for sample in pair}
     for sample in sorted([*only_a, *only_b], key=lambda sample: sample.path):
         if sample.path not in paired:
@@ -119,14 +126,14 @@ def _identity(sample: Sample) -> tuple[str, str, str]:
     return PurePosixPath(sample.path).name, sample.sha256, sample.split
 
 
-def _compare_samples(a: Sample, b: Sample) -> Iterator[Difference]:
-    """Compare one image's pixels, label and split."""
-    for field, value_a, value_b in (
-        (a.path, a.sha256, b.sha256),
-        (f"{a.path}#label", a.label, b.label),
-        (f"{a.path}#split", a.split, b.split),
+def _compare_samples(a: Sample, b: Sample, follows: set[str]) -> Iterator[Difference]:
+    """Compare one image's pixels, label and split, but for what follows from the config."""
+    for aspect, field, value_a, value_b in (
+        ("pixels", a.path, a.sha256, b.sha256),
+        ("label", f"{a.path}#label", a.label, b.label),
+        ("split", f"{a.path}#split", a.split, b.split),
     ):
-        if value_a != value_b:
+        if value_a != value_b and aspect not in follows:
             yield Difference(part="data", field=field, a=value_a, b=value_b, affects_bits="yes")
 
 
@@ -149,6 +156,7 @@ def _compare_environment(a: Path, b: Path, level: Level) -> Iterator[Difference]
     facts_a = flatten_environment(load_json_object(a / ENVIRONMENT))
     facts_b = flatten_environment(load_json_object(b / ENVIRONMENT))
     own = {f"variables.{name}" for name in (*FIXED_VARIABLES, *THREAD_VARIABLES)}
+    own.add("python.hash_randomization")
     changed = {name for name in {**facts_a, **facts_b} if facts_a.get(name) != facts_b.get(name)}
     for name in {**facts_a, **facts_b}:
         value_a, value_b = facts_a.get(name), facts_b.get(name)

@@ -7,15 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cxr.determinism.levels import Level
 from cxr.digests.canonical import digest_json
 from cxr.digests.files import digest_file
 from cxr.digests.weights_file import digest_weights_file
 from cxr.errors import RecordError
 from cxr.records.data_lock import load_data_lock
+from cxr.records.facts import digest_environment
+from cxr.records.json_file import load_json_object
 from cxr.records.ledger import CHAIN_START, read_ledger
 from cxr.records.manifest import RUN_SCHEMA, Manifest, is_sealed, load_manifest
 from cxr.records.run_directory import (
     DATA_LOCK,
+    ENVIRONMENT,
     LEDGER,
     MANIFEST,
     PREDICTIONS,
@@ -62,8 +66,7 @@ def verify_run(directory: Path) -> Verification:
             where=str(directory),
             hint="if no process writes to it, it was killed; train again",
         )
-    files = manifest.get("files")
-    named = files if isinstance(files, dict) else {}
+    named = _take(manifest, "files")
     findings = list(_check_manifest(manifest))
     findings += _check_files(directory, named)
     if manifest["schema"] == RUN_SCHEMA:
@@ -79,8 +82,8 @@ def _check_manifest(manifest: Manifest) -> Iterator[Finding]:
     for part in ("recipe", "outcome", "trace"):
         if part in manifest and manifest.get(f"{part}_digest") != digest_json(manifest[part]):
             yield Finding(MANIFEST, f"{part}_digest is not the digest of {part}")
-    fields = manifest.get("config", {}).get("recipe")
-    wanted = manifest.get("recipe", {}).get("config_digest")
+    fields = _take(manifest, "config").get("recipe")
+    wanted = _take(manifest, "recipe").get("config_digest")
     if fields is not None and digest_json(fields) != wanted:
         yield Finding(MANIFEST, "config.recipe is not the config of recipe.config_digest")
 
@@ -99,7 +102,7 @@ def _check_files(directory: Path, named: dict[str, Any]) -> Iterator[Finding]:
 
 def _check_ledger(directory: Path, manifest: Manifest) -> Iterator[Finding]:
     """Follow the ledger's chain to its head."""
-    trace = manifest.get("trace", {})
+    trace = _take(manifest, "trace")
     head, steps = CHAIN_START, 0
     try:
         for record in read_ledger(directory):
@@ -114,16 +117,28 @@ def _check_ledger(directory: Path, manifest: Manifest) -> Iterator[Finding]:
         yield Finding(LEDGER, f"has {steps} steps, the manifest {trace.get('steps')}")
 
 
+def _digest_environment_of(path: Path, manifest: Manifest) -> str:
+    """Return the digest of the facts in a capture that count at the run's level."""
+    level = Level(str(_take(manifest, "recipe").get("determinism")))
+    return digest_environment(load_json_object(path), level)
+
+
 def _check_contents(directory: Path, manifest: Manifest) -> Iterator[Finding]:
     """Check weights, predictions and data lock against the digests of their content."""
-    outcome = manifest.get("outcome", {})
+    outcome = _take(manifest, "outcome")
     checks = (
         (WEIGHTS, digest_weights_file, outcome.get("weights_digest"), "weights_digest"),
         (PREDICTIONS, digest_file, outcome.get("predictions_digest"), "predictions_digest"),
         (
+            ENVIRONMENT,
+            lambda path: _digest_environment_of(path, manifest),
+            manifest.get("environment_digest"),
+            "environment_digest",
+        ),
+        (
             DATA_LOCK,
             lambda path: load_data_lock(path).digest,
-            manifest.get("recipe", {}).get("data_digest"),
+            _take(manifest, "recipe").get("data_digest"),
             "data_digest",
         ),
     )
@@ -137,3 +152,9 @@ def _check_contents(directory: Path, manifest: Manifest) -> Iterator[Finding]:
             continue
         if found != wanted:
             yield Finding(name, f"its content is not the one of {field}")
+
+
+def _take(manifest: Manifest, part: str) -> dict[str, Any]:
+    """Return a part of a manifest, empty where an edit left something else there."""
+    value = manifest.get(part)
+    return value if isinstance(value, dict) else {}

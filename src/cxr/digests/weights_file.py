@@ -42,7 +42,9 @@ def digest_weights_file(path: Path) -> str:
         (header_size,) = struct.unpack("<Q", size_field)
         if header_size > _MAX_HEADER_BYTES:
             raise ValueError("the header's length is not believable")
-        header: dict[str, Any] = json.loads(stream.read(header_size))
+        header: Any = json.loads(stream.read(header_size))
+        if not isinstance(header, dict):
+            raise ValueError("the header is not a JSON object")  # noqa: TRY004 - as of the file
         header.pop("__metadata__", None)
         for name in sorted(header):
             try:

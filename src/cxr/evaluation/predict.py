@@ -15,6 +15,7 @@ from cxr.data.normalise import derive_pixel_table, normalise_images
 from cxr.data.prefetch import prefetch
 from cxr.determinism.seeding import seed_global_generators
 from cxr.determinism.streams import derive_seed
+from cxr.errors import TrainingError
 from cxr.progress import SILENCE, Progress
 from cxr.records.predictions import Prediction
 
@@ -38,6 +39,9 @@ def predict_split(
         classes: Class names in label order.
         config: The recipe; batch size, precision and workers are read.
         progress: Told how far it is.
+
+    Raises:
+        TrainingError: A logit is not a finite number.
     """
     was_training = [module.training for module in network.modules()]
     network.eval()
@@ -70,7 +74,14 @@ def _run(
             rows.append(logits.float().cpu().numpy())
             done += len(images)
             progress.advance(f"predicting {split.name}", done, len(split))
-    return np.concatenate(rows)
+    found = np.concatenate(rows)
+    if not np.isfinite(found).all():
+        raise TrainingError(
+            "the model's logits are not finite numbers",
+            where=f"prediction of {split.name}",
+            hint="lower train.lr, add train.warmup_epochs, or use precision: float32",
+        )
+    return found
 
 
 def autocast(config: RunConfig) -> torch.autocast:

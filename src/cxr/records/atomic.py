@@ -50,7 +50,8 @@ def atomic_writer(path: Path) -> Iterator[IO[bytes]]:
             temporary.replace(path)
             flush_directory(path.parent)
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -85,7 +85,10 @@ def load_data_lock(path: Path) -> DataLock:
         )
     try:
         samples = _read_samples(content["samples"])
-        return DataLock(classes=tuple(content["classes"]), samples=samples)
+        classes = content["classes"]
+        if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
+            raise TypeError("classes is not a list of names")
+        return DataLock(classes=tuple(classes), samples=samples)
     except (KeyError, TypeError) as error:
         raise RecordError(
             f"the data lock lacks or misspells a field: {error}",

@@ -158,11 +158,15 @@ def _capture_packages() -> dict[str, str]:
     """Return the version of every installed distribution, by normalised name."""
     import importlib.metadata
 
-    found = {}
+    found: dict[str, str] = {}
     for distribution in importlib.metadata.distributions():
-        name = distribution.metadata["Name"]
+        # An uninstall may leave a directory without metadata behind.
+        metadata: Any = distribution.metadata
+        name = metadata.get("Name") if metadata is not None else None
         if name:
-            found[name.lower().replace("_", "-").replace(".", "-")] = distribution.version
+            # The first one found is the one that Python imports.
+            normalised = name.lower().replace("_", "-").replace(".", "-")
+            found.setdefault(normalised, distribution.version)
     return dict(sorted(found.items()))
 
 

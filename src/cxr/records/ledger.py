@@ -197,15 +197,25 @@ def read_ledger(directory: Path) -> Iterator[StepRecord]:
     chain = CHAIN_START
     for number, raw in enumerate(read_lines(directory), start=1):
         record = parse_line(directory / LEDGER, number, raw)
-        line = {"epoch": record.epoch, "step": record.step, **record.parts}
-        chain = extend_chain(chain, line)
-        if chain != record.chain:
-            raise RecordError(
-                "the ledger's chain breaks: a line was edited, added, removed or moved",
-                where=f"{directory / LEDGER}:{number}, step {record.step}",
-                hint="the run's records are not what cxr wrote; restore them or train again",
-            )
+        require_link(directory / LEDGER, number, raw, record, chain)
+        chain = record.chain
         yield record
+
+
+def require_link(path: Path, number: int, raw: bytes, record: StepRecord, chain: str) -> None:
+    """Check that a line is the one that was written behind ``chain``, byte for byte.
+
+    Raises:
+        RecordError: It is not.
+    """
+    line = {"epoch": record.epoch, "step": record.step, **record.parts}
+    written = canonical_json({**line, "chain": record.chain}) + b"\n"
+    if raw != written or record.chain != extend_chain(chain, line):
+        raise RecordError(
+            "the ledger's chain breaks: a line was edited, added, removed or moved",
+            where=f"{path}:{number}, step {record.step}",
+            hint="the run's records are not what cxr wrote; restore them or train again",
+        )
 
 
 def read_lines(directory: Path) -> Iterator[bytes]:
@@ -237,8 +247,13 @@ def parse_line(path: Path, number: int, raw: bytes) -> StepRecord:
             raise ValueError("it has no end of line")
         line = json.loads(raw)
         parts = {part: line[part] for part in PARTS if part in line}
-        return StepRecord(int(line["step"]), int(line["epoch"]), parts, line["chain"])
-    except (ValueError, KeyError, TypeError) as error:
+        texts = [line["chain"], *parts.values()]
+        if type(line["step"]) is not int or type(line["epoch"]) is not int:
+            raise TypeError("step and epoch are whole numbers")
+        if not all(isinstance(text, str) for text in texts):
+            raise TypeError("digests are text")
+        return StepRecord(line["step"], line["epoch"], parts, line["chain"])
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise RecordError(
             "a ledger line is cut short or is not a step",
             where=f"{path}:{number}",

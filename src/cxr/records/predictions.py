@@ -7,10 +7,14 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from cxr.digests.canonical import digest_bytes
 from cxr.errors import RecordError
 from cxr.records.atomic import write_bytes
+
+_LOGIT: Final = "logit:"
+_PROBABILITY: Final = "probability:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,15 +44,7 @@ def write_predictions(path: Path, classes: Sequence[str], predictions: Sequence[
     """
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(
-        [
-            "path",
-            "label",
-            "decision",
-            *(f"logit:{name}" for name in classes),
-            *(f"probability:{name}" for name in classes),
-        ]
-    )
+    writer.writerow(_describe_head(classes))
     for row in predictions:
         probabilities = map(repr, row.probabilities)
         writer.writerow([row.path, row.label, row.decision, *row.logits, *probabilities])
@@ -64,24 +60,51 @@ def load_predictions(path: Path) -> tuple[tuple[str, ...], list[Prediction]]:
         RecordError: The file is missing, cut short, or no predictions.
     """
     try:
-        with path.open(encoding="utf-8", newline="") as stream:
-            rows = list(csv.reader(stream))
-        names = rows[0][3:]
-        num = len(names) // 2
-        classes = tuple(name.removeprefix("logit:") for name in names[:num])
-        return classes, [
-            Prediction(
-                path=row[0],
-                label=row[1],
-                decision=row[2],
-                logits=tuple(row[3 : 3 + num]),
-                probabilities=tuple(float(value) for value in row[3 + num :]),
-            )
-            for row in rows[1:]
-        ]
-    except (OSError, ValueError, IndexError, csv.Error) as error:
+        text = path.read_bytes().decode("utf-8")
+        if not text.endswith("\n"):
+            raise ValueError("the last line has no end")
+        head, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+        classes = _read_head(head)
+        return classes, [_read_row(row, len(classes)) for row in rows]
+    except (OSError, ValueError, csv.Error) as error:
         raise RecordError(
             f"cannot read the predictions: {error}",
             where=str(path),
             hint="restore the file, or evaluate again",
         ) from error
+
+
+def _describe_head(classes: Sequence[str]) -> list[str]:
+    """Return the names of the columns."""
+    logits = [f"{_LOGIT}{name}" for name in classes]
+    return ["path", "label", "decision", *logits, *(f"{_PROBABILITY}{name}" for name in classes)]
+
+
+def _read_head(head: Sequence[str]) -> tuple[str, ...]:
+    """Return the class names that the columns name.
+
+    Raises:
+        ValueError: These are not the columns of predictions.
+    """
+    classes = tuple(name.removeprefix(_LOGIT) for name in head if name.startswith(_LOGIT))
+    if not classes or list(head) != _describe_head(classes):
+        raise ValueError("the first line does not name the columns of predictions")
+    return classes
+
+
+def _read_row(row: Sequence[str], num_classes: int) -> Prediction:
+    """Return what one line says.
+
+    Raises:
+        ValueError: It has other columns, or no numbers in them.
+    """
+    path, label, decision, *numbers = row
+    if len(numbers) != 2 * num_classes:
+        raise ValueError(f"a line has {len(row)} columns")
+    probabilities = tuple(float(value) for value in numbers[num_classes:])
+    logits = tuple(numbers[:num_classes])
+    for value in logits:
+        float(value)
+    return Prediction(
+        path=path, label=label, decision=decision, logits=logits, probabilities=probabilities
+    )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from cxr.errors import RunDirectoryError, RunDirectoryTakenError
-from cxr.records.atomic import make_directory
+from cxr.records.atomic import make_directory, storage_errors
 
 MANIFEST: Final = "manifest.json"
 CONFIG: Final = "config.yaml"
@@ -74,14 +74,15 @@ def hold_lock(path: Path) -> Iterator[None]:
     import filelock
 
     lock = filelock.FileLock(path / LOCK)
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout as error:
-        raise RunDirectoryError(
-            "another process is writing to this run directory",
-            where=str(path),
-            hint="wait for it to end, or name another directory with --out",
-        ) from error
+    with storage_errors(path / LOCK):
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout as error:
+            raise RunDirectoryError(
+                "another process is writing to this run directory",
+                where=str(path),
+                hint="wait for it to end, or name another directory with --out",
+            ) from error
     try:
         yield
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -181,4 +182,4 @@ def _now() -> str:
 
 def _hide_paths(where: str) -> str:
     """Keep a step or file name, not the directories of somebody's machine."""
-    return " ".join(Path(word).name if "/" in word else word for word in where.split())
+    return re.sub(r"[^\s/]*/(?:[^/\n]+/)*", "", where)

@@ -107,13 +107,27 @@ def read_tensor_digests(directory: Path, step: int) -> dict[str, bytes] | None:
                 if len(content) < size:
                     break
                 if kind == _LAYOUT:
-                    layout = json.loads(content)
+                    layout = _read_layout(content)
                 elif _STEP.unpack_from(content)[0] == step:
                     rows = content[_STEP.size :]
+                    if len(rows) != STORED_BYTES * len(layout):
+                        return None
                     found = {
                         name: rows[index * STORED_BYTES : (index + 1) * STORED_BYTES]
                         for index, name in enumerate(layout)
                     }
-    except (OSError, ValueError, struct.error):
+    except (OSError, ValueError, RecursionError, struct.error):
         return None
     return found
+
+
+def _read_layout(content: bytes) -> list[str]:
+    """Return the names in a layout frame.
+
+    Raises:
+        ValueError: It holds something else.
+    """
+    layout = json.loads(content)
+    if not isinstance(layout, list) or not all(isinstance(name, str) for name in layout):
+        raise ValueError("a layout is a list of names")
+    return layout

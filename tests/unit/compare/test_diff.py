@@ -9,6 +9,7 @@ from cxr.compare.diff import diff_runs
 from cxr.compare.report import Divergence
 from cxr.errors import RecordError, UsageError
 from cxr.records.manifest import EVALUATION_SCHEMA, write_manifest
+from cxr.records.predictions import write_predictions
 from cxr.records.run_directory import PREDICTIONS
 
 UPSET = frozenset({(1, "gradients", "w")})
@@ -55,7 +56,8 @@ def test_only_images_that_both_runs_predicted_are_compared(make_run, plain_sampl
 
 
 def test_predictions_of_other_classes_are_not_compared(make_run):
-    other = make_run(config={"data.classes": ["A", "B", "C"]}, **OTHER)
+    other = make_run(**OTHER)
+    write_predictions(other / PREDICTIONS, ("A", "B", "C"), [])
     assert diff_runs(make_run(), other).predictions is None
 
 

@@ -24,7 +24,7 @@ def test_equal_inputs_have_no_differences(make_run):
         ("model.hidden", [128], [64, 64], "yes"),
         ("threads", 1, 4, "yes"),
         ("evaluate.batch_size", 64, 8, "yes"),
-        ("fill_memory", True, False, "yes"),
+        ("fill_memory", False, True, "yes"),
         ("name", "fabricated", "other", "no"),
         ("workers", 0, 4, "no"),
         ("train.checkpoint_every", 1, 2, "no"),

@@ -26,6 +26,7 @@ from torchvision.transforms import (
 )
 
 from cxr.config.schema import RunConfig
+from cxr.training.optimizer import build_optimizer
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 
@@ -53,11 +54,8 @@ class Classifier(lightning.LightningModule):
         self.log("val_accuracy", (logits.argmax(1) == labels).float().mean())
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Return AdamW as it comes."""
-        config = self.train_config
-        return torch.optim.AdamW(
-            self.parameters(), lr=config.lr, weight_decay=config.weight_decay, betas=config.betas
-        )
+        """Return the recipe's optimizer, built as cxr builds it."""
+        return build_optimizer(self.network, self.train_config)
 
 
 class EpochClock(lightning.Callback):

@@ -157,9 +157,10 @@ class BareLoop:
         from cxr.training.batches import iterate_batches
         from cxr.training.optimizer import build_optimizer
 
-        set_controls(
-            ControlPlan(level=config.determinism, threads=config.threads, fill_memory=True)
+        plan = ControlPlan(
+            level=config.determinism, threads=config.threads, fill_memory=config.fill_memory
         )
+        set_controls(plan)
         train = load_dataset(config.data).split("train")
         self.network = build_network(config, num_classes=len(config.data.classes)).train()
         self.optimizer = build_optimizer(self.network, config.train)
@@ -267,7 +268,6 @@ def measure_fill_memory(
             for fills, rounds in ((True, filled), (False, unfilled)):
                 deterministic.fill_uninitialized_memory = fills
                 rounds[-1].append(time_call(loop.step, position))
-    deterministic.fill_uninitialized_memory = True
     return drop_warm_up(filled), drop_warm_up(unfilled)
 
 

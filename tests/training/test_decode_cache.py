@@ -33,12 +33,11 @@ def test_a_damaged_cache_is_made_again_and_another_size_has_its_own(
     first = finished_run(recipe)
     (pixels,) = cache.rglob("pixels.u8")
     sound = pixels.read_bytes()
-    for damaged in (bytes([sound[0] ^ 1]) + sound[1:], sound[:-1]):
-        pixels.write_bytes(damaged)
-        again = finished_run(recipe, tag=f"after damage, {len(damaged)} bytes left")
-        assert "decoding images: 28" in again.process.stderr
-        assert pixels.read_bytes() == sound
-        assert first.digests == again.digests
+    pixels.write_bytes(bytes([sound[0] ^ 1]) + sound[1:])
+    again = finished_run(recipe, tag="after damage")
+    assert "decoding images: 28" in again.process.stderr
+    assert pixels.read_bytes() == sound
+    assert first.digests == again.digests
     larger = finished_run(change(recipe, {"data__image_size": 40}))
     assert "decoding images: 28" in larger.process.stderr
     assert sorted(path.stat().st_size for path in cache.rglob("pixels.u8")) == [

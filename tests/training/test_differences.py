@@ -21,14 +21,6 @@ from support.runs import FinishedRuns, Run, copy_run, diff
     [
         ({"seed": 2}, "seed", (1, 2), -1, "random", "python"),
         ({"train__lr": 2e-3}, "train.lr", (1e-3, 2e-3), 0, "optimizer", "lr"),
-        (
-            {"train__schedule": "cosine"},
-            "train.schedule",
-            ("constant", "cosine"),
-            1,
-            "optimizer",
-            "lr",
-        ),
         ({"model__drop_rate": 0.4}, "model.drop_rate", (0.2, 0.4), 0, "loss", "loss"),
         (
             {"train__precision": "bfloat16"},

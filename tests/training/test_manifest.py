@@ -136,7 +136,7 @@ def test_every_switch_is_recorded_as_read_back(manifest: dict[str, Any]):
             "torch.num_interop_threads": 1,
             "torch.deterministic_algorithms": True,
             "torch.deterministic_warn_only": False,
-            "torch.fill_uninitialized_memory": True,
+            "torch.fill_uninitialized_memory": False,
             "torch.float32_matmul_precision": "highest",
             "torch.default_dtype": "float32",
             "cudnn.deterministic": True,

@@ -22,13 +22,6 @@ def test_a_directory_that_holds_something_is_left_untouched(tmp_path: Path):
     assert [(path.name, path.read_text()) for path in out.iterdir()] == [("notes.txt", "mine")]
 
 
-def test_a_file_where_the_run_would_be_is_left_untouched(tmp_path: Path):
-    (tmp_path / "run").write_text("mine")
-    problem, _, _ = refuse(tmp_path, vectors(), code=2)
-    assert problem == "a file stands where the run would be written"
-    assert (tmp_path / "run").read_text() == "mine"
-
-
 def test_fewer_samples_than_a_batch_are_refused(tmp_path: Path):
     problem, where, hint = refuse(tmp_path, vectors(train__batch_size=61), code=2)
     assert problem == "60 training samples are fewer than a batch of 61"

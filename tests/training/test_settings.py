@@ -33,7 +33,7 @@ EARLY = vectors(
 """Stops early, and keeps the weights of an earlier epoch."""
 
 LAST = vectors(
-    fill_memory=False,
+    fill_memory=True,
     train={
         "epochs": 3,
         "batch_size": 20,
@@ -88,8 +88,8 @@ def test_the_last_weights_are_kept_where_they_are_asked_for(finished_run: Finish
 
 def test_filling_fresh_memory_is_a_choice_that_is_recorded(finished_run: FinishedRuns):
     switch = "torch.fill_uninitialized_memory"
-    assert finished_run(LAST).manifest["controls"][switch] is False
-    assert finished_run(vectors()).manifest["controls"][switch] is True
+    assert finished_run(LAST).manifest["controls"][switch] is True
+    assert finished_run(vectors()).manifest["controls"][switch] is False
 
 
 def test_only_the_newest_checkpoints_are_kept(finished_run: FinishedRuns):

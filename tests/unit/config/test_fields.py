@@ -26,7 +26,7 @@ EFFECTS = [
     ("threads", 2, NATIVE),
     ("workers", 4, NEVER),
     ("device", "cuda", NATIVE),
-    ("fill_memory", False, NATIVE),
+    ("fill_memory", True, NATIVE),
     ("data.root", "elsewhere", NEVER),
     ("data.cache_dir", "elsewhere", NEVER),
     ("data.source", "synthetic", ALWAYS),

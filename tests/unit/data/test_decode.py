@@ -90,12 +90,17 @@ def test_a_picture_is_turned_as_its_exif_says(pixels, orientation, turn):
     assert np.array_equal(found[:, :, 0], turn(pixels))
 
 
-def test_decoding_does_not_depend_on_the_size_that_is_asked_for(pixels):
-    # A decoder that is allowed to draft would decode a large JPEG at an eighth of its size.
-    large = np.kron(pixels, np.ones((16, 16), dtype=np.uint8))
+def test_a_large_jpeg_is_decoded_whole_before_it_is_made_small():
+    # A decoder that is allowed to draft would decode it at an eighth of its size.
+    rows, columns = np.mgrid[:256, :256]
+    large = ((rows * rows * 31 + columns * 17 + rows * columns) % 256).astype(np.uint8)
     content = encode(large, "JPEG")
     with Image.open(io.BytesIO(content)) as image:
         whole = np.asarray(image.resize((16, 16), Image.Resampling.BILINEAR))
+    with Image.open(io.BytesIO(content)) as image:
+        image.draft("L", (16, 16))
+        drafted = np.asarray(image.resize((16, 16), Image.Resampling.BILINEAR))
+    assert not np.array_equal(drafted, whole)
     assert np.array_equal(decode_image(content, GREY, where="x")[:, :, 0], whole)
 
 

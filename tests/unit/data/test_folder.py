@@ -74,8 +74,10 @@ def test_samples_are_sorted_by_split_and_file_name_whatever_the_disk_says(root, 
         "person1_virus_2.jpeg",
         "IM-0003.jpeg",
     ]
+    listed = list_images(root)
     list_backwards()
     assert scan_folder(configure(root)).samples == before
+    assert list_images(root) == listed == sorted(listed)
 
 
 def test_an_image_that_moves_to_another_class_keeps_its_place(root):

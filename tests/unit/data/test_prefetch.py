@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from cxr.data import prefetch as prefetch_module
 from cxr.data.prefetch import prefetch
 
 
@@ -74,6 +76,27 @@ def test_threads_are_gone_when_the_results_are_no_longer_wanted(workers):
     assert count_threads() > 0
     results.close()
     assert count_threads() == 0
+
+
+def test_what_waits_is_not_prepared_when_the_results_are_no_longer_wanted(monkeypatch):
+    closing, prepared = threading.Event(), []
+
+    class Pool(ThreadPoolExecutor):
+        def shutdown(self, wait=True, *, cancel_futures=False):  # noqa: FBT002 - as inherited
+            super().shutdown(wait=False, cancel_futures=cancel_futures)
+            closing.set()
+            super().shutdown(wait=wait)
+
+    def prepare(job):
+        prepared.append(job)
+        if job == 1:
+            assert closing.wait(timeout=60)
+
+    monkeypatch.setattr(prefetch_module, "ThreadPoolExecutor", Pool)
+    results = prefetch(prepare, range(100), workers=1)
+    next(results)
+    results.close()
+    assert prepared in ([0], [0, 1])
 
 
 @pytest.mark.parametrize("workers", [0, 2])

@@ -7,8 +7,15 @@ import pytest
 import torch
 import xxhash
 
+from cxr.digests import tensors
 from cxr.digests.canonical import canonical_json
-from cxr.digests.tensors import describe_tensor, digest_value, digest_weights, tensor_bytes
+from cxr.digests.tensors import (
+    describe_tensor,
+    digest_tensors,
+    digest_value,
+    digest_weights,
+    tensor_bytes,
+)
 
 WEIGHTS = {
     "first.weight": torch.arange(6, dtype=torch.float32).reshape(2, 3),
@@ -124,3 +131,18 @@ def test_step_digests_see_order_and_sign_of_zero(kind):
 @pytest.mark.parametrize("value", [torch.empty(0, 3), np.empty((0, 3))])
 def test_nothing_has_the_step_digest_of_no_bytes(value):
     assert digest_value(value) == xxhash.xxh3_128_digest(b"")
+
+
+@pytest.mark.parametrize("cores", [1, 2, 3, 64, None])
+def test_who_computes_a_digest_does_not_change_it(monkeypatch, cores):
+    monkeypatch.setattr(tensors, "_SMALL_BYTES", 100)
+    monkeypatch.setattr(tensors.os, "cpu_count", lambda: cores)
+    several = {f"w{size}": torch.arange(size, dtype=torch.float32) for size in (7, 300, 1, 50, 0)}
+    found = digest_tensors(several)
+    assert found == {name: digest_value(tensor) for name, tensor in several.items()}
+    assert list(found) == list(several)
+
+
+def test_small_sets_are_digested_alike():
+    assert digest_tensors(WEIGHTS) == {name: digest_value(WEIGHTS[name]) for name in WEIGHTS}
+    assert digest_tensors({}) == {}

@@ -37,6 +37,8 @@ ALWAYS, NATIVE, NEVER = {"warn", "strict", "portable"}, {"warn", "strict"}, set(
         ("cpu.instruction_sets", NATIVE),
         ("cpu.machine", NATIVE),
         ("gpu.devices", NATIVE),
+        ("gpu.cuda", NATIVE),
+        ("gpu.cudnn", NATIVE),
         ("numerics.build", NATIVE),
         ("numerics.cpu_capability", NATIVE),
         ("numerics.libraries", NATIVE),

@@ -40,8 +40,9 @@ def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]
     print_line(f"{title}:")
     console = Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else 80)
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for name in header:
-        table.add_column(name, overflow="fold")
+    for place, name in enumerate(header):
+        # What a row is about stays whole; the rest folds.
+        table.add_column(name, overflow="fold", no_wrap=place == 0)
     for row in rows:
         # As Text: a path or a value is never read as markup.
         table.add_row(*(Text(cell) for cell in row))

@@ -11,6 +11,7 @@ import typer
 from cxr.cli import options
 from cxr.cli.console import print_json, print_line, print_table, shown_progress
 from cxr.cli.train import format_figure, show_figures
+from cxr.errors import ExitCode
 
 
 class SplitName(StrEnum):
@@ -57,13 +58,15 @@ def evaluate(
                 "metrics": figures,
             }
         )
-        return
-    print_line(f"evaluated: {found.directory}")
-    show_figures(figures)
-    show_classes(figures)
-    if found.same_as_run is not None:
-        same = "identical to" if found.same_as_run else "DIFFERENT from"
-        print_line(f"predictions are {same} the run's own, bit for bit")
+    else:
+        print_line(f"evaluated: {found.directory}")
+        show_figures(figures)
+        show_classes(figures)
+        if found.same_as_run is not None:
+            same = "identical to" if found.same_as_run else "DIFFERENT from"
+            print_line(f"predictions are {same} the run's own, bit for bit")
+    if found.same_as_run is False:
+        raise typer.Exit(ExitCode.DIFFERS)
 
 
 def show_classes(figures: dict[str, Any]) -> None:

@@ -41,7 +41,7 @@ def verify(run: options.Run, *, json: options.Json = False, quiet: options.Quiet
         else:
             print_line(
                 f"consistent, not authenticated: {found.num_files} files, "
-                f"ledger and digests agree; status {found.status}"
+                f"all digests agree; status {found.status}"
             )
     if found.findings:
         raise typer.Exit(ExitCode.DIFFERS)

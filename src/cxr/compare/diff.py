@@ -86,7 +86,8 @@ def _judge(
 ) -> Verdict | None:
     """Return the verdict, or None where a run has no outcome and nothing differs yet."""
     outcomes = [manifest.get("outcome_digest") for manifest in (a, b)]
-    if divergence is None and None in outcomes:
+    parted = divergence is not None and divergence.what != "end"
+    if None in outcomes and not parted:
         return None
     if divergence is None and outcomes[0] == outcomes[1]:
         return "identical"

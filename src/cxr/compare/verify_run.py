@@ -64,7 +64,7 @@ def verify_run(directory: Path) -> Verification:
         raise RecordError(
             "the run never ended: its manifest says running, and names no files",
             where=str(directory),
-            hint="if no process writes to it, it was killed; train again",
+            hint="if no process writes to it, it was killed: go on with cxr train --resume",
         )
     named = _take(manifest, "files")
     findings = list(_check_manifest(manifest))

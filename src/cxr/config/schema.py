@@ -93,7 +93,9 @@ class ModelConfig(Section):
     """Which network, and what it starts from."""
 
     name: str = Field(description="a timm model, or mlp")
-    weights: Annotated[FileWeights | HubWeights, Field(discriminator="source")] | None = None
+    weights: Annotated[FileWeights | HubWeights, Field(discriminator="source")] | None = Field(
+        None, description="what it starts from; null: drawn from the seed"
+    )
     freeze: Literal["none", "backbone"] = Field("none", description="backbone: a linear probe")
     hidden: tuple[Annotated[int, Field(ge=1, le=65_536)], ...] = Field(
         (128,), description="widths of the mlp's hidden layers"
@@ -117,25 +119,31 @@ class AugmentConfig(Section):
 class TrainConfig(Section):
     """How weights are found."""
 
-    epochs: int = Field(ge=1, le=100_000)
-    batch_size: int = Field(ge=1, le=65_536)
+    epochs: int = Field(ge=1, le=100_000, description="passes over the training samples")
+    batch_size: int = Field(
+        ge=1, le=65_536, description="samples a step; an incomplete batch sits out"
+    )
     shards: int = Field(1, ge=1, le=4096, description="logical parts of a batch, in order")
-    optimizer: Literal["sgd", "adamw"] = "adamw"
-    lr: float = Field(1e-3, gt=0, le=100)
+    optimizer: Literal["sgd", "adamw"] = Field("adamw", description="how weights are moved")
+    lr: float = Field(1e-3, gt=0, le=100, description="learning rate, at its highest")
     min_lr: float = Field(0.0, ge=0, le=100, description="where cosine and one_cycle end")
-    weight_decay: float = Field(0.01, ge=0, le=10)
+    weight_decay: float = Field(0.01, ge=0, le=10, description="of matrices, not of vectors")
     momentum: float = Field(0.9, ge=0, lt=1, description="of sgd")
     nesterov: bool = Field(default=False, description="of sgd")
     betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = Field(
         (0.9, 0.999), description="of adamw"
     )
     eps: float = Field(1e-8, gt=0, le=1, description="of adamw")
-    schedule: Literal["constant", "cosine", "one_cycle"] = "constant"
+    schedule: Literal["constant", "cosine", "one_cycle"] = Field(
+        "constant", description="course of the learning rate after the warm-up"
+    )
     warmup_epochs: float = Field(0.0, ge=0, description="epochs of linear rise from 0")
     class_weights: Literal["none", "balanced"] | tuple[Annotated[float, Field(gt=0)], ...] = Field(
         "none", description="weights in the loss, in class order"
     )
-    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    label_smoothing: float = Field(
+        0.0, ge=0, lt=1, description="share of each label spread over all classes"
+    )
     precision: Literal["float32", "bfloat16"] = Field(
         "float32", description="bfloat16: autocast; weights stay float32"
     )
@@ -143,7 +151,9 @@ class TrainConfig(Section):
     monitor: Literal["loss", "accuracy", "balanced_accuracy", "macro_f1", "auroc"] = Field(
         "auroc", description="validation figure that chooses weights and stops early"
     )
-    keep_weights: Literal["best", "last"] = "best"
+    keep_weights: Literal["best", "last"] = Field(
+        "best", description="whose weights the run ends with"
+    )
     patience: int | None = Field(
         None, ge=1, description="epochs without a better figure before stopping"
     )
@@ -158,8 +168,10 @@ class TrainConfig(Section):
 class EvaluateConfig(Section):
     """What is predicted at the end."""
 
-    split: Literal["train", "val", "test"] = "test"
-    batch_size: int = Field(64, ge=1, le=65_536, json_schema_extra=NATIVE)
+    split: Literal["train", "val", "test"] = Field("test", description="the split")
+    batch_size: int = Field(
+        64, ge=1, le=65_536, json_schema_extra=NATIVE, description="images a forward pass"
+    )
 
 
 class RunConfig(Section):
@@ -174,7 +186,9 @@ class RunConfig(Section):
     workers: int = Field(
         0, ge=0, le=256, json_schema_extra=NEVER, description="threads that prepare batches"
     )
-    device: Literal["cpu", "cuda"] = Field("cpu", json_schema_extra=NATIVE)
+    device: Literal["cpu", "cuda"] = Field(
+        "cpu", json_schema_extra=NATIVE, description="what computes; never chosen for you"
+    )
     fill_memory: bool = Field(
         default=False,
         json_schema_extra=NATIVE,

@@ -203,7 +203,7 @@ def _find_split_groups(images: Sequence[FoundImage]) -> Iterator[DataProblem]:
 
 
 def _compare_with_lock(looks: Sequence[_Look], wanted: Iterable[Any]) -> Iterator[DataProblem]:
-    """Name files that are missing, extra, changed, or labelled otherwise."""
+    """Name files that are missing, extra or changed."""
     found = {look.image.path: look for look in looks}
     locked = {sample.path: sample for sample in wanted}
     for path in sorted(locked.keys() - found.keys()):

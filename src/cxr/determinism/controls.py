@@ -157,6 +157,22 @@ def verify_controls(plan: ControlPlan, found: Controls, *, late: list[str] | Non
         )
 
 
+def require_device(device: str) -> None:
+    """Refuse a device that is not there.
+
+    Raises:
+        DeterminismError: CUDA is asked for and torch finds none.
+    """
+    import torch
+
+    if device == "cuda" and not torch.cuda.is_available():
+        raise DeterminismError(
+            "the recipe asks for a CUDA device, and torch finds none",
+            where="device: cuda",
+            hint="run it where the GPU is, or set device: cpu (another recipe, other bits)",
+        )
+
+
 def _variables_set_too_late(plan: ControlPlan) -> list[str]:
     """Name the fixed variables that have another value now and that torch has already read."""
     if "torch" not in sys.modules:

@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from cxr.config.fields import digest_config
 from cxr.config.load import load_config
 from cxr.config.schema import RunConfig
 from cxr.data.dataset import Dataset, load_dataset
 from cxr.determinism.arithmetic import arithmetic
-from cxr.determinism.controls import ControlPlan, set_controls
+from cxr.determinism.controls import ControlPlan, require_device, set_controls
 from cxr.digests.tensors import digest_weights
 from cxr.errors import DataError, RecordError
 from cxr.evaluation.metrics import compute_metrics
@@ -69,6 +70,12 @@ def evaluate_run(
     manifest = _load_completed(run)
     overrides = [] if root is None else [f"data.root={root.resolve()}"]
     config = load_config(run / CONFIG, overrides)
+    if digest_config(config) != manifest["recipe"]["config_digest"]:
+        raise RecordError(
+            "the config is not the one that the run was trained with",
+            where=str(run / CONFIG),
+            hint="it was edited; restore it",
+        )
     if split is not None:
         config = config.model_copy(
             update={"evaluate": config.evaluate.model_copy(update={"split": split})}
@@ -77,6 +84,7 @@ def evaluate_run(
         level=config.determinism, threads=config.threads, fill_memory=config.fill_memory
     )
     controls = set_controls(plan)
+    require_device(config.device)
     dataset = load_dataset(config.data, progress=progress)
     _require_same_data(dataset, manifest, config)
     predictions = _predict(run, manifest, config, dataset, progress)

@@ -57,14 +57,11 @@ class RunRecord:
         controls: Controls,
         controls_untaken: list[str],
     ) -> None:
-        """Write the inputs, and a manifest whose status is ``running``.
+        """Write a manifest whose status is ``running``, and the inputs.
 
         Raises:
             StorageError: They cannot be written.
         """
-        write_text(self.directory / CONFIG, dump_config(config, self.directory))
-        write_bytes(self.directory / ENVIRONMENT, canonical_json(environment) + b"\n")
-        write_data_lock(self.directory / DATA_LOCK, lock)
         self.manifest = {
             "schema": RUN_SCHEMA,
             "name": config.name,
@@ -81,6 +78,9 @@ class RunRecord:
             "volatile": {"started": _now(), "finished": None, "duration_s": None},
         }
         write_manifest(self.directory, self.manifest)
+        write_text(self.directory / CONFIG, dump_config(config, self.directory))
+        write_bytes(self.directory / ENVIRONMENT, canonical_json(environment) + b"\n")
+        write_data_lock(self.directory / DATA_LOCK, lock)
 
     def go_on(self, manifest: Manifest, *, next_step: int) -> None:
         """Take up the manifest of a run that was stopped, and note that it was.
@@ -134,7 +134,7 @@ class RunRecord:
     def stop(
         self,
         status: str,
-        error: CxrError | None,
+        error: BaseException | None,
         *,
         trace: dict[str, Any],
         ops_without_kernel: dict[str, int],
@@ -144,8 +144,11 @@ class RunRecord:
         Raises:
             StorageError: It cannot be written.
         """
-        if error is not None:
+        if isinstance(error, CxrError):
             self.manifest["failure"] = {"problem": error.problem, "at": _hide_paths(error.where)}
+        elif error is not None:
+            # What a library says may hold anything: only the kind is kept.
+            self.manifest["failure"] = {"problem": type(error).__name__, "at": "unknown"}
         self.manifest |= {
             "trace": trace,
             "trace_digest": digest_json(trace),

@@ -39,7 +39,7 @@ class InterruptibleProgress:
             raise Interrupted(
                 f"stopped by {name}",
                 where=f"{what}, {done} of {total} done",
-                hint="start again; the records up to here are complete",
+                hint="go on with cxr train --resume RUN where there is a run, or start again",
             )
         self._progress.advance(what, done, total)
 

@@ -29,10 +29,12 @@ class Trained:
 
     Attributes:
         weights: The chosen weights, on the CPU.
-        selection: The epoch that they are from.
+        epoch: The zero-based epoch that they are from.
+        selection: The best epoch.
     """
 
     weights: dict[str, torch.Tensor]
+    epoch: int
     selection: Selection
 
 
@@ -52,12 +54,13 @@ def run_training(
     """
     config, network = learner.config, learner.network
     level, train = config.determinism, dataset.split("train")
-    selection, best, first_epoch = Selection(), copy_weights(network), 0
+    selection, best, first_epoch, chosen = Selection(), copy_weights(network), 0, -1
     if resumed is None:
         ledger.append(INITIAL_STEP, INITIAL_STEP, trace_initial_state(learner))
     else:
         selection, first_epoch = resumed.selection, resumed.next_epoch
         best = resumed.best_weights or best
+        chosen = selection.epoch if resumed.best_weights else first_epoch - 1
 
     for epoch in range(first_epoch, config.train.epochs):
         if selection.is_exhausted(config.train):
@@ -84,7 +87,7 @@ def run_training(
         monitored = getattr(figures, config.train.monitor) if figures is not None else None
         improved = selection.consider(epoch, monitored, config.train)
         if improved or config.train.keep_weights == "last":
-            best = copy_weights(network)
+            best, chosen = copy_weights(network), epoch
         if (epoch + 1) % config.train.checkpoint_every == 0:
             write_checkpoint(
                 record.directory,
@@ -97,7 +100,7 @@ def run_training(
                     best_weights=best if config.train.keep_weights == "best" else None,
                 ),
             )
-    return Trained(weights=best, selection=selection)
+    return Trained(weights=best, epoch=chosen, selection=selection)
 
 
 def trace_initial_state(learner: Learner) -> dict[str, dict[str, bytes]]:

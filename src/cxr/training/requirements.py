@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cxr.config.schema import RunConfig
 from cxr.data.dataset import Dataset
-from cxr.errors import ConfigError, DataError, DeterminismError
+from cxr.errors import ConfigError, DataError
 
 
 def require_enough_samples(config: RunConfig, dataset: Dataset) -> None:
@@ -16,6 +16,12 @@ def require_enough_samples(config: RunConfig, dataset: Dataset) -> None:
     """
     lock, where = dataset.lock, config.data.root or config.data.source
     num_train = len(lock.of_split("train"))
+    if absent := [name for name, count in lock.count_labels("train").items() if not count]:
+        raise DataError(
+            f"no training sample of the class {' and '.join(absent)}",
+            where=where,
+            hint="add some, or leave the class out",
+        )
     if num_train < config.train.batch_size:
         raise ConfigError(
             f"{num_train} training samples are fewer than a batch of {config.train.batch_size}",
@@ -35,20 +41,4 @@ def require_enough_samples(config: RunConfig, dataset: Dataset) -> None:
             f"validation has no image of {' and '.join(empty)}, and weights are chosen by it",
             where=where,
             hint="set data.validation_fraction, or train.keep_weights: last without patience",
-        )
-
-
-def require_device(config: RunConfig) -> None:
-    """Refuse a device that is not there.
-
-    Raises:
-        DeterminismError: CUDA is asked for and torch finds none.
-    """
-    import torch
-
-    if config.device == "cuda" and not torch.cuda.is_available():
-        raise DeterminismError(
-            "the recipe asks for a CUDA device, and torch finds none",
-            where="device: cuda",
-            hint="run it where the GPU is, or set device: cpu (another recipe, other bits)",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,9 +14,15 @@ from torch import nn
 from cxr.config.schema import RunConfig
 from cxr.data.dataset import Dataset, load_dataset
 from cxr.determinism.arithmetic import arithmetic
-from cxr.determinism.controls import ControlPlan, Controls, find_untaken, set_controls
+from cxr.determinism.controls import (
+    ControlPlan,
+    Controls,
+    find_untaken,
+    require_device,
+    set_controls,
+)
 from cxr.digests.tensors import digest_weights
-from cxr.errors import CxrError, Interrupted
+from cxr.errors import Interrupted
 from cxr.evaluation.metrics import compute_metrics
 from cxr.evaluation.predict import predict_split
 from cxr.models.build import build_network, find_initial_weights
@@ -39,7 +46,7 @@ from cxr.training.checkpoint import Checkpoint
 from cxr.training.interrupt import interruptible
 from cxr.training.loop import Trained, run_training
 from cxr.training.optimizer import build_optimizer
-from cxr.training.requirements import require_device, require_enough_samples
+from cxr.training.requirements import require_enough_samples
 from cxr.training.resume import (
     drop_later_metrics,
     find_ledger_head,
@@ -97,7 +104,7 @@ def prepare_run(config: RunConfig, progress: Progress) -> Prepared:
     )
     controls = set_controls(plan)
     untaken = find_untaken(plan, controls)
-    require_device(config)
+    require_device(config.device)
     weights = find_initial_weights(config)
     dataset = load_dataset(config.data, progress=progress)
     require_enough_samples(config, dataset)
@@ -127,6 +134,7 @@ def run_prepared(
     create_directory(out)
     record = RunRecord(directory=out)
     with hold_lock(out):
+        learner = _build_learner(prepared)
         record.begin(
             config=config,
             lock=prepared.dataset.lock,
@@ -137,7 +145,6 @@ def run_prepared(
             controls_untaken=prepared.controls_untaken,
         )
         with LedgerWriter(out) as ledger:
-            learner = _build_learner(prepared)
             return out, _train_and_seal(prepared, learner, record, ledger, progress)
 
 
@@ -182,7 +189,7 @@ def _train_and_seal(
     resumed: Checkpoint | None = None,
 ) -> Manifest:
     """Train, predict the final split with the chosen weights, and seal the record."""
-    ops = prepared.ops_without_kernel
+    ops, completed = prepared.ops_without_kernel, False
     try:
         trained = run_training(
             learner,
@@ -196,23 +203,26 @@ def _train_and_seal(
         write_tensors(record.directory / WEIGHTS, trained.weights, kind="weights")
         learner.network.load_state_dict(trained.weights)
         outcome, metrics = _predict(prepared, record, ledger, trained, progress)
-        return record.complete(
+        manifest = record.complete(
             outcome=outcome,
             trace=ledger.describe_trace(),
             metrics=metrics,
-            selection=trained.selection.to_json(),
+            selection={**trained.selection.to_json(), "weights_epoch": trained.epoch},
             ops_without_kernel=dict(ops),
         )
-    except (CxrError, KeyboardInterrupt) as error:
-        stopped = isinstance(error, (Interrupted, KeyboardInterrupt))
-        known = error if isinstance(error, CxrError) else None
-        record.stop(
-            "interrupted" if stopped else "failed",
-            known,
-            trace=ledger.describe_trace(),
-            ops_without_kernel=dict(ops),
-        )
-        raise
+        completed = True
+    finally:
+        if not completed:
+            # However it ends, and be it by a fault of cxr's own, the manifest says so.
+            error = sys.exception()
+            stopped = isinstance(error, (Interrupted, KeyboardInterrupt))
+            record.stop(
+                "interrupted" if stopped else "failed",
+                error,
+                trace=ledger.describe_trace(),
+                ops_without_kernel=dict(ops),
+            )
+    return manifest
 
 
 def _build_learner(prepared: Prepared) -> Learner:
@@ -248,7 +258,7 @@ def _predict(
         )
     digest = write_predictions(record.directory / PREDICTIONS, classes, predictions)
     last = {"predictions": trace_predictions(predictions)}
-    ledger.append(ledger.num_steps, trained.selection.epoch, last)
+    ledger.append(ledger.num_steps, trained.epoch, last)
     figures = compute_metrics(classes, predictions)
     outcome = {
         "weights_digest": digest_weights(trained.weights),

@@ -103,6 +103,15 @@ def test_lines_that_both_runs_lost_are_an_error(make_run, keep):
         compare(a, b)
 
 
+@pytest.mark.parametrize("position", [0, 1])
+def test_a_manifest_of_another_ledger_is_an_error(make_run, position):
+    runs = [(run, load_manifest(run)) for run in (make_run(), make_run())]
+    runs[position][1]["trace"]["ledger_head"] = "0" * 64
+    with pytest.raises(RecordError, match="does not end where the manifest says") as caught:
+        find_first_divergence(*runs)
+    assert caught.value.where == str(runs[position][0] / LEDGER)
+
+
 def test_lines_that_one_run_lost_are_an_error(make_run):
     a, b = make_run(), make_run()
     lines = (b / LEDGER).read_bytes().splitlines(keepends=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import Final
@@ -16,21 +17,38 @@ def main() -> None:
     """Run ``cxr`` with the process's arguments and exit with its code."""
     if not any(option in sys.argv for option in _NEEDS_NO_PREPARATION) and len(sys.argv) > 1:
         reexecute_prepared(sys.orig_argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A letter that the terminal's encoding lacks is no reason to stop.
+            stream.reconfigure(errors="backslashreplace")
     try:
         from cxr.cli.app import app
 
         code = app(standalone_mode=False)
+        sys.stdout.flush()
     except CxrError as error:
         code = _complain(str(error), error.exit_code)
     except KeyboardInterrupt:
         code = _complain("interrupted", ExitCode.INTERRUPTED)
     except BrokenPipeError:
         # The reader of a pipe went away; nothing more can be said to it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         code = ExitCode.UNCHECKED
+    except OSError as error:
+        _drop_output()
+        code = _complain(
+            f"{error.strerror or error}\n  where: {error.filename or 'standard output'}\n"
+            "  do:    free space or check the path, then try again",
+            ExitCode.UNCHECKED,
+        )
     except Exception as error:  # noqa: BLE001 - the one place that catches everything
         code = _handle_unexpected(error)
     sys.exit(int(code or 0))
+
+
+def _drop_output() -> None:
+    """Send what is left in stdout's buffer nowhere, so that nothing fails once more at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(text: str, code: ExitCode) -> ExitCode:
@@ -49,6 +67,9 @@ def _handle_unexpected(error: Exception) -> int:
         return _complain("interrupted", ExitCode.INTERRUPTED)
     # typer brings click under a name of its own, so its usage errors are known by their shape.
     explain = getattr(error, "format_message", None)
+    if type(error).__name__ == "NoArgsIsHelpError" and explain is not None:
+        print(explain())  # noqa: T201 - the help that was asked for by asking for nothing
+        return ExitCode.USAGE
     if explain is not None:
         context = getattr(error, "ctx", None)
         command = context.command_path if context is not None else "cxr"

@@ -107,12 +107,12 @@ def test_an_outcome_that_was_edited_is_not_believed(finished_run: FinishedRuns, 
     read_error(run_cxr("diff", usual.directory, forged), code=3)
 
 
-def test_a_run_that_stopped_is_compared_as_far_as_it_came(finished_run: FinishedRuns):
+def test_a_run_that_stopped_without_a_difference_cannot_be_compared(finished_run: FinishedRuns):
     usual, stopped = finished_run(vectors()), finished_run(vectors(), fault="crash-known:4", code=3)
-    code, report = diff(usual, stopped)
-    assert (code, report["verdict"]) == (1, "different")
-    assert report["first_divergence"] == {"step": 4, "epoch": 1, "what": "end", "tensor": None}
-    assert report["differences"] == []
+    finished = run_cxr("diff", usual.directory, stopped.directory, "--json")
+    problem, where, _ = read_error(finished, code=3)
+    assert problem == "no difference so far, but a run has no outcome"
+    assert where == f"{stopped.directory}, status failed"
 
 
 def test_a_run_and_an_evaluation_are_not_compared(finished_run: FinishedRuns, tmp_path: Path):

@@ -9,7 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from support.program import Finished, read_answer, read_error, run_cxr, started_cxr, wait_until
+from support.program import (
+    DEADLINE_S,
+    Finished,
+    read_answer,
+    read_error,
+    run_cxr,
+    started_cxr,
+    wait_until,
+)
 from support.recipes import vectors, write_recipe
 from support.runs import FinishedRuns, diff
 
@@ -124,7 +132,7 @@ def test_stopping_stops_the_run_that_is_under_way(tmp_path: Path, whom: str):
                 process.terminate()
             else:
                 os.killpg(process.pid, signal.SIGINT)
-            code = process.wait(timeout=60)
+            code = process.wait(timeout=DEADLINE_S)
         finally:
             end_group(process.pid)
         stdout, _ = process.communicate()

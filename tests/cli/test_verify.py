@@ -18,7 +18,7 @@ def test_an_untouched_run_is_consistent_and_not_called_authentic(finished_run: F
     finished = run_cxr("verify", run.directory, blocked=HEAVY)
     assert (finished.returncode, finished.stderr) == (0, "")
     assert finished.stdout == (
-        "consistent, not authenticated: 12 files, ledger and digests agree; status completed\n"
+        "consistent, not authenticated: 12 files, all digests agree; status completed\n"
     )
     assert read_answer(run_cxr("verify", run.directory, "--json", blocked=HEAVY)) == {
         "run": str(run.directory),

@@ -64,6 +64,7 @@ def test_training_stops_once_the_figure_no_longer_improves(finished_run: Finishe
         "epoch": best,
         "figure": max(accuracies),
         "epochs_since": EARLY["train"]["patience"],
+        "weights_epoch": best,
     }
     assert run.manifest["trace"]["steps"] == len(epochs) * STEPS_PER_EPOCH
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from support.program import Finished, read_error, run_cxr, started_cxr, wait_until
+from support.program import DEADLINE_S, Finished, read_error, run_cxr, started_cxr, wait_until
 from support.recipes import Recipe, vectors, write_recipe
 from support.runs import FinishedRuns
 
@@ -61,7 +61,7 @@ def test_a_signal_ends_a_run_with_complete_records(tmp_path: Path, number: signa
     with started_cxr("train", "--config", config, "--out", out) as process:
         wait_until(lambda: count_lines(out) > 5, process)
         process.send_signal(number)
-        stdout, stderr = process.communicate(timeout=60)
+        stdout, stderr = process.communicate(timeout=DEADLINE_S)
     finished = Finished([], process.returncode, stdout, stderr[stderr.index("error: ") :])
     problem, where, _ = read_error(finished, code=130)
     assert problem == f"stopped by {number.name}"
@@ -80,7 +80,7 @@ def test_a_run_that_was_killed_cannot_be_called_consistent(tmp_path: Path):
     with started_cxr("train", "--config", config, "--out", out) as process:
         wait_until(lambda: count_lines(out) > 5, process)
         process.kill()
-        process.communicate(timeout=60)
+        process.communicate(timeout=DEADLINE_S)
     assert json.loads((out / "manifest.json").read_bytes())["status"] == "running"
     problem, _, _ = read_error(run_cxr("verify", out), code=3)
     assert problem.startswith("the run never ended")
@@ -94,7 +94,7 @@ def test_a_run_started_by_nohup_survives_its_terminal(tmp_path: Path):
     ) as process:
         wait_until(lambda: count_lines(out) > 5, process)
         process.send_signal(signal.SIGHUP)
-        stderr = process.communicate(timeout=120)[1]
+        stderr = process.communicate(timeout=DEADLINE_S)[1]
     assert process.returncode == 0, stderr
     assert json.loads((out / "manifest.json").read_bytes())["status"] == "completed"
 
@@ -154,4 +154,4 @@ def count_lines(run: Path) -> int:
 def require_consistent(run: Path, status: str) -> None:
     finished = run_cxr("verify", run)
     assert finished.returncode == 0, finished.stdout
-    assert finished.stdout.endswith(f"ledger and digests agree; status {status}\n")
+    assert finished.stdout.endswith(f"all digests agree; status {status}\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -61,7 +62,7 @@ def parse_tolerances(texts: list[str]) -> dict[str, float]:
             tolerances[name] = float(value)
         except ValueError:
             tolerances[name] = -1.0
-        if not tolerances[name] >= 0:
+        if not 0 <= tolerances[name] < math.inf:
             raise UsageError(
                 f"not a tolerance: {text!r}",
                 where="--tolerance",

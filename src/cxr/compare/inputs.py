@@ -34,7 +34,10 @@ _MAKE_ASPECTS: Final = {
 }
 """Config fields from which an image's split or label follows."""
 
-_FOLLOWING_FACTS: Final = {"numerics.cpu_capability": "variables.ATEN_CPU_CAPABILITY"}
+_FOLLOWING_FACTS: Final = {
+    "numerics.cpu_capability": "variables.ATEN_CPU_CAPABILITY",
+    "images.canaries_changed": "images.canaries",
+}
 """Facts that follow from another one, where that differs too."""
 
 _IN_ENVIRONMENT: Final = frozenset({"torch.cpu_capability", *LEFT_AS_FOUND})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import statistics
 import subprocess
 import sys
@@ -153,12 +154,23 @@ def _train_in_fresh_process(config: Path, out: Path, *, quiet: bool) -> int:
     process = subprocess.Popen(  # noqa: S603 - this very program
         [*program, *options], stdout=subprocess.DEVNULL
     )
-    while True:
-        try:
-            return process.wait()
-        except KeyboardInterrupt:
-            # The terminal sent the signal to the run as well: it closes its records and ends.
-            continue
+    # Ctrl-C reaches the run from the terminal as well; other signals have to be passed on.
+    passed_on = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {
+        number: signal.signal(number, lambda number, _: process.send_signal(number))
+        for number in passed_on
+        if signal.getsignal(number) is not signal.SIG_IGN
+    }
+    try:
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:
+                # The run closes its records and ends.
+                continue
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _load_completed(run: Path) -> Manifest | None:

@@ -66,7 +66,8 @@ def dump_config(config: RunConfig, directory: Path) -> str:
     for path in PATH_FIELDS:
         holder = _find_holder(tree, path)
         if holder is not None and holder.get(path[-1]) is not None:
-            holder[path[-1]] = Path(os.path.relpath(holder[path[-1]], directory)).as_posix()
+            relative = os.path.relpath(holder[path[-1]], os.path.realpath(directory))
+            holder[path[-1]] = Path(relative).as_posix()
     text = yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=100)
     return f"# The resolved config of a run: every field, defaults included.\n{text}"
 
@@ -147,11 +148,12 @@ def _apply_overrides(document: Document, overrides: Sequence[str]) -> None:
             continue
         path: KeyPath = tuple(dotted.split("."))
         tree = document.data
-        for key in path[:-1]:
+        for length, key in enumerate(path[:-1], start=1):
             inner = tree.get(str(key))
             if not isinstance(inner, dict):
                 inner = {}
                 tree[str(key)] = inner
+                document.places[path[:length]] = (source, 0)
             tree = inner
         tree[str(path[-1])] = value
         document.places[path] = (source, 0)

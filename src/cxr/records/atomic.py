@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,6 +53,24 @@ def atomic_writer(path: Path) -> Iterator[IO[bytes]]:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def append_whole(path: Path, stream: io.RawIOBase, content: bytes) -> None:
+    """Append to an unbuffered file all of ``content``, or nothing.
+
+    Raises:
+        StorageError: It cannot be written; the file is as it was.
+    """
+    descriptor = stream.fileno()
+    size_bytes = os.fstat(descriptor).st_size
+    with storage_errors(path):
+        try:
+            left = memoryview(content)
+            while left:
+                left = left[stream.write(left) or 0 :]
+        except OSError:
+            os.ftruncate(descriptor, size_bytes)
+            raise
 
 
 def write_bytes(path: Path, content: bytes) -> None:

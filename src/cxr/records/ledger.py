@@ -9,6 +9,7 @@ digest of every tensor behind the parts. ``docs/formats/ledger.md`` describes bo
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 from collections import deque
@@ -16,13 +17,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Final, Self, cast
+from typing import Any, Final, Self, cast
 
 import xxhash
 
 from cxr.digests.canonical import canonical_json
 from cxr.errors import DeterminismError, RecordError
-from cxr.records.atomic import storage_errors
+from cxr.records.atomic import append_whole, storage_errors
 from cxr.records.run_directory import LEDGER
 from cxr.records.tensor_digests import TensorDigests, TensorDigestWriter, drop_partial_frame
 
@@ -99,7 +100,7 @@ class LedgerWriter:
     def __enter__(self) -> Self:
         """Open both files; those of a new run must not exist."""
         with storage_errors(self._path):
-            self._lines = cast("IO[bytes]", self._path.open(self._mode))
+            self._lines = cast("io.RawIOBase", self._path.open(self._mode, buffering=0))
         self._tensors.open(self._mode)
         return self
 
@@ -137,9 +138,7 @@ class LedgerWriter:
             self._ahead.popleft()
         else:
             self._tensors.append(step, {part: parts[part] for part in PARTS if part in parts})
-            with storage_errors(self._path):
-                self._lines.write(raw)
-                self._lines.flush()
+            append_whole(self._path, self._lines, raw)
         self.head = head
         self.num_steps += "samples" in parts
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from cxr.config.fields import find_recipe_fields, flatten_config
 from cxr.config.load import PATH_FIELDS, dump_config
@@ -15,12 +17,19 @@ from cxr.determinism.controls import Controls
 from cxr.determinism.streams import GENERATOR, PURPOSES
 from cxr.digests.canonical import canonical_json, digest_json
 from cxr.errors import CxrError
-from cxr.records.atomic import storage_errors, write_bytes, write_text
+from cxr.records.atomic import append_whole, storage_errors, write_bytes, write_text
 from cxr.records.data_lock import DataLock, write_data_lock
 from cxr.records.facts import Capture, digest_environment
 from cxr.records.manifest import RUN_SCHEMA, Manifest, digest_files, write_manifest
 from cxr.records.recipe import Recipe, digest_recipe
-from cxr.records.run_directory import CONFIG, DATA_LOCK, ENVIRONMENT, METRICS
+from cxr.records.run_directory import (
+    CONFIG,
+    DATA_LOCK,
+    ENVIRONMENT,
+    LOCK,
+    MANIFEST,
+    METRICS,
+)
 
 _ENDINGS: Final = (
     "failure",
@@ -82,6 +91,13 @@ class RunRecord:
         write_bytes(self.directory / ENVIRONMENT, canonical_json(environment) + b"\n")
         write_data_lock(self.directory / DATA_LOCK, lock)
 
+    def discard(self) -> None:
+        """Remove what `begin` wrote before it failed: a run that never began leaves nothing."""
+        for name in (MANIFEST, CONFIG, ENVIRONMENT, DATA_LOCK, LOCK):
+            (self.directory / name).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self.directory.rmdir()
+
     def go_on(self, manifest: Manifest, *, next_step: int) -> None:
         """Take up the manifest of a run that was stopped, and note that it was.
 
@@ -103,8 +119,8 @@ class RunRecord:
             StorageError: They cannot be written.
         """
         path = self.directory / METRICS
-        with storage_errors(path), path.open("ab") as stream:
-            stream.write(canonical_json(line) + b"\n")
+        with storage_errors(path), path.open("ab", buffering=0) as stream:
+            append_whole(path, cast("io.RawIOBase", stream), canonical_json(line) + b"\n")
 
     def complete(
         self,

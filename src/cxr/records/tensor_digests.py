@@ -7,15 +7,16 @@ rows that follow; an ``R`` frame holds the step as a signed 64-bit number and 8 
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import struct
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Final, cast
+from typing import Final, cast
 
 from cxr.digests.canonical import canonical_json
-from cxr.records.atomic import storage_errors
+from cxr.records.atomic import append_whole, storage_errors
 from cxr.records.run_directory import TENSORS
 
 STORED_BYTES: Final = 8
@@ -40,7 +41,7 @@ class TensorDigestWriter:
     def open(self, mode: str) -> None:
         """Open the file, with ``xb`` for a new one and ``ab`` for one that goes on."""
         with storage_errors(self._path):
-            self._frames = cast("IO[bytes]", self._path.open(mode))
+            self._frames = cast("io.RawIOBase", self._path.open(mode, buffering=0))
 
     def close(self) -> None:
         """Close the file."""
@@ -60,15 +61,15 @@ class TensorDigestWriter:
         layout = [f"{part}/{name}" for part, tensors in parts.items() for name in tensors]
         digests = [digest for tensors in parts.values() for digest in tensors.values()]
         row = b"".join(digest[:STORED_BYTES] for digest in digests)
-        with storage_errors(self._path):
-            if layout != self._layout:
-                self._layout = layout
-                self._write_frame(_LAYOUT, canonical_json(layout))
-            self._write_frame(_ROW, _STEP.pack(step) + row)
-            self._frames.flush()
+        frames = _frame(_ROW, _STEP.pack(step) + row)
+        if layout != self._layout:
+            frames = _frame(_LAYOUT, canonical_json(layout)) + frames
+        append_whole(self._path, self._frames, frames)
+        self._layout = layout
 
-    def _write_frame(self, kind: bytes, content: bytes) -> None:
-        self._frames.write(_FRAME.pack(kind, len(content)) + content)
+
+def _frame(kind: bytes, content: bytes) -> bytes:
+    return _FRAME.pack(kind, len(content)) + content
 
 
 def drop_partial_frame(directory: Path) -> None:

@@ -22,7 +22,7 @@ from cxr.determinism.controls import (
     set_controls,
 )
 from cxr.digests.tensors import digest_weights
-from cxr.errors import Interrupted
+from cxr.errors import Interrupted, StorageError
 from cxr.evaluation.metrics import compute_metrics
 from cxr.evaluation.predict import predict_split
 from cxr.models.build import build_network, find_initial_weights
@@ -135,15 +135,19 @@ def run_prepared(
     record = RunRecord(directory=out)
     with hold_lock(out):
         learner = _build_learner(prepared)
-        record.begin(
-            config=config,
-            lock=prepared.dataset.lock,
-            recipe=recipe,
-            weights_origin=weights.origin if weights else None,
-            environment=capture_environment(),
-            controls=prepared.controls,
-            controls_untaken=prepared.controls_untaken,
-        )
+        try:
+            record.begin(
+                config=config,
+                lock=prepared.dataset.lock,
+                recipe=recipe,
+                weights_origin=weights.origin if weights else None,
+                environment=capture_environment(),
+                controls=prepared.controls,
+                controls_untaken=prepared.controls_untaken,
+            )
+        except StorageError:
+            record.discard()
+            raise
         with LedgerWriter(out) as ledger:
             return out, _train_and_seal(prepared, learner, record, ledger, progress)
 

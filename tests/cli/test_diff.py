@@ -115,6 +115,14 @@ def test_a_run_that_stopped_without_a_difference_cannot_be_compared(finished_run
     assert where == f"{stopped.directory}, status failed"
 
 
+def test_a_run_that_parted_before_it_stopped_is_different(finished_run: FinishedRuns):
+    stopped = finished_run(vectors(), fault="crash-known:4", code=3)
+    code, report = diff(finished_run(vectors(train__lr=2e-3)), stopped)
+    assert (code, report["verdict"]) == (1, "different")
+    assert report["first_divergence"]["step"] == 0
+    assert [found["field"] for found in report["differences"]] == ["train.lr"]
+
+
 def test_a_run_and_an_evaluation_are_not_compared(finished_run: FinishedRuns, tmp_path: Path):
     usual = finished_run(vectors())
     (tmp_path / "manifest.json").write_text('{"schema": "cxr.evaluation/1"}')

@@ -73,6 +73,8 @@ def _check_training(config: RunConfig) -> Iterator[_Finding]:
     train = config.train
     if train.batch_size % train.shards:
         yield "train.shards", "must divide train.batch_size", "choose a divisor"
+    if train.optimizer == "sgd" and train.nesterov and not train.momentum:
+        yield "train.nesterov", "needs momentum", "set train.momentum above 0"
     if train.warmup_epochs > train.epochs:
         yield "train.warmup_epochs", "is longer than train.epochs", "shorten it"
     if train.min_lr > train.lr:

@@ -9,8 +9,11 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from cxr.config.schema import RunConfig
+from cxr.config.schema import FileWeights, HubWeights, RunConfig
 from cxr.config.strict_yaml import Document, KeyPath, Problem
+
+_TAGGED_UNION: KeyPath = ("model", "weights")
+"""The union whose members pydantic names by their tag, which may be a key's name as well."""
 
 _MESSAGES = {
     "missing": "the field is missing",
@@ -23,15 +26,17 @@ _MESSAGES = {
 def explain_error(error: ValidationError, document: Document) -> list[Problem]:
     """Return one problem for each of pydantic's errors, in the order of the file."""
     problems: dict[tuple[str, str], Problem] = {}
-    for detail in error.errors(include_url=False):
-        path = _strip_tags(detail["loc"], document)
+    details = [(_strip_tags(d["loc"], document), d) for d in error.errors(include_url=False)]
+    for path, detail in details:
+        # A union gives an error for each of its members: the one that goes deepest says why.
+        if any(len(other) > len(path) and other[: len(path)] == path for other, _ in details):
+            continue
         source, line = find_place(document, path)
         dotted = ".".join(map(str, path))
         message = _MESSAGES.get(detail["type"], detail["msg"].replace("Input should", "should"))
         if detail["type"] not in _MESSAGES:
             message += f", not {_shorten(detail['input'])}"
-        hint = _suggest(path) if detail["type"] == "extra_forbidden" else ""
-        # A union gives an error for each of its members: keep the last, most specific one.
+        hint = _suggest(path, document) if detail["type"] == "extra_forbidden" else ""
         problems[dotted, source] = Problem(message, source, line, dotted, hint)
     return sorted(problems.values(), key=lambda problem: (problem.source, problem.line))
 
@@ -72,18 +77,32 @@ def _strip_tags(location: tuple[int | str, ...], document: Document) -> KeyPath:
         holds = (isinstance(tree, dict) and key in tree) or (
             isinstance(tree, list) and isinstance(key, int) and key < len(tree)
         )
+        if path == _TAGGED_UNION and not last and index == len(path):
+            continue
         if holds:
             path = (*path, key)
             tree = tree[key]
-        elif last and isinstance(tree, dict):
+        elif (
+            last
+            and isinstance(tree, (dict, list))
+            and type(key) is (str if isinstance(tree, dict) else int)
+        ):
             path = (*path, key)
     return path
 
 
-def _suggest(path: KeyPath) -> str:
+def _suggest(path: KeyPath, document: Document) -> str:
     """Name the valid keys that are nearest to an unknown one."""
-    fields = list_fields()
     dotted = ".".join(map(str, path))
+    fields = [name for name in list_fields() if name != dotted]
+    if path[:-1] == _TAGGED_UNION:
+        member = document.data["model"]["weights"].get("source")
+        fields = [
+            name
+            for section in (FileWeights, HubWeights)
+            if section.__name__.lower().startswith(str(member))
+            for name in list_fields(section, "model.weights.")
+        ]
     prefix = ".".join(map(str, path[:-1]))
     siblings = [name for name in fields if name.rpartition(".")[0] == prefix]
     sections = sorted({name.partition(".")[0] for name in fields}) if not prefix else []

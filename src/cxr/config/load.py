@@ -16,9 +16,16 @@ import yaml
 from pydantic import ValidationError
 
 from cxr.config.consistency import find_inconsistencies
-from cxr.config.explain import explain_error
+from cxr.config.explain import explain_error, find_place
 from cxr.config.schema import RunConfig
-from cxr.config.strict_yaml import Document, KeyPath, Problem, load_document, read_scalar
+from cxr.config.strict_yaml import (
+    Document,
+    KeyPath,
+    Problem,
+    dump_plain,
+    load_document,
+    read_scalar,
+)
 from cxr.errors import ConfigError
 
 PATH_FIELDS: Final[tuple[KeyPath, ...]] = (
@@ -68,8 +75,7 @@ def dump_config(config: RunConfig, directory: Path) -> str:
         if holder is not None and holder.get(path[-1]) is not None:
             relative = os.path.relpath(holder[path[-1]], os.path.realpath(directory))
             holder[path[-1]] = Path(relative).as_posix()
-    text = yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=100)
-    return f"# The resolved config of a run: every field, defaults included.\n{text}"
+    return f"# The resolved config of a run: every field, defaults included.\n{dump_plain(tree)}"
 
 
 def _load_chain(path: Path) -> Document:
@@ -156,6 +162,8 @@ def _apply_overrides(document: Document, overrides: Sequence[str]) -> None:
                 document.places[path[:length]] = (source, 0)
             tree = inner
         tree[str(path[-1])] = value
+        for place in [place for place in document.places if place[: len(path)] == path]:
+            del document.places[place]
         document.places[path] = (source, 0)
 
 
@@ -166,9 +174,13 @@ def _make_paths_absolute(document: Document) -> None:
         value = holder.get(path[-1]) if holder is not None else None
         if holder is None or not isinstance(value, str):
             continue
-        source = document.places.get(path, (_SET, 0))[0]
+        source, line = find_place(document, path)
         base = Path.cwd() if source.startswith(_SET) else Path(source).resolve().parent
-        holder[path[-1]] = os.path.normpath(base / Path(value).expanduser())
+        try:
+            holder[path[-1]] = os.path.normpath(base / Path(value).expanduser())
+        except RuntimeError as error:
+            message = f"the path has no home directory: {error}"
+            document.problems.append(Problem(message, source, line, ".".join(map(str, path))))
 
 
 def _find_holder(tree: dict[str, Any], path: KeyPath) -> dict[Any, Any] | None:

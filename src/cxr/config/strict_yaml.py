@@ -66,7 +66,7 @@ class _PlainLoader(yaml.SafeLoader):
 
 
 _PlainLoader.yaml_implicit_resolvers = {}
-for _tag, _pattern, _first in (
+_RESOLVERS: Final = (
     ("null", r"^(?:~|null|Null|NULL|)$", ["~", "n", "N", ""]),
     ("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", list("tTfF")),
     ("int", r"^[-+]?[0-9]{1,40}$", list("-+0123456789")),
@@ -78,8 +78,17 @@ for _tag, _pattern, _first in (
         ),
         list("-+0123456789."),
     ),
-):
+)
+for _tag, _pattern, _first in _RESOLVERS:
     _PlainLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), _first)
+
+
+class _PlainDumper(yaml.SafeDumper):
+    """A dumper that quotes text which either version of YAML would read as something else."""
+
+
+for _tag, _pattern, _first in _RESOLVERS:
+    _PlainDumper.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), _first)
 
 _INT_TAG: Final = "tag:yaml.org,2002:int"
 
@@ -91,11 +100,18 @@ def read_scalar(text: str) -> Any:
         yaml.YAMLError: It is not YAML, or not plain data.
     """
     document = Document()
+    if problem := _refuse_events(text, "--set"):
+        raise yaml.YAMLError(problem.message)
     node = yaml.compose(text, Loader=_PlainLoader)
     value = _build(node, (), "--set", document, depth=0) if node is not None else None
     if document.problems:
         raise yaml.YAMLError(document.problems[0].message)
     return value
+
+
+def dump_plain(tree: dict[str, Any]) -> str:
+    """Return a tree of plain values as YAML that reads back to the same values."""
+    return yaml.dump(tree, Dumper=_PlainDumper, sort_keys=False, allow_unicode=True, width=100)
 
 
 def load_document(path: Path) -> Document:

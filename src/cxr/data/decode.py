@@ -8,6 +8,7 @@ would let the decoder choose a scale and are not used.
 from __future__ import annotations
 
 import io
+import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,6 +23,21 @@ MAX_PIXELS: Final = 100_000_000
 
 PLAIN_MODES: Final = ("1", "L", "RGB")
 """Pillow modes that become 8-bit grey or RGB without a choice to be made."""
+
+_DECODER_FAULTS: Final = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
+"""What Pillow's decoders raise for damaged files: they do not agree on one error."""
 
 _EXIF_ORIENTATION: Final = 0x0112
 
@@ -71,7 +87,7 @@ def decode_image(content: bytes, plan: DecodePlan, *, where: str) -> NDArray[np.
             resized = converted.resize((plan.size_px, plan.size_px), resample)
     except DataError:
         raise
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except (*_DECODER_FAULTS, Image.DecompressionBombError) as error:
         # Pillow's own words for an unknown file hold a memory address.
         unknown = isinstance(error, UnidentifiedImageError)
         said = "not an image" if unknown else " ".join(str(error).split()) or type(error).__name__

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import glob
 import os
 import unicodedata
 from collections.abc import Sequence
@@ -76,7 +77,7 @@ def find_images(root: Path, config: DataConfig) -> list[FoundImage]:
     Raises:
         DataError: There is none, a class has none, or a file belongs to no class or to two.
     """
-    globs = config.class_globs or {name: f"{name}/*" for name in config.classes}
+    globs = config.class_globs or {name: f"{glob.escape(name)}/*" for name in config.classes}
     found: list[FoundImage] = []
     for split in SPLITS:
         for file in list_images(root / split):
@@ -105,13 +106,16 @@ def list_images(directory: Path) -> list[Path]:
             children.clear()
             continue
         seen.add(real)
+        # In name order, so that of two links to one directory the same one counts everywhere.
+        children[:] = sorted(name for name in children if not name.startswith("."))
         found += [
             Path(parent, name)
             for name in names
             if not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES
         ]
     for path in found:
-        if any(unicodedata.category(letter) in _NO_TEXT for letter in path.name):
+        name = str(path.relative_to(directory))
+        if any(unicodedata.category(letter) in _NO_TEXT for letter in name):
             raise DataError(
                 "a file's name holds control characters or is not Unicode",
                 where=ascii(str(path)),
@@ -130,7 +134,7 @@ def _assign_split(split: str, group: str, config: DataConfig) -> str:
 
 def _find_class(place: str, globs: dict[str, str], *, where: str) -> str:
     """Return the one class whose glob matches ``<folder>/<file>``."""
-    matching = [name for name, glob in globs.items() if fnmatch.fnmatchcase(place, glob)]
+    matching = [name for name, rule in globs.items() if fnmatch.fnmatchcase(place, rule)]
     if len(matching) == 1:
         return matching[0]
     raise DataError(

@@ -26,7 +26,7 @@ def derive_group(file_name: str, pattern: str | None, *, where: str) -> str:
     if pattern is None:
         return file_name
     match = re.search(pattern, file_name)
-    if match is None:
+    if match is None or not match.group():
         raise DataError(
             "data.group_pattern does not match a file's name, so its patient is unknown",
             where=where,

@@ -18,7 +18,7 @@ from cxr.data.decode import DecodePlan, decode_image
 from cxr.data.folder import SPLITS, FoundImage, find_images, find_root, list_images
 from cxr.errors import DataError, UsageError
 from cxr.progress import SILENCE, Progress
-from cxr.records.data_lock import load_data_lock
+from cxr.records.data_lock import Sample, load_data_lock
 
 Severity = Literal["error", "warning", "note"]
 
@@ -29,6 +29,8 @@ SEVERITIES: Final[dict[str, Severity]] = {
     "changed": "error",
     "missing": "error",
     "extra": "error",
+    "label-changed": "error",
+    "split-changed": "error",
     "duplicate-labels-differ": "error",
     "duplicate-across-splits": "error",
     "group-in-two-splits": "error",
@@ -100,7 +102,7 @@ def verify_target(
     problems += _find_duplicates(looks)
     problems += _find_split_groups(images)
     if wanted is not None:
-        problems += _compare_with_lock(looks, wanted.samples)
+        problems += _compare_with_lock(looks, wanted.samples, by_rules=target.is_file())
     rank = {"error": 0, "warning": 1, "note": 2}
     problems.sort(key=lambda problem: (rank[problem.severity], problem.kind, problem.paths))
     broken = any(problem.severity == "error" for problem in problems)
@@ -202,8 +204,13 @@ def _find_split_groups(images: Sequence[FoundImage]) -> Iterator[DataProblem]:
             yield _problem("group-in-two-splits", paths, detail)
 
 
-def _compare_with_lock(looks: Sequence[_Look], wanted: Iterable[Any]) -> Iterator[DataProblem]:
-    """Name files that are missing, extra or changed."""
+def _compare_with_lock(
+    looks: Sequence[_Look], wanted: Iterable[Sample], *, by_rules: bool
+) -> Iterator[DataProblem]:
+    """Name files that are missing, extra or changed.
+
+    With ``by_rules``, labels and splits are those that a config's rules give, and are compared too.
+    """
     found = {look.image.path: look for look in looks}
     locked = {sample.path: sample for sample in wanted}
     for path in sorted(locked.keys() - found.keys()):
@@ -214,6 +221,12 @@ def _compare_with_lock(looks: Sequence[_Look], wanted: Iterable[Any]) -> Iterato
         look, sample = found[path], locked[path]
         if look.sha256 != sample.sha256:
             yield _problem("changed", [path], "its bytes are not those of the lock")
+        if by_rules and look.image.label != sample.label:
+            detail = f"{sample.label} in the lock, {look.image.label} by the config"
+            yield _problem("label-changed", [path], detail)
+        if by_rules and look.image.split != sample.split:
+            detail = f"{sample.split} in the lock, {look.image.split} by the config"
+            yield _problem("split-changed", [path], detail)
 
 
 def _problem(kind: str, paths: Sequence[str], detail: str) -> DataProblem:

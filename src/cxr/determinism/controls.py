@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from dataclasses import dataclass
@@ -74,7 +75,9 @@ def set_controls(plan: ControlPlan) -> Controls:
 
     torch.set_num_threads(plan.threads)
     if torch.get_num_interop_threads() != 1:
-        torch.set_num_interop_threads(1)
+        # Too late is told by reading back, with whatever else did not take.
+        with contextlib.suppress(RuntimeError):
+            torch.set_num_interop_threads(1)
     # Before any parallel work: later it would reach this thread alone.
     torch.set_flush_denormal(False)
     torch.use_deterministic_algorithms(True, warn_only=plan.level is Level.WARN)  # noqa: FBT003

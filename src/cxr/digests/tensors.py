@@ -64,7 +64,7 @@ def digest_value(value: Any) -> bytes:
     if isinstance(value, torch.Tensor):
         return xxhash.xxh3_128_digest(memoryview(tensor_bytes(value)))
     if isinstance(value, np.ndarray):
-        return xxhash.xxh3_128_digest(memoryview(np.ascontiguousarray(value)).cast("B"))
+        return xxhash.xxh3_128_digest(np.ascontiguousarray(value).reshape(-1).view(np.uint8).data)
     return xxhash.xxh3_128_digest(canonical_json(value))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import operator
 import struct
 from pathlib import Path
 from typing import Any, Final
@@ -50,11 +51,12 @@ def digest_weights_file(path: Path) -> str:
             try:
                 dtype, shape = _DTYPES[header[name]["dtype"]], header[name]["shape"]
                 start, end = header[name]["data_offsets"]
+                num_bytes = operator.index(end) - operator.index(start)
             except (KeyError, TypeError) as error:
                 raise ValueError(f"the tensor {name!r} is not described") from error
             state.update(canonical_json([name, dtype, shape]) + b"\n")
             stream.seek(8 + header_size + start)
-            left = end - start
+            left = num_bytes
             while left > 0:
                 block = stream.read(min(left, _BLOCK_BYTES))
                 if not block:

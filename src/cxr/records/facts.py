@@ -19,7 +19,7 @@ _LEVELS_BY_PREFIX: Final[tuple[tuple[str, tuple[Level, ...]], ...]] = (
     ("cpu.model", NATIVE_LEVELS),
     ("cpu.instruction_sets", NATIVE_LEVELS),
     ("cpu.machine", NATIVE_LEVELS),
-    ("gpu.devices", NATIVE_LEVELS),
+    ("gpu", NATIVE_LEVELS),
     ("numerics", NATIVE_LEVELS),
     ("os.system", NATIVE_LEVELS),
     ("os.libc", NATIVE_LEVELS),

@@ -13,7 +13,7 @@ from cxr.config.schema import RunConfig
 from cxr.determinism.seeding import seed_global_generators
 from cxr.determinism.streams import derive_seed
 from cxr.digests.tensors import digest_value
-from cxr.errors import TrainingError
+from cxr.errors import DataError, TrainingError
 from cxr.evaluation.predict import autocast
 from cxr.training.batches import Batch
 from cxr.training.optimizer import set_learning_rate
@@ -122,12 +122,21 @@ def derive_class_weights(config: RunConfig, counts: dict[str, int]) -> torch.Ten
     """Return the loss's class weights, shape (classes,), float32; None where all are equal.
 
     ``balanced`` is images / (classes x images of the class), as in scikit-learn.
+
+    Raises:
+        DataError: A class has no images to balance.
     """
     given = config.train.class_weights
     if given == "none":
         return None
     if isinstance(given, tuple):
         return torch.tensor(given, dtype=torch.float32)
+    if absent := [name for name, count in counts.items() if not count]:
+        raise DataError(
+            f"no training sample of the class {' and '.join(absent)}",
+            where="train.class_weights: balanced",
+            hint="add some, or leave the class out",
+        )
     total = sum(counts.values())
     return torch.tensor(
         [total / (len(counts) * count) for count in counts.values()], dtype=torch.float32

@@ -38,10 +38,11 @@ ENVIRONMENT: dict[str, Any] = {
     "python": {"version": "3.13.0", "hash_randomization": False},
     "os": {"system": "Linux", "release": "6.1"},
     "cpu": {"model": "A", "machine": "x86_64", "cores": 2},
+    "numerics": {"cpu_capability": "AVX2"},
     "variables": {"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0", "ATEN_CPU_CAPABILITY": None},
     "packages": {"torch": "2.9", "rich": "14"},
     "code": {"digest": "sha256:0", "commit": "0" * 40, "dirty": False},
-    "images": {"canaries": {"png": "x"}},
+    "images": {"canaries": {"png": "x"}, "canaries_changed": []},
 }
 METRICS: dict[str, Any] = {
     "split": "test",

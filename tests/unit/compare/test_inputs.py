@@ -242,6 +242,20 @@ def test_an_instruction_set_is_named_once_and_not_as_a_switch_too(make_run):
     assert [one[1] for one in compare(make_run(), b)] == ["variables.ATEN_CPU_CAPABILITY"]
 
 
+@pytest.mark.parametrize(
+    ("fact", "follows"),
+    [
+        ("variables.ATEN_CPU_CAPABILITY", "numerics.cpu_capability"),
+        ("images.canaries", "images.canaries_changed"),
+    ],
+)
+def test_a_fact_that_follows_from_another_is_listed_only_alone(make_run, fact, follows):
+    both = make_run(environment={fact: "other", follows: "other"})
+    assert [one[1] for one in compare(make_run(), both)] == [fact]
+    alone = make_run(environment={follows: "other"})
+    assert [one[1] for one in compare(make_run(), alone)] == [follows]
+
+
 def test_a_random_hash_seed_is_named_once(make_run):
     b = make_run(
         environment={"variables.PYTHONHASHSEED": "random", "python.hash_randomization": True},

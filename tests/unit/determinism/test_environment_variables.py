@@ -43,6 +43,18 @@ def executed(monkeypatch):
     return calls
 
 
+def test_the_fixed_variables_are_those_that_the_promise_needs():
+    assert FIXED_VARIABLES == {
+        "PYTHONHASHSEED": "0",
+        "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
+        "NVIDIA_TF32_OVERRIDE": "0",
+        "ONEDNN_DEFAULT_FPMATH_MODE": "STRICT",
+        "MKL_DYNAMIC": "FALSE",
+        "OMP_DYNAMIC": "FALSE",
+    }
+    assert LEFT_AS_FOUND == ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "MKL_CBWR")
+
+
 @pytest.mark.parametrize("name", FIXED_VARIABLES)
 def test_an_interpreter_with_one_variable_missing_or_wrong_is_not_prepared(name):
     assert interpreter_is_prepared(FIXED_VARIABLES)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 from pathlib import Path
 
@@ -8,7 +9,13 @@ import pytest
 
 from cxr.errors import StorageError
 from cxr.records import atomic
-from cxr.records.atomic import atomic_writer, make_directory, write_bytes, write_text
+from cxr.records.atomic import (
+    append_whole,
+    atomic_writer,
+    make_directory,
+    write_bytes,
+    write_text,
+)
 
 
 @pytest.fixture
@@ -136,3 +143,35 @@ def test_a_directory_and_its_parents_are_made_once(tmp_path):
     (tmp_path / "a" / "b" / "file").touch()
     make_directory(tmp_path / "a" / "b")
     assert (tmp_path / "a" / "b" / "file").exists()
+
+
+class FillingDisk(io.FileIO):
+    """A file that takes three bytes at a time, and no more than ``room`` in all."""
+
+    room = 10**6
+
+    def write(self, content):
+        if not self.room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        taken = super().write(bytes(content[: min(3, self.room)]))
+        self.room -= taken
+        return taken
+
+
+def test_what_is_appended_is_appended_whole(file):
+    with FillingDisk(file, "ab") as stream:
+        append_whole(file, stream, b" and ten more")
+    assert file.read_bytes() == b"old and ten more"
+
+
+@pytest.mark.parametrize("room", [0, 1, 7, 12])
+def test_what_cannot_be_appended_whole_is_not_appended(file, room):
+    with FillingDisk(file, "ab") as stream:
+        stream.room = room
+        with pytest.raises(StorageError, match="cannot write: No space left") as caught:
+            append_whole(file, stream, b" and ten more")
+        assert caught.value.where == str(file)
+        assert file.read_bytes() == b"old"
+        stream.room = 100
+        append_whole(file, stream, b"er")
+    assert file.read_bytes() == b"older"

@@ -8,6 +8,7 @@ import xxhash
 
 from cxr.digests.canonical import canonical_json
 from cxr.errors import DeterminismError, RecordError, StorageError
+from cxr.records import ledger as ledger_module
 from cxr.records.ledger import (
     CHAIN_START,
     INITIAL_STEP,
@@ -96,6 +97,22 @@ def test_each_line_can_be_read_as_soon_as_it_is_appended(tmp_path):
             ledger.append(number, 0, step_parts(number))
             assert len(list(read_ledger(tmp_path))) == number + 1
             assert read_tensor_digests(tmp_path, number) is not None
+
+
+def test_a_line_that_cannot_be_written_leaves_the_lines_before_it(tmp_path, monkeypatch):
+    with LedgerWriter(tmp_path) as ledger:
+        ledger.append(0, 0, step_parts(0))
+        before, head = (tmp_path / LEDGER).read_bytes(), ledger.head
+        with monkeypatch.context() as patch:
+            patch.setattr(ledger_module, "append_whole", fail_to_append)
+            with pytest.raises(StorageError):
+                ledger.append(1, 0, step_parts(1))
+        assert (tmp_path / LEDGER).read_bytes() == before
+        assert ledger.describe_trace() == {"ledger_head": head, "steps": 1}
+
+
+def fail_to_append(path, _stream, _content):
+    raise StorageError("cannot write: No space left", where=str(path), hint="free space")
 
 
 def test_equal_traces_are_equal_bytes_wherever_they_lie(run, tmp_path_factory):

@@ -147,6 +147,22 @@ def test_a_run_that_failed_says_why_and_where(record):
     assert "outcome" not in manifest
 
 
+def test_of_a_fault_that_is_not_ours_only_the_kind_is_kept(record):
+    manifest = stop(record, "failed", OSError("cannot open /home/jane/x"))
+    assert manifest["failure"] == {"problem": "OSError", "at": "unknown"}
+
+
+def test_a_run_that_could_not_begin_leaves_nothing(record):
+    record.discard()
+    assert not record.directory.exists()
+
+
+def test_a_directory_that_holds_something_else_is_kept(record):
+    (record.directory / "notes.txt").touch()
+    record.discard()
+    assert [path.name for path in record.directory.iterdir()] == ["notes.txt"]
+
+
 def test_a_run_that_was_interrupted_has_no_failure(record):
     manifest = stop(record, "interrupted")
     assert manifest["status"] == "interrupted"

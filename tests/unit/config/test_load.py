@@ -176,7 +176,7 @@ def test_both_members_of_weights_report_all_their_fields(write):
     assert [line.rpartition("}: ")[2] for line in found] == [
         "model.weights.path: the field is missing",
         "model.weights.sha256: the field is missing",
-        "model.weights.file: unknown key (did you mean model.weights.path?)",
+        "model.weights.file: unknown key (did you mean model.weights.source?)",
     ]
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -93,21 +94,20 @@ def test_a_rename_that_fails_leaves_the_old_content(file, monkeypatch):
 def test_content_reaches_the_disk_before_its_name_does(file, monkeypatch):
     done = []
     fsync, replace = os.fsync, Path.replace
-    monkeypatch.setattr(
-        atomic.os,
-        "fsync",
-        lambda descriptor: (
-            done.append(str(Path(f"/proc/self/fd/{descriptor}").readlink())),
-            fsync(descriptor),
-        ),
-    )
-    monkeypatch.setattr(
-        Path, "replace", lambda self, to: (done.append("rename"), replace(self, to))[1]
-    )
-    write_bytes(file, b"new")
-    assert len(done) == 3
-    assert Path(done[0]).parent == file.parent.resolve()
-    assert done[1:] == ["rename", str(file.parent.resolve())]
+
+    def noted_fsync(descriptor):
+        found = os.fstat(descriptor)
+        done.append("directory" if stat.S_ISDIR(found.st_mode) else f"{found.st_size} bytes")
+        fsync(descriptor)
+
+    def noted_replace(self, target):
+        done.append("rename")
+        return replace(self, target)
+
+    monkeypatch.setattr(atomic.os, "fsync", noted_fsync)
+    monkeypatch.setattr(Path, "replace", noted_replace)
+    write_bytes(file, b"newer")
+    assert done == ["5 bytes", "rename", "directory"]
 
 
 @pytest.mark.parametrize(

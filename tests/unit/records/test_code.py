@@ -52,6 +52,7 @@ def test_a_machine_without_git_has_no_commit(sources, monkeypatch):
 
 def run_git(directory, *arguments):
     identity = ["-c", "user.name=x", "-c", "user.email=x@example.invalid"]
+    identity += ["-c", "commit.gpgsign=false"]
     git = shutil.which("git")
     command = [git, "-C", str(directory), *identity, *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()

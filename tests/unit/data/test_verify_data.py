@@ -196,17 +196,21 @@ def test_a_changed_a_missing_and_an_extra_file_are_named(root, lock):
     ]
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [
-        pytest.param({"class_globs": {"A": "B/*", "B": "A/*"}}, id="label"),
-        pytest.param({"validation_fraction": 0.5, "split_seed": 2}, id="split"),
-    ],
-)
-def test_a_label_or_split_other_than_the_locks_is_named(config, lock, fields):
-    report = verify_target(config(**fields), lock=lock)
+def test_a_label_other_than_the_locks_is_named(config, root, lock):
+    report = verify_target(config(class_globs={"A": "B/*", "B": "A/*"}), lock=lock)
     assert report.verdict == "differs"
-    assert report.problems
+    assert describe(report) == [("label-changed", "error", (name,)) for name in sorted(NAMES)]
+    assert report.problems[0].detail == "A in the lock, B by the config"
+    assert verify_target(root, lock=lock).verdict == "verified"
+
+
+def test_a_split_other_than_the_locks_is_named(config, lock):
+    report = verify_target(config(validation_fraction=0.5, split_seed=2), lock=lock)
+    assert report.verdict == "differs"
+    assert describe(report) == [
+        ("split-changed", "error", ("train/A/person1_1.png",)),
+    ]
+    assert report.problems[0].detail == "train in the lock, val by the config"
 
 
 def test_errors_come_before_warnings(root):

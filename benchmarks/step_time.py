@@ -353,6 +353,7 @@ def show_parts(times: StepTimes, size_px: int, steps_per_epoch: int, bare_s: flo
     per_step = {name: statistics.median(times.parts[name]) for name in (_LOADER, *_STEP_PARTS)}
     per_epoch = {name: statistics.median(times.parts[name]) for name in _EPOCH_PARTS}
     per_epoch[_FIRST_BATCH] = statistics.median(times.parts[_FIRST_BATCH])
+    per_step["all of these, each step"] = sum(per_step.values())
     rows = [
         (name, format_ms(found), f"{found / bare_s:.2%}") for name, found in per_step.items()
     ] + [

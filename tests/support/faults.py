@@ -6,6 +6,8 @@ process under test, so the records that the process writes are those of a faulty
 
 from __future__ import annotations
 
+import atexit
+import json
 import os
 import random
 import resource
@@ -176,6 +178,19 @@ def _stuck_threads(_: str) -> None:
 
     torch.set_num_threads(3)
     torch.set_num_threads = lambda _: None
+
+
+@fault
+def _reported_thread_pools(_: str) -> None:
+    """Nothing is wrong: the thread pools of all libraries are shown on stderr at the end."""
+    import threadpoolctl
+
+    def report() -> None:
+        found = threadpoolctl.threadpool_info()
+        pools = [(pool["internal_api"], pool["num_threads"]) for pool in found]
+        sys.stderr.write(f"thread pools: {json.dumps(pools)}\n")
+
+    atexit.register(report)
 
 
 @fault

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 from support.program import read_error, run_cxr
@@ -66,6 +68,14 @@ def test_a_switch_that_does_not_take_is_a_recorded_difference_under_warn(
             "cause": None,
         }
     ]
+
+
+def test_every_thread_pool_has_the_threads_of_the_recipe(finished_run: FinishedRuns):
+    run = finished_run(vectors(), fault="reported-thread-pools")
+    (shown,) = re.findall(r"^thread pools: (.*)$", run.process.stderr, re.MULTILINE)
+    pools = json.loads(shown)
+    assert pools
+    assert [pool for pool in pools if pool[1] != 1] == []
 
 
 def test_hash_randomisation_that_cannot_be_turned_off_stops_strict(tmp_path: Path):

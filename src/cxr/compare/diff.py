@@ -10,9 +10,9 @@ from cxr.compare.inputs import find_differences
 from cxr.compare.report import DiffReport, Divergence, PredictionChange, Verdict
 from cxr.errors import RecordError, UsageError
 from cxr.records.figures import SCALARS
-from cxr.records.manifest import RUN_SCHEMA, Manifest, is_sealed, load_manifest
+from cxr.records.manifest import Manifest, load_sealed_run
 from cxr.records.predictions import load_predictions
-from cxr.records.run_directory import MANIFEST, PREDICTIONS
+from cxr.records.run_directory import PREDICTIONS
 
 
 def diff_runs(a: Path, b: Path, tolerances: Mapping[str, float] | None = None) -> DiffReport:
@@ -30,16 +30,17 @@ def diff_runs(a: Path, b: Path, tolerances: Mapping[str, float] | None = None) -
         RecordError: A record is missing or was edited, or a run has no outcome to compare.
         UsageError: A tolerance names no metric of these runs.
     """
-    manifest_a, manifest_b = _load_run(a), _load_run(b)
+    manifest_a, manifest_b = load_sealed_run(a), load_sealed_run(b)
     divergence = find_first_divergence((a, manifest_a), (b, manifest_b))
     metrics = _pair_metrics(manifest_a, manifest_b)
     _require_known(metrics, tolerances or {})
     verdict = _judge(manifest_a, manifest_b, divergence, metrics, tolerances or {})
     if verdict is None:
-        incomplete = a if manifest_a["status"] != "completed" else b
+        complete = manifest_a["status"] == "completed"
+        run, status = (b, manifest_b["status"]) if complete else (a, manifest_a["status"])
         raise RecordError(
             "no difference so far, but a run has no outcome",
-            where=f"{incomplete}, status {load_manifest(incomplete)['status']}",
+            where=f"{run}, status {status}",
             hint="let it complete, then compare again",
         )
     return DiffReport(
@@ -50,31 +51,6 @@ def diff_runs(a: Path, b: Path, tolerances: Mapping[str, float] | None = None) -
         predictions=_compare_predictions(a, b),
         tolerances=dict(tolerances or {}),
     )
-
-
-def _load_run(directory: Path) -> Manifest:
-    """Load a manifest of a run; an evaluation has no ledger to compare."""
-    manifest = load_manifest(directory)
-    if manifest["schema"] != RUN_SCHEMA:
-        raise RecordError(
-            "not a run: this is a later evaluation of one",
-            where=str(directory),
-            hint="name the run's own directory",
-        )
-    missing = {"recipe", "config", "controls", "status"} - manifest.keys()
-    if missing:
-        raise RecordError(
-            f"the manifest lacks {', '.join(sorted(missing))}",
-            where=str(directory),
-            hint="it was edited; cxr verify says more",
-        )
-    if not is_sealed(manifest):
-        raise RecordError(
-            "the manifest was edited: its content has another digest",
-            where=str(directory / MANIFEST),
-            hint="restore it; cxr verify says more",
-        )
-    return manifest
 
 
 def _judge(

@@ -3,37 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cxr.determinism.levels import Level
+from cxr.compare.verify_contents import check_evaluation, check_run
+from cxr.compare.verify_findings import Finding, take
 from cxr.digests.canonical import digest_json
 from cxr.digests.files import digest_file
-from cxr.digests.weights_file import digest_weights_file
 from cxr.errors import RecordError
-from cxr.records.data_lock import load_data_lock
-from cxr.records.facts import digest_environment
-from cxr.records.json_file import load_json_object
 from cxr.records.ledger import CHAIN_START, read_ledger
-from cxr.records.manifest import RUN_SCHEMA, Manifest, is_sealed, load_manifest
-from cxr.records.run_directory import (
-    DATA_LOCK,
-    ENVIRONMENT,
-    LEDGER,
-    MANIFEST,
-    PREDICTIONS,
-    WEIGHTS,
-    list_files,
+from cxr.records.manifest import (
+    EVALUATION_SCHEMA,
+    RUN_SCHEMA,
+    Manifest,
+    is_sealed,
+    load_manifest,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is not as the manifest says."""
-
-    path: str
-    problem: str
+from cxr.records.run_directory import EVALUATIONS, LEDGER, MANIFEST, walk_record
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +29,19 @@ class Verification:
 
     Attributes:
         status: The run's status.
-        num_files: Files compared with the manifest.
+        num_files: Files compared with the manifest, and with those of later evaluations.
+        num_evaluations: Later evaluations, which were checked as well.
         findings: Empty where everything is consistent.
     """
 
     status: str
     num_files: int
+    num_evaluations: int
     findings: list[Finding]
 
 
 def verify_run(directory: Path) -> Verification:
-    """Check files, digests, the ledger's chain and the weights against the manifest.
+    """Check files, digests, the ledger's chain and the records' contents against the manifest.
 
     Without a signature this shows that the records are consistent, not who wrote them.
 
@@ -66,13 +55,45 @@ def verify_run(directory: Path) -> Verification:
             where=str(directory),
             hint="if no process writes to it, it was killed: go on with cxr train --resume",
         )
-    named = _take(manifest, "files")
     findings = list(_check_manifest(manifest))
-    findings += _check_files(directory, named)
-    if manifest["schema"] == RUN_SCHEMA:
+    findings += _check_files(directory, take(manifest, "files"))
+    num_files, num_evaluations = len(take(manifest, "files")), 0
+    if manifest["schema"] == EVALUATION_SCHEMA:
+        findings += check_evaluation(directory, manifest, {one.path for one in findings})
+    else:
         findings += _check_ledger(directory, manifest)
-        findings += _check_contents(directory, manifest)
-    return Verification(str(manifest.get("status")), len(named), findings)
+        findings += check_run(directory, manifest, {one.path for one in findings})
+        for place in _list_evaluations(directory):
+            found = _verify_evaluation(place, manifest)
+            findings += found.findings
+            num_files += found.num_files
+            num_evaluations += 1
+    return Verification(str(manifest.get("status")), num_files, num_evaluations, findings)
+
+
+def _list_evaluations(directory: Path) -> list[Path]:
+    """Return what stands where later evaluations are kept."""
+    place = directory / EVALUATIONS
+    return sorted(place.iterdir()) if place.is_dir() and not place.is_symlink() else []
+
+
+def _verify_evaluation(place: Path, run: Manifest) -> Verification:
+    """Check one later evaluation, and that it is one of this run."""
+    name = f"{EVALUATIONS}/{place.name}"
+    if place.is_symlink() or not place.is_dir():
+        return Verification("", 0, 0, [Finding(name, "is no evaluation's directory")])
+    if place.name.startswith("."):
+        return Verification("", 0, 0, [Finding(name, "was left by a killed evaluation")])
+    try:
+        found, manifest = verify_run(place), load_manifest(place)
+    except RecordError as error:
+        return Verification("", 0, 0, [Finding(name, error.problem)])
+    findings = [replace(finding, path=f"{name}/{finding.path}") for finding in found.findings]
+    if manifest["schema"] == RUN_SCHEMA:
+        findings.append(Finding(name, "is a run, not an evaluation of this one"))
+    elif take(manifest, "run").get("manifest_digest") != run.get("manifest_digest"):
+        findings.append(Finding(name, "is an evaluation of another manifest"))
+    return replace(found, findings=findings)
 
 
 def _check_manifest(manifest: Manifest) -> Iterator[Finding]:
@@ -82,27 +103,30 @@ def _check_manifest(manifest: Manifest) -> Iterator[Finding]:
     for part in ("recipe", "outcome", "trace"):
         if part in manifest and manifest.get(f"{part}_digest") != digest_json(manifest[part]):
             yield Finding(MANIFEST, f"{part}_digest is not the digest of {part}")
-    fields = _take(manifest, "config").get("recipe")
-    wanted = _take(manifest, "recipe").get("config_digest")
+    fields = take(manifest, "config").get("recipe")
+    wanted = take(manifest, "recipe").get("config_digest")
     if fields is not None and digest_json(fields) != wanted:
         yield Finding(MANIFEST, "config.recipe is not the config of recipe.config_digest")
 
 
 def _check_files(directory: Path, named: dict[str, Any]) -> Iterator[Finding]:
-    """Check every file's bytes, and that there are no others."""
-    present = {path.relative_to(directory).as_posix() for path in list_files(directory)}
+    """Check every file's bytes, and that there is nothing else."""
+    present = {entry.path: entry for entry in walk_record(directory)}
     for name in sorted(named):
         if name not in present:
             yield Finding(name, "is missing")
-        elif digest_file(directory / name) != named[name]:
+        elif present[name].is_file and digest_file(directory / name) != named[name]:
             yield Finding(name, "was changed: its bytes have another digest")
-    for name in sorted(present - named.keys()):
-        yield Finding(name, "was added: the manifest does not name it")
+    for name, entry in present.items():
+        if not entry.is_file:
+            yield Finding(name, "is a link, or no regular file: a record holds neither")
+        elif name not in named:
+            yield Finding(name, "was added: the manifest does not name it")
 
 
 def _check_ledger(directory: Path, manifest: Manifest) -> Iterator[Finding]:
     """Follow the ledger's chain to its head."""
-    trace = _take(manifest, "trace")
+    trace = take(manifest, "trace")
     head, steps = CHAIN_START, 0
     try:
         for record in read_ledger(directory):
@@ -115,46 +139,3 @@ def _check_ledger(directory: Path, manifest: Manifest) -> Iterator[Finding]:
         yield Finding(LEDGER, "does not end at the manifest's ledger_head")
     if steps != trace.get("steps"):
         yield Finding(LEDGER, f"has {steps} steps, the manifest {trace.get('steps')}")
-
-
-def _digest_environment_of(path: Path, manifest: Manifest) -> str:
-    """Return the digest of the facts in a capture that count at the run's level."""
-    level = Level(str(_take(manifest, "recipe").get("determinism")))
-    return digest_environment(load_json_object(path), level)
-
-
-def _check_contents(directory: Path, manifest: Manifest) -> Iterator[Finding]:
-    """Check weights, predictions and data lock against the digests of their content."""
-    outcome = _take(manifest, "outcome")
-    checks = (
-        (WEIGHTS, digest_weights_file, outcome.get("weights_digest"), "weights_digest"),
-        (PREDICTIONS, digest_file, outcome.get("predictions_digest"), "predictions_digest"),
-        (
-            ENVIRONMENT,
-            lambda path: _digest_environment_of(path, manifest),
-            manifest.get("environment_digest"),
-            "environment_digest",
-        ),
-        (
-            DATA_LOCK,
-            lambda path: load_data_lock(path).digest,
-            _take(manifest, "recipe").get("data_digest"),
-            "data_digest",
-        ),
-    )
-    for name, digest, wanted, field in checks:
-        if wanted is None:
-            continue
-        try:
-            found = digest(directory / name)
-        except (OSError, ValueError, RecordError) as error:
-            yield Finding(name, f"cannot be read: {' '.join(str(error).split())[:100]}")
-            continue
-        if found != wanted:
-            yield Finding(name, f"its content is not the one of {field}")
-
-
-def _take(manifest: Manifest, part: str) -> dict[str, Any]:
-    """Return a part of a manifest, empty where an edit left something else there."""
-    value = manifest.get(part)
-    return value if isinstance(value, dict) else {}

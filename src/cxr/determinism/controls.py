@@ -8,8 +8,16 @@ import sys
 from dataclasses import dataclass
 from typing import Any, Final
 
-from cxr.determinism.environment import FIXED_VARIABLES, read_variables, set_variables
+from cxr.determinism.environment import (
+    FIXED_VARIABLES,
+    OWN_VARIABLES,
+    REMOVED_VARIABLES,
+    THREAD_VARIABLES,
+    read_variables,
+    set_variables,
+)
 from cxr.determinism.levels import Level
+from cxr.determinism.openmp import count_team_threads
 from cxr.errors import DeterminismError
 
 Controls = dict[str, str | int | bool | None]
@@ -37,9 +45,8 @@ def derive_wanted(plan: ControlPlan) -> Controls:
     """Return the value that each switch must read back."""
     return {
         **FIXED_VARIABLES,
-        "OMP_NUM_THREADS": str(plan.threads),
-        "MKL_NUM_THREADS": str(plan.threads),
-        "OPENBLAS_NUM_THREADS": str(plan.threads),
+        **dict.fromkeys(THREAD_VARIABLES, str(plan.threads)),
+        **dict.fromkeys(REMOVED_VARIABLES),
         "hash_randomization": False,
         "torch.num_threads": plan.threads,
         "torch.num_interop_threads": 1,
@@ -111,7 +118,7 @@ def read_controls() -> Controls:
     return {
         **read_variables(),
         "hash_randomization": bool(sys.flags.hash_randomization),
-        "torch.num_threads": torch.get_num_threads(),
+        "torch.num_threads": count_team_threads(torch.get_num_threads()),
         "torch.num_interop_threads": torch.get_num_interop_threads(),
         "torch.deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
         "torch.deterministic_warn_only": torch.is_deterministic_algorithms_warn_only_enabled(),
@@ -177,11 +184,15 @@ def require_device(device: str) -> None:
 
 
 def _variables_set_too_late(plan: ControlPlan) -> list[str]:
-    """Name the fixed variables that have another value now and that torch has already read."""
+    """Name the variables that have another value now and that torch has already read.
+
+    Thread counts are not among them: `set_controls` sets those in torch itself.
+    """
     if "torch" not in sys.modules:
         return []
     wanted = derive_wanted(plan)
-    return [name for name in FIXED_VARIABLES if os.environ.get(name) != wanted[name]]
+    names = [name for name in OWN_VARIABLES if name not in THREAD_VARIABLES]
+    return [name for name in names if os.environ.get(name) != wanted[name]]
 
 
 def _probe_denormals() -> bool:

@@ -8,6 +8,7 @@ which is before torch is imported.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -32,13 +33,82 @@ FIXED_VARIABLES: Final[dict[str, str]] = {
 THREAD_VARIABLES: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 """Variables that hold the recipe's thread count."""
 
-LEFT_AS_FOUND: Final = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "MKL_CBWR")
-"""Variables that choose instruction sets: the user's choice, recorded and never changed."""
+REMOVED_VARIABLES: Final = (
+    # Caps on teams of threads that no library reports: the recipe's count would be a mere wish.
+    # Source: OpenMP 5.2, "Environment Variables".
+    "OMP_THREAD_LIMIT",
+    "OMP_MAX_ACTIVE_LEVELS",
+    "OMP_NESTED",
+    "KMP_ALL_THREADS",
+    "KMP_DEVICE_THREAD_LIMIT",
+    "KMP_TEAMS_THREAD_LIMIT",
+    # Thread counts of their own for parts of MKL.
+    "MKL_DOMAIN_NUM_THREADS",
+)
+"""Variables that may not be set, because they would overrule the recipe unseen."""
+
+OWN_VARIABLES: Final = (*FIXED_VARIABLES, *THREAD_VARIABLES, *REMOVED_VARIABLES)
+"""Every variable that cxr itself decides about."""
+
+_FAMILIES: Final = (
+    "ATEN_",
+    "BLIS_",
+    "CUBLAS",
+    "CUDNN_",
+    "DNNL_",
+    "GOMP_",
+    "GOTO_",
+    "KMP_",
+    "MKL_",
+    "OMP_",
+    "ONEDNN_",
+    "OPENBLAS_",
+    "VECLIB_",
+)
+"""Beginnings of the variables that numerical libraries read."""
+
+_CHOSEN: Final = (
+    "GLIBC_TUNABLES",
+    "PYTORCH_CUDA_ALLOC_CONF",
+    "PYTORCH_NO_CUDA_MEMORY_CACHING",
+    "TIMM_FUSED_ATTN",
+    "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
+    "TORCH_BLAS_PREFER_CUBLASLT",
+    "TORCH_CUDNN_V8_API_DISABLED",
+    "TORCH_LINALG_PREFER_CUSOLVER",
+    "TORCH_ROCM_FA_PREFER_CK",
+)
+"""Single variables by which a user may choose another kernel. Source: each library's manual."""
+
+HARMLESS_VARIABLES: Final = (
+    "GOMP_CPU_AFFINITY",
+    "GOMP_SPINCOUNT",
+    "KMP_AFFINITY",
+    "KMP_BLOCKTIME",
+    "KMP_SETTINGS",
+    "KMP_WARNINGS",
+    "MKL_VERBOSE",
+    "DNNL_VERBOSE",
+    "ONEDNN_VERBOSE",
+    "OMP_DISPLAY_AFFINITY",
+    "OMP_DISPLAY_ENV",
+    "OMP_PLACES",
+    "OMP_PROC_BIND",
+    "OMP_STACKSIZE",
+    "OMP_WAIT_POLICY",
+)
+"""Variables of those families that say where and how long threads wait, never what they compute."""
+
+_PLAIN_VALUE: Final = re.compile(r"[\w.,:;=+\-{}()* ]{0,200}", re.ASCII)
+_SECRET_NAME: Final = re.compile(r"TOKEN|SECRET|PASS|CREDENTIAL|KEY")
+NOT_RECORDED: Final = "not_recorded"
 
 
 def interpreter_is_prepared(variables: Mapping[str, str]) -> bool:
-    """Say whether every fixed variable has its value, so that nothing needs re-executing."""
-    return all(variables.get(name) == value for name, value in FIXED_VARIABLES.items())
+    """Say whether the variables that cxr decides about are right, so that nothing needs doing."""
+    return all(variables.get(name) == value for name, value in FIXED_VARIABLES.items()) and not any(
+        name in variables for name in REMOVED_VARIABLES
+    )
 
 
 def reexecute_prepared(arguments: Sequence[str]) -> None:
@@ -53,16 +123,29 @@ def reexecute_prepared(arguments: Sequence[str]) -> None:
         return
     sys.stdout.flush()
     sys.stderr.flush()
-    os.execve(sys.executable, list(arguments), {**os.environ, **FIXED_VARIABLES})  # noqa: S606
+    kept = {name: value for name, value in os.environ.items() if name not in REMOVED_VARIABLES}
+    os.execve(sys.executable, list(arguments), {**kept, **FIXED_VARIABLES})  # noqa: S606
 
 
 def set_variables(*, threads: int) -> None:
     """Set the fixed variables and the thread counts for libraries that are loaded from now on."""
+    for name in REMOVED_VARIABLES:
+        os.environ.pop(name, None)
     os.environ.update(FIXED_VARIABLES)
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
 
 
 def read_variables() -> dict[str, str | None]:
-    """Return every variable of this module as it stands; None where it is not set."""
-    names = [*FIXED_VARIABLES, *THREAD_VARIABLES, *LEFT_AS_FOUND]
-    return {name: os.environ.get(name) for name in sorted(names)}
+    """Return every variable that may change bits, as it stands.
+
+    Those that cxr decides about are always there, None where one is not set. The others are the
+    user's own choices, there if set, recorded and never changed: instruction sets
+    (``ATEN_CPU_CAPABILITY``, ``ONEDNN_MAX_CPU_ISA``, ``MKL_CBWR``), kernels, how threads wait. Of
+    these a value that might hold a path or a secret is not repeated.
+    """
+    found: dict[str, str | None] = {name: os.environ.get(name) for name in OWN_VARIABLES}
+    for name, value in os.environ.items():
+        numerical = name.startswith(_FAMILIES) or name in _CHOSEN
+        if numerical and name not in found and not _SECRET_NAME.search(name):
+            found[name] = value if _PLAIN_VALUE.fullmatch(value) else NOT_RECORDED
+    return dict(sorted(found.items()))

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from cxr.config.fields import digest_config
 from cxr.config.load import load_config
 from cxr.config.schema import RunConfig
 from cxr.data.dataset import Dataset, load_dataset
 from cxr.determinism.arithmetic import arithmetic
-from cxr.determinism.controls import ControlPlan, require_device, set_controls
+from cxr.determinism.controls import ControlPlan, find_untaken, require_device, set_controls
+from cxr.determinism.levels import Level
+from cxr.digests.canonical import canonical_json
 from cxr.digests.tensors import digest_weights
 from cxr.errors import DataError, RecordError
 from cxr.evaluation.metrics import compute_metrics
@@ -21,18 +24,19 @@ from cxr.evaluation.predict import predict_split
 from cxr.models.build import build_network
 from cxr.models.weights import load_tensors
 from cxr.progress import SILENCE, Progress
+from cxr.records.atomic import flush_directory, make_directory, storage_errors, write_bytes
+from cxr.records.code import digest_code
 from cxr.records.environment import capture_environment
 from cxr.records.facts import digest_environment
 from cxr.records.manifest import (
     EVALUATION_SCHEMA,
-    RUN_SCHEMA,
     Manifest,
     digest_files,
-    load_manifest,
+    load_sealed_run,
     write_manifest,
 )
 from cxr.records.predictions import Prediction, write_predictions
-from cxr.records.run_directory import CONFIG, EVALUATIONS, PREDICTIONS, WEIGHTS, create_directory
+from cxr.records.run_directory import CONFIG, ENVIRONMENT, EVALUATIONS, PREDICTIONS, WEIGHTS
 
 Split = Literal["train", "val", "test"]
 
@@ -67,7 +71,7 @@ def evaluate_run(
         RecordError: The run is not complete, or its weights are not those of its outcome.
         DataError: The data is not the run's.
     """
-    manifest = _load_completed(run)
+    manifest = load_sealed_run(run, completed=True)
     overrides = [] if root is None else [f"data.root={root.resolve()}"]
     config = load_config(run / CONFIG, overrides)
     if digest_config(config) != manifest["recipe"]["config_digest"]:
@@ -87,48 +91,65 @@ def evaluate_run(
     require_device(config.device)
     dataset = load_dataset(config.data, progress=progress)
     _require_same_data(dataset, manifest, config)
-    predictions = _predict(run, manifest, config, dataset, progress)
-    environment = capture_environment()
-    directory = run / EVALUATIONS / f"{config.evaluate.split}-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"
-    create_directory(directory, what="evaluation")
-    classes = dataset.lock.classes
-    digest = write_predictions(directory / PREDICTIONS, classes, predictions)
-    metrics = {
+    ops: Counter[str] = Counter()
+    predictions = _predict(run, manifest, config, dataset, ops, progress)
+    described = {
+        "run": {key: manifest[key] for key in ("manifest_digest", "outcome_digest")},
         "split": config.evaluate.split,
-        **compute_metrics(classes, predictions).to_json(),
+        "determinism": str(config.determinism),
+        "code_digest": digest_code(),
+        "controls": controls,
+        "controls_untaken": find_untaken(plan, controls),
+        "ops_without_deterministic_kernel": dict(ops),
     }
-    written = write_manifest(
-        directory,
-        {
-            "schema": EVALUATION_SCHEMA,
-            "status": "completed",
-            "run": {key: manifest[key] for key in ("manifest_digest", "outcome_digest")},
-            "split": config.evaluate.split,
-            "predictions_digest": digest,
-            "metrics": metrics,
-            "environment_digest": digest_environment(environment, config.determinism),
-            "controls": controls,
-            "libraries": environment["packages"],
-            "files": digest_files(directory),
-            "volatile": {"finished": datetime.now(UTC).isoformat(timespec="milliseconds")},
-        },
+    directory, written = _write_record(
+        run / EVALUATIONS, described, dataset.lock.classes, predictions, config.determinism
     )
     same = None
     if config.evaluate.split == manifest["metrics"]["split"]:
-        same = digest == manifest["outcome"]["predictions_digest"]
+        same = written["predictions_digest"] == manifest["outcome"]["predictions_digest"]
     return Evaluation(directory=directory, manifest=written, same_as_run=same)
 
 
-def _load_completed(run: Path) -> Manifest:
-    """Load the manifest of a completed run."""
-    manifest = load_manifest(run)
-    if manifest["schema"] != RUN_SCHEMA or manifest.get("status") != "completed":
-        raise RecordError(
-            f"the run cannot be evaluated: its status is {manifest.get('status')}",
-            where=str(run),
-            hint="name a run that completed",
+def _write_record(
+    place: Path,
+    described: dict[str, Any],
+    classes: tuple[str, ...],
+    predictions: list[Prediction],
+    level: Level,
+) -> tuple[Path, Manifest]:
+    """Write an evaluation's directory, which has its name only when all of it is there.
+
+    Raises:
+        StorageError: It cannot be written.
+    """
+    now = datetime.now(UTC)
+    directory = place / f"{described['split']}-{now:%Y%m%dT%H%M%S%fZ}"
+    environment = capture_environment()
+    make_directory(place)
+    with storage_errors(place), tempfile.TemporaryDirectory(prefix=".", dir=place) as temporary:
+        growing = Path(temporary) / directory.name
+        make_directory(growing)
+        digest = write_predictions(growing / PREDICTIONS, classes, predictions)
+        write_bytes(growing / ENVIRONMENT, canonical_json(environment) + b"\n")
+        figures = compute_metrics(classes, predictions).to_json()
+        written = write_manifest(
+            growing,
+            {
+                "schema": EVALUATION_SCHEMA,
+                "status": "completed",
+                **described,
+                "predictions_digest": digest,
+                "metrics": {"split": described["split"], **figures},
+                "environment_digest": digest_environment(environment, level),
+                "libraries": environment["packages"],
+                "files": digest_files(growing),
+                "volatile": {"finished": now.isoformat(timespec="milliseconds")},
+            },
         )
-    return manifest
+        growing.rename(directory)
+        flush_directory(place)
+    return directory, written
 
 
 def _require_same_data(dataset: Dataset, manifest: Manifest, config: RunConfig) -> None:
@@ -142,7 +163,12 @@ def _require_same_data(dataset: Dataset, manifest: Manifest, config: RunConfig) 
 
 
 def _predict(
-    run: Path, manifest: Manifest, config: RunConfig, dataset: Dataset, progress: Progress
+    run: Path,
+    manifest: Manifest,
+    config: RunConfig,
+    dataset: Dataset,
+    ops: Counter[str],
+    progress: Progress,
 ) -> list[Prediction]:
     """Load the chosen weights, check them, and predict."""
     tensors = load_tensors(run / WEIGHTS)
@@ -159,8 +185,8 @@ def _predict(
             where=config.data.root or config.data.source,
             hint="choose another --split",
         )
-    level, ops = config.determinism, Counter[str]()
-    with arithmetic(level, ops_without_kernel=ops, where=f"prediction of {split.name}"):
+    where = f"prediction of {split.name}"
+    with arithmetic(config.determinism, ops_without_kernel=ops, where=where):
         network = build_network(config, num_classes=len(dataset.lock.classes))
         network.load_state_dict(tensors)
         network.to(config.device)

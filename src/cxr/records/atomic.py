@@ -8,9 +8,12 @@ import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
 from cxr.errors import StorageError
+
+TEMPORARY: Final = ".tmp"
+"""How the names of half-written files end."""
 
 
 @contextlib.contextmanager
@@ -41,7 +44,7 @@ def atomic_writer(path: Path) -> Iterator[IO[bytes]]:
     Raises:
         StorageError: The file cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
     try:
         with storage_errors(path), temporary.open("wb") as stream:
             yield stream

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from cxr.determinism.environment import LEFT_AS_FOUND
+from cxr.determinism.environment import HARMLESS_VARIABLES, OWN_VARIABLES
 from cxr.determinism.levels import ALL_LEVELS, NATIVE_LEVELS, NO_LEVELS, Level
 from cxr.digests.canonical import digest_json
 
@@ -24,7 +24,9 @@ _LEVELS_BY_PREFIX: Final[tuple[tuple[str, tuple[Level, ...]], ...]] = (
     ("os.system", NATIVE_LEVELS),
     ("os.libc", NATIVE_LEVELS),
     ("python.version", NATIVE_LEVELS),
-    *((f"variables.{name}", NATIVE_LEVELS) for name in LEFT_AS_FOUND),
+    ("variables", NATIVE_LEVELS),
+    # Those that cxr decides about are switches: set, read back and compared as such.
+    *((f"variables.{name}", NO_LEVELS) for name in (*OWN_VARIABLES, *HARMLESS_VARIABLES)),
     ("packages.numpy", NATIVE_LEVELS),
     ("packages.timm", NATIVE_LEVELS),
     ("packages.torch", NATIVE_LEVELS),

@@ -142,6 +142,16 @@ class LedgerWriter:
         self.head = head
         self.num_steps += "samples" in parts
 
+    def flush(self) -> None:
+        """Wait until the disk holds every line.
+
+        Raises:
+            StorageError: It cannot.
+        """
+        self._tensors.flush()
+        with storage_errors(self._path):
+            os.fsync(self._lines.fileno())
+
     def describe_trace(self) -> dict[str, Any]:
         """Return ``ledger_head`` and ``steps`` of the file as it stands, for the manifest."""
         if not self._ahead:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import NoneType
 from typing import Any, Final
 
 from cxr.digests.canonical import canonical_json, digest_json
 from cxr.digests.files import digest_file
 from cxr.errors import RecordError
 from cxr.records.atomic import write_bytes
+from cxr.records.figures import SCALARS
 from cxr.records.json_file import load_json_object
 from cxr.records.run_directory import MANIFEST, list_files
 
@@ -20,7 +22,37 @@ RUN_SCHEMA: Final = "cxr.manifest/1"
 EVALUATION_SCHEMA: Final = "cxr.evaluation/1"
 REPEAT_SCHEMA: Final = "cxr.repeat/1"
 
+STATUSES: Final = ("running", "completed", "failed", "interrupted")
+
 Manifest = dict[str, Any]
+
+_FIELDS: Final[dict[str, tuple[type, ...]]] = {
+    "status": (str,),
+    "recipe.config_digest": (str,),
+    "recipe.data_digest": (str,),
+    "recipe.code_digest": (str,),
+    "recipe.weights_in": (str, NoneType),
+    "recipe.seed": (int,),
+    "recipe.determinism": (str,),
+    "recipe_digest": (str,),
+    "config.recipe": (dict,),
+    "config.rest": (dict,),
+    "controls": (dict,),
+    "environment_digest": (str,),
+    "volatile.started": (str,),
+}
+_COMPLETED_FIELDS: Final[dict[str, tuple[type, ...]]] = {
+    "outcome.weights_digest": (str,),
+    "outcome.predictions_digest": (str,),
+    "outcome_digest": (str,),
+    "trace.ledger_head": (str,),
+    "trace.steps": (int,),
+    "trace_digest": (str,),
+    "metrics.split": (str,),
+    **{f"metrics.{name}": (float, int, NoneType) for name in SCALARS},
+    "files": (dict,),
+}
+"""What readers of a run rely on, by dotted name and types."""
 
 _DIGEST: Final = "manifest_digest"
 
@@ -72,6 +104,58 @@ def load_manifest(directory: Path) -> Manifest:
             hint=f"it reads {RUN_SCHEMA}; use the version of cxr that wrote the run",
         )
     return manifest
+
+
+def load_sealed_run(directory: Path, *, completed: bool = False) -> Manifest:
+    """Read the manifest of a run, for a reader that relies on what it says.
+
+    Args:
+        directory: The run directory.
+        completed: Whether only a run that came to its end will do.
+
+    Returns:
+        A manifest with the digest of its own content, and with every field that readers use.
+
+    Raises:
+        RecordError: It is no run's, was edited, lacks a field, or the run did not complete.
+    """
+    manifest = load_manifest(directory)
+    if manifest["schema"] != RUN_SCHEMA:
+        raise RecordError(
+            "not a run: this is a later evaluation of one",
+            where=str(directory),
+            hint="name the run's own directory",
+        )
+    if not is_sealed(manifest):
+        raise RecordError(
+            "the manifest was edited: its content has another digest",
+            where=str(directory / MANIFEST),
+            hint="restore it; cxr verify says more",
+        )
+    status = manifest.get("status")
+    if completed and status != "completed":
+        raise RecordError(
+            f"the run did not complete: its status is {status}",
+            where=str(directory),
+            hint="name a run that completed, or go on with cxr train --resume",
+        )
+    wanted = {**_FIELDS, **(_COMPLETED_FIELDS if status == "completed" else {})}
+    wrong = [name for name, kinds in wanted.items() if not isinstance(_find(manifest, name), kinds)]
+    if wrong or status not in STATUSES:
+        raise RecordError(
+            f"the manifest lacks or misspells {', '.join(wrong or ['status'])}",
+            where=str(directory / MANIFEST),
+            hint="restore it; cxr verify says more",
+        )
+    return manifest
+
+
+def _find(manifest: Manifest, dotted: str) -> Any:
+    """Return the field of that dotted name, or a value of no record's type."""
+    value: Any = manifest
+    for key in dotted.split("."):
+        value = value.get(key, ...) if isinstance(value, dict) else ...
+    return value
 
 
 def digest_files(directory: Path) -> dict[str, str]:

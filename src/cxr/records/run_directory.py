@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import stat
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from cxr.errors import RunDirectoryError, RunDirectoryTakenError
-from cxr.records.atomic import make_directory, storage_errors
+from cxr.errors import RecordError, RunDirectoryError, RunDirectoryTakenError
+from cxr.records.atomic import TEMPORARY, make_directory, storage_errors
 
 MANIFEST: Final = "manifest.json"
 CONFIG: Final = "config.yaml"
@@ -24,6 +27,7 @@ WEIGHTS: Final = "model.safetensors"
 EVALUATIONS: Final = "evaluations"
 LOCK: Final = "run.lock"
 
+_FILE_MANAGERS: Final = (".DS_Store", "Thumbs.db", "desktop.ini")
 _SHORT_DIGEST: Final = 8
 
 
@@ -91,16 +95,62 @@ def hold_lock(path: Path) -> Iterator[None]:
 
 
 def list_files(path: Path) -> list[Path]:
-    """Return the files of a run in name order, without its manifest, lock and later evaluations."""
-    return sorted(
-        file
-        for file in path.rglob("*")
-        if file.is_file()
-        and not _is_passing(file.name)
-        and file.relative_to(path).parts[0] not in (MANIFEST, LOCK, EVALUATIONS)
-    )
+    """Return the files that a run's manifest names, in name order.
+
+    Without the manifest itself, the lock and later evaluations; a link is no file of a record, nor
+    is what a killed process had half written.
+    """
+    return [
+        path / entry.path
+        for entry in walk_record(path)
+        if entry.is_file and not entry.path.endswith(TEMPORARY)
+    ]
 
 
-def _is_passing(name: str) -> bool:
-    """Say whether a file is no part of any record: half-written, or a file manager's own."""
-    return (name.startswith(".") and name.endswith(".tmp")) or name == ".DS_Store"
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Something in a record's directory.
+
+    Attributes:
+        path: POSIX path below it.
+        is_file: Whether it is a regular file: no link, no pipe, no device.
+    """
+
+    path: str
+    is_file: bool
+
+
+def walk_record(path: Path) -> list[Entry]:
+    """Return everything in a record's directory but directories, in name order.
+
+    Left out, where they are what they should be: the manifest and the lock, which are regular
+    files, the directory of later evaluations, and what a file manager leaves behind when somebody
+    looks at a folder.
+
+    Raises:
+        RecordError: A directory cannot be read.
+    """
+    found: list[Entry] = []
+    for parent, children, names in os.walk(path, onerror=_refuse_directory):
+        here = Path(parent)
+        links = [name for name in children if (here / name).is_symlink()]
+        if here == path and EVALUATIONS in children and EVALUATIONS not in links:
+            children.remove(EVALUATIONS)
+        if here == path:
+            # A directory of that name is no lock and no manifest: what is in it is not the run's.
+            links += [name for name in children if name in (MANIFEST, LOCK) and name not in links]
+        for name in [*names, *links]:
+            is_file = stat.S_ISREG((here / name).lstat().st_mode)
+            expected = name in _FILE_MANAGERS or (here == path and name in (MANIFEST, LOCK))
+            if not (is_file and expected):
+                found.append(Entry((here / name).relative_to(path).as_posix(), is_file))
+    return sorted(found, key=lambda entry: entry.path)
+
+
+def _refuse_directory(error: OSError) -> None:
+    """Say that a directory of a record cannot be read, instead of passing it over."""
+    raise RecordError(
+        f"cannot read the record: {error.strerror or error}",
+        where=str(error.filename),
+        hint="check the path and its permissions",
+    ) from error

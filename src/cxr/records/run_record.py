@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -31,6 +32,12 @@ from cxr.records.run_directory import (
     METRICS,
 )
 
+# From where an absolute or home path begins to what may end a phrase: a path can hold spaces.
+_ELSEWHERE: Final = re.compile(r"(?<![\w.<])(?:~|/|[A-Za-z]:\\)[^,;:'\")\]\n]*")
+
+# The last part of a path, where it is a file's; the last part of others may be somebody's name.
+_FILE_NAME: Final = re.compile(r"[^/\\]+\.[A-Za-z0-9]{1,12}(?=\s|$)")
+
 _ENDINGS: Final = (
     "failure",
     "files",
@@ -49,7 +56,6 @@ class RunRecord:
     Attributes:
         directory: The run directory.
         manifest: What is known so far.
-        ops_without_kernel: Calls by op that torch warned about, under ``warn``.
     """
 
     directory: Path
@@ -121,6 +127,7 @@ class RunRecord:
         path = self.directory / METRICS
         with storage_errors(path), path.open("ab", buffering=0) as stream:
             append_whole(path, cast("io.RawIOBase", stream), canonical_json(line) + b"\n")
+            os.fsync(stream.fileno())
 
     def complete(
         self,
@@ -161,7 +168,10 @@ class RunRecord:
             StorageError: It cannot be written.
         """
         if isinstance(error, CxrError):
-            self.manifest["failure"] = {"problem": error.problem, "at": _hide_paths(error.where)}
+            said = {"problem": error.problem, "at": error.where}
+            self.manifest["failure"] = {
+                name: hide_paths(text, self.directory) for name, text in said.items()
+            }
         elif error is not None:
             # What a library says may hold anything: only the kind is kept.
             self.manifest["failure"] = {"problem": type(error).__name__, "at": "unknown"}
@@ -199,6 +209,13 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-def _hide_paths(where: str) -> str:
-    """Keep a step or file name, not the directories of somebody's machine."""
-    return re.sub(r"[^\s/]*/(?:[^/\n]+/)*", "", where)
+def hide_paths(text: str, directory: Path) -> str:
+    """Keep what lies in a run directory, by its name there; of other paths a file's name alone."""
+    for root in (str(directory), str(directory.resolve())):
+        text = text.replace(f"{root}{os.sep}", "").replace(root, "the run directory")
+    return _ELSEWHERE.sub(_keep_file_name, text)
+
+
+def _keep_file_name(path: re.Match[str]) -> str:
+    name = _FILE_NAME.search(path[0])
+    return name[0] if name is not None else "a path outside the run"

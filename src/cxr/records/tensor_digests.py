@@ -43,6 +43,11 @@ class TensorDigestWriter:
         with storage_errors(self._path):
             self._frames = cast("io.RawIOBase", self._path.open(mode, buffering=0))
 
+    def flush(self) -> None:
+        """Wait until the disk holds every row."""
+        with storage_errors(self._path):
+            os.fsync(self._frames.fileno())
+
     def close(self) -> None:
         """Close the file."""
         with storage_errors(self._path):

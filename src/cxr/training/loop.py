@@ -89,6 +89,8 @@ def run_training(
         if improved or config.train.keep_weights == "last":
             best, chosen = copy_weights(network), epoch
         if (epoch + 1) % config.train.checkpoint_every == 0:
+            # A checkpoint must not survive a power failure that its steps do not.
+            ledger.flush()
             write_checkpoint(
                 record.directory,
                 learner,

@@ -8,14 +8,14 @@ from pathlib import Path
 from cxr.config.load import load_config
 from cxr.config.schema import RunConfig
 from cxr.determinism.levels import Level
-from cxr.errors import RecordError, UsageError
+from cxr.errors import RecordError
 from cxr.progress import Progress
 from cxr.records.atomic import write_bytes
 from cxr.records.environment import capture_environment
 from cxr.records.facts import digest_environment, find_levels, flatten_environment
 from cxr.records.json_file import load_json_object
 from cxr.records.ledger import CHAIN_START
-from cxr.records.manifest import RUN_SCHEMA, Manifest, load_manifest
+from cxr.records.manifest import Manifest, load_sealed_run
 from cxr.records.recipe import Recipe
 from cxr.records.run_directory import CONFIG, ENVIRONMENT, LEDGER, METRICS
 from cxr.training.checkpoint import Checkpoint, list_checkpoints, restore_checkpoint
@@ -26,16 +26,10 @@ def load_stopped_run(directory: Path) -> tuple[RunConfig, Manifest]:
     """Return the config and manifest of a run that is to go on.
 
     Raises:
-        RecordError: It is no run directory.
+        RecordError: It is no run directory, or its manifest was edited.
         ConfigError: Its config was edited beyond reading.
     """
-    manifest = load_manifest(directory)
-    if manifest["schema"] != RUN_SCHEMA:
-        raise UsageError(
-            "not a run: this is a later evaluation of one",
-            where=str(directory),
-            hint="name the run's own directory",
-        )
+    manifest = load_sealed_run(directory)
     return load_config(directory / CONFIG), manifest
 
 
@@ -97,11 +91,19 @@ def drop_later_metrics(directory: Path, next_epoch: int) -> None:
     """Remove the figures of epochs that will be run again, and a line cut short.
 
     Raises:
+        RecordError: A line is no epoch's figures.
         StorageError: The file cannot be written.
     """
     path = directory / METRICS
     if not path.exists():
         return
     lines = [raw for raw in path.read_bytes().splitlines(keepends=True) if raw.endswith(b"\n")]
-    kept = [raw for raw in lines if json.loads(raw)["epoch"] < next_epoch]
+    try:
+        kept = [raw for raw in lines if json.loads(raw)["epoch"] < next_epoch]
+    except (ValueError, TypeError, LookupError, RecursionError) as error:
+        raise RecordError(
+            "a line of the epochs' figures is damaged",
+            where=str(path),
+            hint="restore the file, or train again",
+        ) from error
     write_bytes(path, b"".join(kept))

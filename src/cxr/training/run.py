@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections import Counter
 from dataclasses import dataclass
@@ -178,8 +179,9 @@ def resume(directory: Path, *, progress: Progress) -> tuple[Path, Manifest]:
         head = find_ledger_head(directory, place)
         with LedgerWriter(directory, resume_at=head) as ledger:
             record = RunRecord(directory=directory)
-            record.go_on(manifest, next_step=place.next_step if place else 0)
+            # Before the manifest says that the run goes on: a damaged file leaves all as it is.
             drop_later_metrics(directory, place.next_epoch if place else 0)
+            record.go_on(manifest, next_step=place.next_step if place else 0)
             sealed = _train_and_seal(prepared, learner, record, ledger, watched, place)
         return directory, sealed
 
@@ -207,6 +209,7 @@ def _train_and_seal(
         write_tensors(record.directory / WEIGHTS, trained.weights, kind="weights")
         learner.network.load_state_dict(trained.weights)
         outcome, metrics = _predict(prepared, record, ledger, trained, progress)
+        ledger.flush()
         manifest = record.complete(
             outcome=outcome,
             trace=ledger.describe_trace(),
@@ -220,6 +223,8 @@ def _train_and_seal(
             # However it ends, and be it by a fault of cxr's own, the manifest says so.
             error = sys.exception()
             stopped = isinstance(error, (Interrupted, KeyboardInterrupt))
+            with contextlib.suppress(StorageError):
+                ledger.flush()
             record.stop(
                 "interrupted" if stopped else "failed",
                 error,

@@ -31,11 +31,14 @@ def trace_batch(batch: Batch) -> Digests:
 def trace_generators() -> Digests:
     """Digest the global generators' states: one draw more or fewer changes them."""
     numpy_state: Any = np.random.get_state(legacy=False)  # noqa: NPY002 - others draw from it
-    return {
+    digests = {
         "python": digest_value(random.getstate()),
         "numpy": digest_value([numpy_state["state"]["key"].tolist(), numpy_state["state"]["pos"]]),
         "torch": digest_value(torch.get_rng_state()),
     }
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        digests["cuda"] = digest_value(torch.cuda.get_rng_state())
+    return digests
 
 
 def trace_buffers(network: nn.Module) -> Digests:

@@ -17,10 +17,11 @@ from cxr.config.schema import RunConfig
 from cxr.determinism.controls import ControlPlan, derive_wanted
 from cxr.digests.canonical import canonical_json
 from cxr.digests.tensors import digest_weights
+from cxr.evaluation.metrics import compute_metrics
 from cxr.records.data_lock import DataLock, Sample
 from cxr.records.ledger import INITIAL_STEP, LedgerWriter
 from cxr.records.manifest import write_manifest
-from cxr.records.predictions import Prediction, write_predictions
+from cxr.records.predictions import Prediction, load_predictions, write_predictions
 from cxr.records.recipe import derive_recipe
 from cxr.records.run_directory import MANIFEST, PREDICTIONS, WEIGHTS
 from cxr.records.run_record import RunRecord
@@ -52,6 +53,7 @@ METRICS: dict[str, Any] = {
     "auroc": 0.75,
     "loss": 0.7,
 }
+"""Figures that are easy to compare; none of them was computed."""
 
 
 def sample(path: str, **changes: str) -> Sample:
@@ -88,6 +90,7 @@ class Fabricated:
         upset: What has other digests from where on: ``{(step, part, tensor)}``.
         weight: The one weight that it ended with.
         logits: Of each test image, two.
+        computed: Whether its figures are those of its predictions, or made up.
         metrics: Changes of the figures.
         environment: Changes of the capture, by ``group.name``.
         controls: Changes of the switches as read back.
@@ -102,6 +105,7 @@ class Fabricated:
     upset: frozenset[tuple[int, str, str]] = frozenset()
     weight: float = 0.5
     logits: tuple[tuple[float, float], ...] = ((0.25, 0.75), (0.5, 0.5))
+    computed: bool = False
     metrics: dict[str, Any] = field(default_factory=dict)
     environment: dict[str, Any] = field(default_factory=dict)
     controls: dict[str, Any] = field(default_factory=dict)
@@ -139,7 +143,7 @@ class Fabricated:
             record.complete(
                 outcome=outcome,
                 trace=ledger.describe_trace(),
-                metrics={**METRICS, **self.metrics},
+                metrics={**self.build_figures(directory), **self.metrics},
                 selection={"epoch": 1},
                 ops_without_kernel={},
             )
@@ -157,6 +161,7 @@ class Fabricated:
 
     def build_environment(self) -> dict[str, Any]:
         capture = copy.deepcopy(ENVIRONMENT)
+        capture["code"]["digest"] = self.code
         for dotted, value in self.environment.items():
             group, _, name = dotted.partition(".")
             capture[group][name] = value
@@ -216,6 +221,12 @@ class Fabricated:
             "weights_digest": digest_weights(weights),
             "predictions_digest": write_predictions(directory / PREDICTIONS, classes, rows),
         }
+
+    def build_figures(self, directory: Path) -> dict[str, Any]:
+        if not self.computed:
+            return METRICS
+        predicted = load_predictions(directory / PREDICTIONS)
+        return {"split": "test", **compute_metrics(*predicted).to_json()}
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import contextlib
 import json
 
 import pytest
@@ -159,8 +158,8 @@ def test_what_is_no_run_cannot_be_compared(make_run, tmp_path):
 
 @pytest.mark.parametrize("part", ["recipe", "config", "controls", "status"])
 def test_a_manifest_without_a_part_is_refused_by_its_name(make_run, edit_manifest, part):
-    edited = edit_manifest(make_run(), lambda manifest: manifest.pop(part))
-    with pytest.raises(RecordError, match=f"the manifest lacks {part}"):
+    edited = edit_manifest(make_run(), lambda manifest: manifest.pop(part), seal=True)
+    with pytest.raises(RecordError, match=f"the manifest lacks or misspells {part}"):
         diff_runs(make_run(), edited)
 
 
@@ -169,10 +168,18 @@ def test_a_manifest_without_a_part_is_refused_by_its_name(make_run, edit_manifes
 def test_a_part_of_another_kind_is_a_record_error_and_no_crash(
     make_run, edit_manifest, part, value
 ):
-    edited = edit_manifest(make_run(**OTHER), lambda manifest: manifest.update({part: value}))
+    edited = edit_manifest(
+        make_run(**OTHER), lambda manifest: manifest.update({part: value}), seal=True
+    )
     for pair in ((make_run(), edited), (edited, make_run())):
-        with contextlib.suppress(RecordError):
+        with pytest.raises(RecordError, match=f"the manifest lacks or misspells {part}"):
             diff_runs(*pair)
+
+
+def test_an_edit_that_was_not_sealed_is_refused(make_run, edit_manifest):
+    edited = edit_manifest(make_run(), lambda manifest: manifest.update(more=1))
+    with pytest.raises(RecordError, match="the manifest was edited"):
+        diff_runs(make_run(), edited)
 
 
 def test_predictions_that_were_cut_are_a_record_error(make_run):

@@ -98,24 +98,45 @@ def test_an_image_that_moved_to_another_class_folder_has_another_label(make_run,
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("change", "aspects"),
     [
-        {"path": "train/A/9.png", "label": "A"},
-        {"path": "train/A/2.png", "label": "A", "sha256": "sha256:other"},
-        {"path": "val/A/2.png", "label": "A", "split": "val"},
+        ({"path": "train/B/9.png"}, {"path": "train/B/9.png"}),
+        ({"path": "train/A/9.png", "label": "A"}, {"label": "A", "path": "train/A/9.png"}),
+        ({"path": "val/B/2.png", "split": "val"}, {"split": "val"}),
+        (
+            {"path": "val/A/9.png", "label": "A", "split": "val"},
+            {"label": "A", "split": "val", "path": "val/A/9.png"},
+        ),
+        ({"path": "train/B/deeper/2.png"}, {"path": "train/B/deeper/2.png"}),
     ],
-    ids=["another name", "other bytes", "another split"],
+    ids=["another name", "name and class", "another split", "all of it", "another folder"],
 )
-def test_a_moved_image_is_matched_by_name_bytes_and_split(make_run, replace_image, change):
+def test_an_image_that_was_moved_or_renamed_is_matched_by_its_bytes(
+    make_run, replace_image, change, aspects
+):
     found = compare(make_run(), make_run(samples=replace_image("train/B/2.png", **change)))
-    before = "sha256:bytes of 2.png"
-    after = change.get("sha256", before)
-    assert sorted(found) == sorted(
-        [
-            ("data", "train/B/2.png", before, None, "yes"),
-            ("data", change["path"], None, after, "yes"),
-        ]
-    )
+    assert {field: after for _, field, _, after, _ in found} == {
+        f"train/B/2.png#{aspect}": value for aspect, value in aspects.items()
+    }
+
+
+def test_an_image_with_another_name_and_other_bytes_is_another_image(make_run, replace_image):
+    changed = replace_image("train/B/2.png", path="train/B/9.png", sha256="sha256:other")
+    found = compare(make_run(), make_run(samples=changed))
+    assert found == [
+        ("data", "train/B/2.png", "sha256:bytes of 2.png", None, "yes"),
+        ("data", "train/B/9.png", None, "sha256:other", "yes"),
+    ]
+
+
+def test_of_equal_files_each_is_matched_once(make_run, plain_samples, describe_image):
+    twins = [describe_image(f"train/A/{n}.png", sha256="sha256:same") for n in (7, 8)]
+    renamed = [describe_image(f"train/A/{n}.png", sha256="sha256:same") for n in (8, 9)]
+    a = make_run(samples=(*plain_samples, *twins))
+    b = make_run(samples=(*plain_samples, *renamed))
+    assert compare(a, b) == [
+        ("data", "train/A/7.png#path", "train/A/7.png", "train/A/9.png", "yes")
+    ]
 
 
 def test_an_image_that_only_one_run_has_is_named(make_run, plain_samples, describe_image):
@@ -171,6 +192,14 @@ def test_other_classes_are_the_difference_and_not_every_image(make_run, replace_
     assert compare(make_run(), b) == [("config", "data.classes", ["A", "B"], ["B", "A"], "yes")]
 
 
+def test_other_classes_do_not_hide_other_pixels(make_run, replace_image):
+    b = make_run(
+        config={"data.classes": ["B", "A"]},
+        samples=replace_image("train/B/2.png", label="A", sha256="sha256:other"),
+    )
+    assert [one[1] for one in compare(make_run(), b)] == ["data.classes", "train/B/2.png"]
+
+
 # Code, weights, environment
 
 
@@ -186,6 +215,16 @@ def test_other_given_weights_affect_bits(make_run):
     ]
 
 
+@pytest.mark.parametrize("given", [None, "sha256:1"])
+def test_weights_are_one_difference_however_they_are_named(make_run, given):
+    named = {"source": "file", "path": "/w.safetensors", "sha256": f"sha256:{'1' * 64}"}
+    other = {**named, "sha256": f"sha256:{'2' * 64}"}
+    before = {"model.weights": named} if given else {}
+    a = make_run(config=before, weights_in=given)
+    b = make_run(config={"model.weights": other}, weights_in="sha256:2")
+    assert compare(a, b) == [("weights", "weights_in", given, "sha256:2", "yes")]
+
+
 def test_initial_weights_that_follow_from_the_seed_are_not_listed(make_run):
     upset = frozenset({(-1, "parameters", "w")})
     found = compare(make_run(), make_run(config={"seed": 2}, upset=upset, weight=0.75))
@@ -199,6 +238,9 @@ def test_initial_weights_that_follow_from_the_seed_are_not_listed(make_run):
         ("cpu.model", "yes"),
         ("images.canaries", "yes"),
         ("variables.ATEN_CPU_CAPABILITY", "yes"),
+        ("variables.DNNL_MAX_CPU_ISA", "yes"),
+        ("variables.TIMM_FUSED_ATTN", "yes"),
+        ("variables.OMP_WAIT_POLICY", "no"),
         ("packages.rich", "no"),
         ("os.release", "no"),
         ("cpu.cores", "no"),
@@ -240,6 +282,13 @@ def test_an_instruction_set_is_named_once_and_not_as_a_switch_too(make_run):
         controls={"ATEN_CPU_CAPABILITY": "avx2", "torch.cpu_capability": "AVX2 only"},
     )
     assert [one[1] for one in compare(make_run(), b)] == ["variables.ATEN_CPU_CAPABILITY"]
+
+
+def test_a_variable_of_the_users_choice_is_named_once(make_run):
+    b = make_run(environment={"variables.TIMM_FUSED_ATTN": "0"}, controls={"TIMM_FUSED_ATTN": "0"})
+    assert compare(make_run(), b) == [
+        ("environment", "variables.TIMM_FUSED_ATTN", None, "0", "yes")
+    ]
 
 
 @pytest.mark.parametrize(

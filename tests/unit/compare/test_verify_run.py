@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 import safetensors.torch
@@ -11,7 +12,7 @@ from cxr.digests.canonical import canonical_json, digest_json
 from cxr.digests.files import digest_file
 from cxr.errors import RecordError
 from cxr.records.data_lock import load_data_lock, write_data_lock
-from cxr.records.manifest import EVALUATION_SCHEMA, digest_files, write_manifest
+from cxr.records.manifest import EVALUATION_SCHEMA, digest_files, load_manifest, write_manifest
 from cxr.records.run_directory import (
     CONFIG,
     DATA_LOCK,
@@ -29,12 +30,13 @@ from cxr.records.run_directory import (
 FILES = (CONFIG, DATA_LOCK, ENVIRONMENT, LEDGER, METRICS, PREDICTIONS, TENSORS, WEIGHTS)
 
 CHANGED = "was changed: its bytes have another digest"
+NO_FILE = "is a link, or no regular file: a record holds neither"
 EDITED = Finding(MANIFEST, "was edited: its content has another manifest_digest")
 
 
 @pytest.fixture
 def run(make_run):
-    return make_run()
+    return make_run(computed=True)
 
 
 def describe(run):
@@ -99,11 +101,46 @@ def test_an_added_file_is_named(run, name):
     assert describe(run) == [(name, "was added: the manifest does not name it")]
 
 
-def test_later_evaluations_and_a_lock_do_not_change_a_run(run):
-    (run / EVALUATIONS / "test-1").mkdir(parents=True)
-    (run / EVALUATIONS / "test-1" / MANIFEST).touch()
+def test_a_lock_and_what_a_file_manager_leaves_do_not_change_a_run(run):
     (run / LOCK).touch()
+    (run / ".DS_Store").touch()
     assert describe(run) == []
+
+
+@pytest.mark.parametrize("name", [".model.safetensors.17.tmp", "checkpoints/.x.tmp"])
+def test_what_a_killed_process_left_is_named(run, name):
+    (run / name).parent.mkdir(exist_ok=True)
+    (run / name).touch()
+    assert describe(run) == [(name, "was added: the manifest does not name it")]
+
+
+@pytest.mark.parametrize("name", [METRICS, MANIFEST, LOCK, "more", ".DS_Store"])
+def test_a_link_is_named_whatever_it_leads_to(run, tmp_path, name):
+    elsewhere = tmp_path / "elsewhere"
+    if (run / name).exists():
+        (run / name).rename(elsewhere)
+    (run / name).symlink_to(elsewhere)
+    assert (name, NO_FILE) in describe(run)
+
+
+@pytest.mark.parametrize("name", ["checkpoints", EVALUATIONS])
+def test_a_link_to_a_directory_is_named_and_not_followed(run, tmp_path, name):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "hidden").touch()
+    (run / name).symlink_to(tmp_path / "elsewhere")
+    assert describe(run) == [(name, NO_FILE)]
+
+
+def test_a_pipe_is_named_and_not_read(run):
+    (run / METRICS).unlink()
+    os.mkfifo(run / METRICS)
+    assert (METRICS, NO_FILE) in describe(run)
+
+
+def test_files_below_a_directory_that_is_called_like_a_lock_are_named(run):
+    (run / LOCK).mkdir()
+    (run / LOCK / "hidden").touch()
+    assert (f"{LOCK}/hidden", "was added: the manifest does not name it") in describe(run)
 
 
 def test_two_files_that_changed_places_are_both_named(run):
@@ -130,7 +167,8 @@ def test_two_files_that_changed_places_are_both_named(run):
 )
 def test_any_edit_of_the_manifest_is_named(run, edit_manifest, change):
     edit_manifest(run, change)
-    assert describe(run) == [(EDITED.path, EDITED.problem)]
+    assert describe(run)[0] == (EDITED.path, EDITED.problem)
+    assert {path for path, _ in describe(run)} == {MANIFEST}
 
 
 @pytest.mark.parametrize(
@@ -197,6 +235,7 @@ def test_an_edited_config_in_the_manifest_does_not_fit_the_recipe(run, edit_mani
     edit_manifest(run, lambda manifest: manifest["config"]["recipe"].update(seed=2), seal=True)
     assert describe(run) == [
         (MANIFEST, "config.recipe is not the config of recipe.config_digest"),
+        (MANIFEST, "config.seed is not what config.yaml says"),
     ]
 
 
@@ -318,14 +357,114 @@ def test_a_lock_that_was_written_anew_with_equal_samples_is_the_same_file(run):
     assert digest_file(run / DATA_LOCK) == before
 
 
+# What the manifest repeats of its files
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (
+            lambda manifest: manifest["metrics"].update(accuracy=1.0),
+            "metrics.accuracy is not what the predictions give",
+        ),
+        (
+            lambda manifest: manifest["metrics"]["per_class"]["A"].update(auroc=0.9),
+            "metrics.per_class is not what the predictions give",
+        ),
+        (
+            lambda manifest: manifest["libraries"].update(torch="2.99"),
+            "libraries are not the packages of env.json",
+        ),
+        (
+            lambda manifest: manifest["config"]["rest"].update(workers=9),
+            "config.workers is not what config.yaml says",
+        ),
+        (lambda manifest: manifest["seeds"].update(root=2), "seeds.root is not what config.yaml"),
+        (lambda manifest: manifest.update(name="other"), "name is not what config.yaml says"),
+        (reseal_part("recipe", seed=2), "recipe.seed is not what config.yaml says"),
+        (reseal_part("recipe", determinism="warn"), "recipe.determinism is not what config.yaml"),
+        (
+            reseal_part("recipe", code_digest="sha256:other"),
+            "code_digest is not what env.json says",
+        ),
+    ],
+)
+def test_what_the_manifest_repeats_is_compared_with_the_file(run, edit_manifest, change, problem):
+    edit_manifest(run, change, seal=True)
+    assert any(path == MANIFEST and found.startswith(problem) for path, found in describe(run))
+
+
+def test_a_config_that_was_exchanged_with_its_digest_is_named(run):
+    text = (run / CONFIG).read_text()
+    (run / CONFIG).write_text(text.replace("epochs: 2", "epochs: 3"))
+    reseal_files(run)
+    assert describe(run) == [(MANIFEST, "config.train.epochs is not what config.yaml says")]
+
+
 # Evaluations
 
 
-def test_an_evaluation_is_checked_by_its_own_manifest(tmp_path):
-    (tmp_path / PREDICTIONS).write_bytes(b"path\n")
-    content = {"schema": EVALUATION_SCHEMA, "status": "completed", "files": digest_files(tmp_path)}
-    write_manifest(tmp_path, content)
-    found = verify_run(tmp_path)
-    assert (found.status, found.num_files, found.findings) == ("completed", 1, [])
-    (tmp_path / PREDICTIONS).write_bytes(b"paths\n")
-    assert describe(tmp_path) == [(PREDICTIONS, CHANGED)]
+@pytest.fixture
+def evaluate(run):
+    """Write a later evaluation of the run, as `cxr evaluate` does but for predicting."""
+
+    def write(name="test-1", **changes):
+        place = run / EVALUATIONS / name
+        place.mkdir(parents=True)
+        for file in (PREDICTIONS, ENVIRONMENT):
+            (place / file).write_bytes((run / file).read_bytes())
+        parent = load_manifest(run)
+        outcome = parent["outcome"]["predictions_digest"]
+        write_manifest(
+            place,
+            {
+                "schema": EVALUATION_SCHEMA,
+                "status": "completed",
+                "run": {"manifest_digest": parent["manifest_digest"]},
+                "determinism": "strict",
+                "predictions_digest": outcome,
+                **{key: parent[key] for key in ("metrics", "environment_digest", "libraries")},
+                "files": digest_files(place),
+                **changes,
+            },
+        )
+        return place
+
+    return write
+
+
+def test_an_evaluation_is_checked_alone_and_with_its_run(run, evaluate):
+    place = evaluate()
+    assert verify_run(place).findings == []
+    found = verify_run(run)
+    assert (found.num_evaluations, found.num_files, found.findings) == (1, len(FILES) + 2, [])
+    (place / PREDICTIONS).write_bytes(b"paths\n")
+    assert (PREDICTIONS, CHANGED) in describe(place)
+    assert (f"{EVALUATIONS}/test-1/{PREDICTIONS}", CHANGED) in describe(run)
+
+
+def test_an_evaluation_of_another_run_is_named(run, evaluate):
+    evaluate(run={"manifest_digest": "sha256:other"})
+    assert describe(run) == [(f"{EVALUATIONS}/test-1", "is an evaluation of another manifest")]
+
+
+def test_edited_figures_of_an_evaluation_are_named(run, evaluate):
+    evaluate(metrics={**load_manifest(run)["metrics"], "auroc": 0.99})
+    [(path, problem)] = describe(run)
+    assert path == f"{EVALUATIONS}/test-1/{MANIFEST}"
+    assert problem == "metrics.auroc is not what the predictions give"
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("notes.txt", "is no evaluation's directory"),
+        ("empty/", "not a run directory: it holds no manifest.json"),
+        (".x17/", "was left by a killed evaluation"),
+    ],
+)
+def test_what_is_no_evaluation_is_named(run, name, problem):
+    place = run / EVALUATIONS / name
+    (run / EVALUATIONS).mkdir()
+    place.mkdir() if name.endswith("/") else place.touch()
+    assert describe(run) == [(f"{EVALUATIONS}/{place.name}", problem)]

@@ -8,7 +8,9 @@ import pytest
 from cxr.determinism import environment
 from cxr.determinism.environment import (
     FIXED_VARIABLES,
-    LEFT_AS_FOUND,
+    NOT_RECORDED,
+    OWN_VARIABLES,
+    REMOVED_VARIABLES,
     THREAD_VARIABLES,
     interpreter_is_prepared,
     read_variables,
@@ -24,7 +26,7 @@ class Reexecuted(Exception):  # noqa: N818 - it is what happened, not a fault
 @pytest.fixture
 def variables(monkeypatch):
     """The process's variables: none of those that cxr knows, and restored afterwards."""
-    for name in (*FIXED_VARIABLES, *THREAD_VARIABLES, *LEFT_AS_FOUND):
+    for name in read_variables():
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
     return os.environ
@@ -52,7 +54,6 @@ def test_the_fixed_variables_are_those_that_the_promise_needs():
         "MKL_DYNAMIC": "FALSE",
         "OMP_DYNAMIC": "FALSE",
     }
-    assert LEFT_AS_FOUND == ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "MKL_CBWR")
 
 
 @pytest.mark.parametrize("name", FIXED_VARIABLES)
@@ -60,6 +61,19 @@ def test_an_interpreter_with_one_variable_missing_or_wrong_is_not_prepared(name)
     assert interpreter_is_prepared(FIXED_VARIABLES)
     assert not interpreter_is_prepared({**FIXED_VARIABLES, name: "something else"})
     assert not interpreter_is_prepared({k: v for k, v in FIXED_VARIABLES.items() if k != name})
+
+
+@pytest.mark.parametrize("name", REMOVED_VARIABLES)
+def test_a_variable_that_overrules_the_recipe_is_removed(variables, executed, name):
+    variables[name] = "1"
+    assert not interpreter_is_prepared({**FIXED_VARIABLES, name: "1"})
+    with pytest.raises(Reexecuted):
+        reexecute_prepared(["python", "-m", "cxr"])
+    [(_, _, given)] = executed
+    assert name not in given
+    set_variables(threads=2)
+    assert name not in variables
+    assert read_variables()[name] is None
 
 
 def test_the_process_is_executed_again_with_its_own_arguments(variables, executed):
@@ -87,16 +101,33 @@ def test_threads_of_the_recipe_reach_every_library(variables):
     assert variables["OMP_NUM_THREADS"] == "3"
 
 
-def test_variables_that_choose_instruction_sets_are_read_and_left(variables):
-    variables["ATEN_CPU_CAPABILITY"] = "avx2"
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ATEN_CPU_CAPABILITY",
+        "DNNL_MAX_CPU_ISA",
+        "GLIBC_TUNABLES",
+        "MKL_CBWR",
+        "MKL_ENABLE_INSTRUCTIONS",
+        "ONEDNN_MAX_CPU_ISA",
+        "OPENBLAS_CORETYPE",
+        "TIMM_FUSED_ATTN",
+    ],
+)
+def test_variables_that_choose_kernels_are_read_and_left(variables, name):
+    assert name not in read_variables()
+    variables[name] = "chosen:1"
     set_variables(threads=1)
-    found = read_variables()
-    assert found["ATEN_CPU_CAPABILITY"] == "avx2"
-    assert found["ONEDNN_MAX_CPU_ISA"] is None
-    assert "ONEDNN_MAX_CPU_ISA" not in variables
+    assert read_variables()[name] == variables[name] == "chosen:1"
 
 
-def test_only_known_variables_are_read(variables):
+def test_no_other_variable_is_read(variables):
     variables["SOMEBODYS_OWN"] = "planted"
-    known = {*FIXED_VARIABLES, *THREAD_VARIABLES, *LEFT_AS_FOUND}
-    assert read_variables().keys() == known
+    variables["MKL_API_KEY"] = "planted"
+    assert read_variables().keys() == set(OWN_VARIABLES)
+
+
+@pytest.mark.parametrize("value", ["/home/alice/lib", "C:\\Users\\alice", "a" * 201, "alice@host"])
+def test_a_value_that_may_hold_a_path_or_a_secret_is_not_repeated(variables, value):
+    variables["OMP_TOOL_LIBRARIES"] = value
+    assert read_variables()["OMP_TOOL_LIBRARIES"] == NOT_RECORDED

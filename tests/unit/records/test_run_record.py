@@ -181,6 +181,25 @@ def test_no_directory_of_the_machine_is_in_the_manifest(record, tmp_path, folder
     assert "jane" not in text.lower()
 
 
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("/home/jane", "a path outside the run"),
+        ("~jane/x", "a path outside the run"),
+        ("C:\\Users\\jane", "a path outside the run"),
+        ("/home/jane/a.png, step 3", "a.png, step 3"),
+        ("cannot read '/home/jane/b c.png': gone", "cannot read 'b c.png': gone"),
+        ("step 3, epoch 1, and/or 1/2", "step 3, epoch 1, and/or 1/2"),
+        ("RUN/checkpoints/step-1.json", "checkpoints/step-1.json"),
+        ("RUN", "the run directory"),
+    ],
+)
+def test_of_a_path_only_a_files_name_is_kept(record, said, kept):
+    said = said.replace("RUN", str(record.directory))
+    manifest = stop(record, "failed", DataError(said, where=said, hint="x"))
+    assert manifest["failure"] == {"problem": kept, "at": kept}
+
+
 def test_a_run_that_goes_on_keeps_its_inputs_and_notes_the_stop(record):
     begun = load_manifest(record.directory)
     stopped = stop(record, "interrupted")

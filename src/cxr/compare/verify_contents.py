@@ -1,0 +1,168 @@
+"""Checking what the manifest repeats of its files: one edit would have to be made in all of them.
+
+A manifest that was edited and sealed again agrees with itself. So whatever it says that a file of
+the run says too is taken from that file once more.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from cxr.compare.verify_findings import Finding, take
+from cxr.config.load import load_config
+from cxr.determinism.levels import Level
+from cxr.digests.files import digest_file
+from cxr.digests.weights_file import digest_weights_file
+from cxr.errors import ConfigError, RecordError
+from cxr.evaluation.metrics import compute_metrics
+from cxr.records.data_lock import load_data_lock
+from cxr.records.facts import Capture, digest_environment
+from cxr.records.json_file import load_json_object
+from cxr.records.manifest import Manifest
+from cxr.records.predictions import load_predictions
+from cxr.records.run_directory import (
+    CONFIG,
+    DATA_LOCK,
+    ENVIRONMENT,
+    MANIFEST,
+    PREDICTIONS,
+    WEIGHTS,
+)
+from cxr.records.run_record import describe_config
+
+_SAME_FIGURE: Final = 1e-9
+"""Figures this close are the same: another machine's logarithm may differ in its last bit."""
+
+
+def check_run(directory: Path, manifest: Manifest, spoiled: set[str]) -> list[Finding]:
+    """Check what a run's manifest says of weights, predictions, samples, config and environment.
+
+    Args:
+        directory: The run directory.
+        manifest: Its manifest.
+        spoiled: Files known to be changed: what the manifest repeats of them is not compared.
+    """
+    outcome, recipe = take(manifest, "outcome"), take(manifest, "recipe")
+    findings = [
+        finding
+        for name, digest, wanted, field in (
+            (WEIGHTS, digest_weights_file, outcome.get("weights_digest"), "weights_digest"),
+            (PREDICTIONS, digest_file, outcome.get("predictions_digest"), "predictions_digest"),
+            (DATA_LOCK, _digest_lock, recipe.get("data_digest"), "data_digest"),
+        )
+        if wanted is not None
+        for finding in _compare(directory / name, digest, wanted, field)
+    ]
+    findings += _check_environment(directory, manifest, recipe.get("determinism"))
+    spoiled = spoiled | {finding.path for finding in findings}
+    if PREDICTIONS not in spoiled:
+        findings += _check_figures(directory, manifest)
+    if CONFIG not in spoiled:
+        findings += _check_config(directory, manifest)
+    if ENVIRONMENT not in spoiled:
+        capture = load_json_object(directory / ENVIRONMENT)
+        findings += _check_libraries(capture, manifest)
+        if recipe.get("code_digest") != take(capture, "code").get("digest"):
+            findings.append(Finding(MANIFEST, f"code_digest is not what {ENVIRONMENT} says"))
+    return findings
+
+
+def check_evaluation(directory: Path, manifest: Manifest, spoiled: set[str]) -> list[Finding]:
+    """Check what a later evaluation's manifest says of its predictions and environment."""
+    wanted = manifest.get("predictions_digest")
+    findings = [
+        *_compare(directory / PREDICTIONS, digest_file, wanted, "predictions_digest"),
+        *_check_environment(directory, manifest, manifest.get("determinism")),
+    ]
+    spoiled = spoiled | {finding.path for finding in findings}
+    if PREDICTIONS not in spoiled:
+        findings += _check_figures(directory, manifest)
+    if ENVIRONMENT not in spoiled:
+        findings += _check_libraries(load_json_object(directory / ENVIRONMENT), manifest)
+    return findings
+
+
+def _compare(
+    path: Path, digest: Callable[[Path], str], wanted: Any, field: str
+) -> Iterator[Finding]:
+    """Compare the digest of a file's content with the manifest's."""
+    try:
+        found = digest(path)
+    except (OSError, ValueError, RecordError) as error:
+        yield Finding(path.name, f"cannot be read: {' '.join(str(error).split())[:100]}")
+        return
+    if found != wanted:
+        yield Finding(path.name, f"its content is not the one of {field}")
+
+
+def _digest_lock(path: Path) -> str:
+    return load_data_lock(path).digest
+
+
+def _check_figures(directory: Path, manifest: Manifest) -> Iterator[Finding]:
+    """Compute the figures again from the predictions."""
+    figures = take(manifest, "metrics")
+    if not figures:
+        return
+    try:
+        classes, predictions = load_predictions(directory / PREDICTIONS)
+        again = compute_metrics(classes, predictions).to_json()
+    except (RecordError, KeyError):
+        # The file's own findings say so.
+        return
+    for name, value in again.items():
+        if not _is_same(figures.get(name), value):
+            yield Finding(MANIFEST, f"metrics.{name} is not what the predictions give")
+
+
+def _is_same(a: Any, b: Any) -> bool:
+    """Compare figures, numbers within the last bits of a logarithm."""
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(_is_same(a[key], b[key]) for key in a)
+    if isinstance(a, float) and isinstance(b, float):
+        return math.isclose(a, b, rel_tol=_SAME_FIGURE, abs_tol=_SAME_FIGURE)
+    return bool(a == b)
+
+
+def _check_config(directory: Path, manifest: Manifest) -> Iterator[Finding]:
+    """Compare the fields that the manifest repeats with the resolved config."""
+    try:
+        config = load_config(directory / CONFIG)
+    except ConfigError as error:
+        yield Finding(CONFIG, f"is not read: {error.problem}")
+        return
+    described = describe_config(config)
+    found = {**described["recipe"], **described["rest"]}
+    kept = take(manifest, "config")
+    said = {**take(kept, "recipe"), **take(kept, "rest")}
+    for name in sorted(said):
+        if name not in found or found[name] != said[name]:
+            yield Finding(MANIFEST, f"config.{name} is not what {CONFIG} says")
+    recipe = take(manifest, "recipe")
+    for name, value, wanted in (
+        ("name", manifest.get("name"), config.name),
+        ("recipe.seed", recipe.get("seed"), config.seed),
+        ("recipe.determinism", recipe.get("determinism"), str(config.determinism)),
+        ("seeds.root", take(manifest, "seeds").get("root"), config.seed),
+    ):
+        if value != wanted:
+            yield Finding(MANIFEST, f"{name} is not what {CONFIG} says")
+
+
+def _check_environment(directory: Path, manifest: Manifest, level: Any) -> Iterator[Finding]:
+    """Compare the facts that affect bits with the manifest's digest of them."""
+
+    def digest_capture(path: Path) -> str:
+        return digest_environment(load_json_object(path), Level(str(level)))
+
+    wanted = manifest.get("environment_digest")
+    yield from _compare(directory / ENVIRONMENT, digest_capture, wanted, "environment_digest")
+
+
+def _check_libraries(capture: Capture, manifest: Manifest) -> Iterator[Finding]:
+    """Compare the versions that the manifest repeats with the capture's."""
+    if manifest.get("libraries") != capture.get("packages"):
+        yield Finding(MANIFEST, f"libraries are not the packages of {ENVIRONMENT}")

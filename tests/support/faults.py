@@ -181,6 +181,16 @@ def _stuck_threads(_: str) -> None:
 
 
 @fault
+def _limited_team(_: str) -> None:
+    """OpenMP gives each op one thread, whatever torch is asked for and reports."""
+    os.environ["OMP_THREAD_LIMIT"] = "1"
+    import torch
+
+    assert torch.get_num_threads() > 0
+    del os.environ["OMP_THREAD_LIMIT"]
+
+
+@fault
 def _reported_thread_pools(_: str) -> None:
     """Nothing is wrong: the thread pools of all libraries are shown on stderr at the end."""
     import threadpoolctl

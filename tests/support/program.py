@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from cxr.determinism.environment import HARMLESS_VARIABLES, read_variables
+
 FAULTS = Path(__file__).with_name("faults.py")
 BLOCKED = Path(__file__).with_name("blocked")
 DEADLINE_S = 300
@@ -25,8 +27,7 @@ _NOT_PASSED_ON = (
     "PYTHONWARNINGS",
     "PYTHONIOENCODING",
 )
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-_CHOSEN = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "MKL_CBWR", "NO_COLOR", "COLUMNS")
+_SHOWING = ("NO_COLOR", "COLUMNS")
 
 _THREE_LINES = re.compile(
     r"^error: (?P<problem>.+)\n"
@@ -116,10 +117,13 @@ def build_environment(
     changes: Mapping[str, str] | None = None, *, blocked: Sequence[str] = ()
 ) -> dict[str, str]:
     """Return the variables of a process: this one's, without those that tests are about."""
+    numerical = read_variables()
     variables = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(_NOT_PASSED_ON) and name not in (*_THREADS, *_CHOSEN)
+        if not name.startswith(_NOT_PASSED_ON)
+        and name not in _SHOWING
+        and (name in HARMLESS_VARIABLES or name not in numerical)
     }
     if blocked:
         known = [str(BLOCKED), variables.get("PYTHONPATH", "")]

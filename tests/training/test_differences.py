@@ -152,6 +152,36 @@ def test_another_instruction_set_is_the_one_difference(finished_run: FinishedRun
 
 
 @pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DNNL_MAX_CPU_ISA", "SSE41"),
+        ("GLIBC_TUNABLES", "glibc.cpu.hwcaps=-AVX2_Usable"),
+        ("MKL_ENABLE_INSTRUCTIONS", "SSE4_2"),
+        ("TIMM_FUSED_ATTN", "0"),
+    ],
+)
+def test_a_variable_that_chooses_kernels_is_the_one_difference(
+    finished_run: FinishedRuns, name: str, value: str
+):
+    _, report = diff(finished_run(vectors()), finished_run(vectors(), env={name: value}))
+    assert report["differences"] == [
+        one_difference("environment", f"variables.{name}", None, value)
+    ]
+
+
+@pytest.mark.parametrize(
+    "variables", [{"OMP_THREAD_LIMIT": "1"}, {"OMP_MAX_ACTIVE_LEVELS": "0", "OMP_NESTED": "TRUE"}]
+)
+def test_a_limit_on_threads_does_not_overrule_the_recipe(
+    finished_run: FinishedRuns, variables: dict[str, str]
+):
+    usual, limited = (finished_run(vectors(threads=2), env=env) for env in ({}, variables))
+    assert limited.manifest["controls"]["torch.num_threads"] == 2
+    code, report = diff(usual, limited)
+    assert (code, report["verdict"], report["differences"]) == (0, "identical", [])
+
+
+@pytest.mark.parametrize(
     ("group", "name", "value", "affects"),
     [
         ("packages", "torch", "1.0.0", "yes"),

@@ -45,7 +45,7 @@ def test_a_switch_that_does_not_take_stops_strict_and_leaves_nothing(tmp_path: P
         "train", "--config", config, "--out", tmp_path / "run", fault="stuck-threads"
     )
     problem, where, _ = read_error(finished, code=3)
-    assert problem == ("a determinism switch did not take: torch.num_threads is 3, wanted 1")
+    assert problem.startswith("a determinism switch did not take: torch.num_threads is 3, wanted 1")
     assert where == "determinism: strict"
     assert not (tmp_path / "run").exists()
 
@@ -76,6 +76,14 @@ def test_every_thread_pool_has_the_threads_of_the_recipe(finished_run: FinishedR
     pools = json.loads(shown)
     assert pools
     assert [pool for pool in pools if pool[1] != 1] == []
+
+
+def test_a_limit_on_threads_that_was_set_too_late_to_remove_stops_strict(tmp_path: Path):
+    config = write_recipe(tmp_path / "recipe.yaml", vectors(threads=2))
+    finished = run_cxr("train", "--config", config, "--out", tmp_path / "run", fault="limited-team")
+    problem, _, _ = read_error(finished, code=3)
+    assert "torch.num_threads is 1, wanted 2" in problem
+    assert not (tmp_path / "run").exists()
 
 
 def test_hash_randomisation_that_cannot_be_turned_off_stops_strict(tmp_path: Path):

@@ -19,6 +19,7 @@ _MISSING: Final = None
 
 _CONSEQUENCES: Final = {
     "torch.num_threads": "threads",
+    "thread_pools.num_threads": "threads",
     **dict.fromkeys(THREAD_VARIABLES, "threads"),
     "torch.deterministic_warn_only": "determinism",
     "torch.fill_uninitialized_memory": "fill_memory",

@@ -17,7 +17,11 @@ from cxr.determinism.environment import (
     set_variables,
 )
 from cxr.determinism.levels import Level
-from cxr.determinism.openmp import count_team_threads
+from cxr.determinism.thread_pools import (
+    count_pool_threads,
+    count_team_threads,
+    set_pool_threads,
+)
 from cxr.errors import DeterminismError
 
 Controls = dict[str, str | int | bool | None]
@@ -49,6 +53,7 @@ def derive_wanted(plan: ControlPlan) -> Controls:
         **dict.fromkeys(REMOVED_VARIABLES),
         "hash_randomization": False,
         "torch.num_threads": plan.threads,
+        "thread_pools.num_threads": plan.threads,
         "torch.num_interop_threads": 1,
         "torch.deterministic_algorithms": True,
         "torch.deterministic_warn_only": plan.level is Level.WARN,
@@ -81,6 +86,7 @@ def set_controls(plan: ControlPlan) -> Controls:
     import torch
 
     torch.set_num_threads(plan.threads)
+    set_pool_threads(plan.threads)
     if torch.get_num_interop_threads() != 1:
         # Too late is told by reading back, with whatever else did not take.
         with contextlib.suppress(RuntimeError):
@@ -119,6 +125,7 @@ def read_controls() -> Controls:
         **read_variables(),
         "hash_randomization": bool(sys.flags.hash_randomization),
         "torch.num_threads": count_team_threads(torch.get_num_threads()),
+        "thread_pools.num_threads": count_pool_threads(torch.get_num_threads()),
         "torch.num_interop_threads": torch.get_num_interop_threads(),
         "torch.deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
         "torch.deterministic_warn_only": torch.is_deterministic_algorithms_warn_only_enabled(),

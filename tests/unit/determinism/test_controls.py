@@ -111,6 +111,7 @@ def test_every_switch_is_set_and_read_back(plan):
 def test_a_switch_that_does_not_take_is_refused_by_name_under_strict(monkeypatch, setter, switch):
     spoil_the_switches()
     monkeypatch.setattr(torch, setter, lambda *_, **__: None)
+    monkeypatch.setattr(controls, "set_pool_threads", lambda _: None)
     with pytest.raises(DeterminismError, match="a determinism switch did not take") as caught:
         set_controls(STRICT)
     assert f"{switch} is " in caught.value.problem

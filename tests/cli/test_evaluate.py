@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from cxr.records.manifest import seal_manifest
 from support.program import Finished, read_answer, read_error, run_cxr
-from support.recipes import images
+from support.recipes import images, vectors
 from support.runs import HEAVY, FinishedRuns, copy_run
 
 
@@ -94,8 +95,34 @@ def test_a_run_that_did_not_complete_is_refused(finished_run: FinishedRuns):
 
     stopped = finished_run(vectors(), fault="crash-known:4", code=3)
     problem, where, _ = read_error(run_cxr("evaluate", stopped.directory), code=3)
-    assert problem == "the run cannot be evaluated: its status is failed"
+    assert problem == "the run did not complete: its status is failed"
     assert where == str(stopped.directory)
+
+
+@pytest.mark.parametrize("seal", [False, True], ids=["edited", "edited and sealed"])
+def test_an_edited_manifest_is_refused(finished_run: FinishedRuns, tmp_path: Path, *, seal: bool):
+    run = copy_run(finished_run(vectors()), tmp_path / "run")
+    manifest = json.loads((run / "manifest.json").read_bytes())
+    del manifest["outcome"]["weights_digest"]
+    (run / "manifest.json").write_text(json.dumps(seal_manifest(manifest) if seal else manifest))
+    problem, where, _ = read_error(run_cxr("evaluate", run), code=3)
+    assert ("lacks or misspells outcome.weights_digest" if seal else "was edited") in problem
+    assert where == str(run / "manifest.json")
+    assert not (run / "evaluations").exists()
+
+
+def test_a_run_with_an_evaluation_verifies_as_a_whole(
+    evaluated: tuple[Path, Finished[str], Finished[str]],
+):
+    run, _, _ = evaluated
+    answer = read_answer(run_cxr("verify", run, "--json", blocked=HEAVY))
+    assert (answer["verdict"], answer["evaluations"]) == ("consistent", 2)
+    (place,) = (run / "evaluations").glob("val-*")
+    manifest = json.loads((place / "manifest.json").read_bytes())
+    assert manifest["determinism"] == "strict"
+    assert manifest["code_digest"].startswith("sha256:")
+    assert (manifest["ops_without_deterministic_kernel"], manifest["controls_untaken"]) == ({}, [])
+    assert sorted(manifest["files"]) == ["env.json", "predictions.csv"]
 
 
 def test_other_data_is_refused(finished_run: FinishedRuns, radiographs: Path, tmp_path: Path):

@@ -26,6 +26,7 @@ def test_an_untouched_run_is_consistent_and_not_called_authentic(finished_run: F
         "authenticated": False,
         "status": "completed",
         "files": 12,
+        "evaluations": 0,
         "findings": [],
     }
     assert run_cxr("verify", run.directory, "-q").stdout == ""
@@ -62,6 +63,16 @@ def test_every_added_file_is_named(finished_run: FinishedRuns, tmp_path: Path):
         (run / name).parent.mkdir(parents=True, exist_ok=True)
         (run / name).write_text("mine")
     assert names_found(run) == set(added)
+
+
+def test_a_name_with_control_characters_is_shown_plainly(
+    finished_run: FinishedRuns, tmp_path: Path
+):
+    run = copy_run(finished_run(vectors()), tmp_path / "run")
+    (run / "a\x1b[2Jb\nc").touch()
+    finished = run_cxr("verify", run)
+    assert "\x1b" not in finished.stdout
+    assert r"  a\x1b[2Jb\nc: was added" in finished.stdout
 
 
 def test_a_changed_file_alone_is_named_with_what_is_wrong(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from cxr.records.manifest import seal_manifest
 from support.program import Finished, read_answer, read_error, run_cxr
 from support.recipes import STEPS_PER_EPOCH, Recipe, images, vectors
 from support.runs import FinishedRuns, Run, copy_run, diff
@@ -65,6 +67,35 @@ def test_a_run_does_not_go_on_with_another_recipe(finished_run: FinishedRuns, tm
     assert "config_digest" in problem
     assert where == str(stopped)
     assert (stopped / "ledger.jsonl").read_bytes() == before
+
+
+@pytest.mark.parametrize("seal", [False, True], ids=["edited", "edited and sealed"])
+def test_an_edited_manifest_does_not_go_on(
+    finished_run: FinishedRuns, tmp_path: Path, *, seal: bool
+):
+    stopped = copy_run(stop(finished_run, vectors(), 1), tmp_path / "stopped")
+    manifest = json.loads((stopped / "manifest.json").read_bytes())
+    del manifest["recipe"]["data_digest"]
+    edited = json.dumps(seal_manifest(manifest) if seal else manifest)
+    (stopped / "manifest.json").write_text(edited)
+    problem, where, _ = read_error(resume(stopped, code=3), code=3)
+    assert ("lacks or misspells recipe.data_digest" if seal else "was edited") in problem
+    assert where == str(stopped / "manifest.json")
+    assert (stopped / "manifest.json").read_text() == edited
+
+
+@pytest.mark.parametrize("line", ["[]\n", "{}\n", "{\n", "\0\n"])
+def test_damaged_figures_of_the_epochs_before_are_named_and_nothing_is_changed(
+    finished_run: FinishedRuns, tmp_path: Path, line: str
+):
+    stopped = copy_run(stop(finished_run, vectors(), STEPS_PER_EPOCH + 1), tmp_path / "stopped")
+    with (stopped / "metrics.jsonl").open("a") as stream:
+        stream.write(line)
+    before = {path: path.read_bytes() for path in stopped.rglob("*") if path.is_file()}
+    problem, where, _ = read_error(resume(stopped, code=3), code=3)
+    assert problem == "a line of the epochs' figures is damaged"
+    assert where == str(stopped / "metrics.jsonl")
+    assert before == {path: path.read_bytes() for path in stopped.rglob("*") if path.is_file()}
 
 
 def test_what_is_no_run_cannot_go_on(tmp_path: Path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
@@ -28,6 +29,14 @@ def print_line(text: str = "") -> None:
 def print_note(text: str) -> None:
     """Print one line on stderr."""
     sys.stderr.write(text + "\n")
+
+
+def show_plainly(text: str) -> str:
+    """Return text from outside without what a terminal would obey: control characters escaped."""
+    return "".join(
+        ascii(letter)[1:-1] if unicodedata.category(letter).startswith("C") else letter
+        for letter in text
+    )
 
 
 def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

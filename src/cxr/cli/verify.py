@@ -7,7 +7,7 @@ from dataclasses import asdict
 import typer
 
 from cxr.cli import options
-from cxr.cli.console import print_json, print_line
+from cxr.cli.console import print_json, print_line, show_plainly
 from cxr.errors import ExitCode
 
 
@@ -30,6 +30,7 @@ def verify(run: options.Run, *, json: options.Json = False, quiet: options.Quiet
                 "authenticated": False,
                 "status": found.status,
                 "files": found.num_files,
+                "evaluations": found.num_evaluations,
                 "findings": [asdict(finding) for finding in found.findings],
             }
         )
@@ -37,10 +38,12 @@ def verify(run: options.Run, *, json: options.Json = False, quiet: options.Quiet
         if found.findings:
             print_line(f"differs: {len(found.findings)} findings in {run}")
             for finding in found.findings:
-                print_line(f"  {finding.path}: {finding.problem}")
+                print_line(f"  {show_plainly(finding.path)}: {show_plainly(finding.problem)}")
         else:
+            num_later = found.num_evaluations
+            later = f" with those of {num_later} evaluations" if num_later else ""
             print_line(
-                f"consistent, not authenticated: {found.num_files} files, "
+                f"consistent, not authenticated: {found.num_files} files{later}, "
                 f"all digests agree; status {found.status}"
             )
     if found.findings:

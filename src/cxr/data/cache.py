@@ -14,13 +14,13 @@ import hashlib
 import os
 import warnings
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from cxr.data.decode import DecodePlan, decode_image
 from cxr.data.image_file import read_image
+from cxr.data.prefetch import prefetch
 from cxr.digests.canonical import canonical_json, digest_bytes, digest_json
 from cxr.digests.files import digest_file
 from cxr.errors import DataError, RecordError, StorageError
@@ -39,7 +39,6 @@ FORMAT: Final = "cxr.decoded/1"
 _PIXELS: Final = "pixels.u8"
 _INDEX: Final = "index.json"
 _MAX_NAMED: Final = 5
-_MAP_CHUNK: Final = 256
 
 
 def default_cache_directory() -> Path:
@@ -160,28 +159,25 @@ def _build(
     """Decode on all cores and write pixels in order; nothing is kept unless all images decode."""
     state = hashlib.sha256()
     failures: list[DataError] = []
-    with (
-        atomic_writer(place / _PIXELS) as stream,
-        ThreadPoolExecutor(os.cpu_count()) as pool,
-        warnings.catch_warnings(),
-    ):
+
+    def decode(sample: Sample) -> bytes | DataError:
+        try:
+            return _decode_sample(root, sample, plan).tobytes()
+        except DataError as error:
+            return error
+
+    with atomic_writer(place / _PIXELS) as stream, warnings.catch_warnings():
         # Pillow warns of large images; the limit here is an error of our own.
         warnings.simplefilter("ignore")
         done = 0
-        for start in range(0, len(lock.samples), _MAP_CHUNK):
-            # In chunks, so that decoded images never wait in memory for a slow disk.
-            chunk = lock.samples[start : start + _MAP_CHUNK]
-            jobs = [pool.submit(_decode_sample, root, sample, plan) for sample in chunk]
-            for job in jobs:
-                try:
-                    pixels = job.result().tobytes()
-                except DataError as error:
-                    failures.append(error)
-                    continue
-                state.update(pixels)
-                stream.write(pixels)
-                done += 1
-                progress.advance("decoding images", done, len(lock.samples))
+        for pixels in prefetch(decode, lock.samples, workers=os.cpu_count() or 1):
+            if isinstance(pixels, DataError):
+                failures.append(pixels)
+                continue
+            state.update(pixels)
+            stream.write(pixels)
+            done += 1
+            progress.advance("decoding images", done, len(lock.samples))
         if failures:
             raise _join(failures)
     index: dict[str, Any] = {

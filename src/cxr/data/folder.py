@@ -7,7 +7,6 @@ import glob
 import os
 import unicodedata
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,6 +14,7 @@ from typing import Final
 from cxr.config.schema import DataConfig
 from cxr.data.groups import derive_group
 from cxr.data.image_file import read_image
+from cxr.data.prefetch import prefetch
 from cxr.data.splits import is_held_out
 from cxr.digests.canonical import digest_bytes
 from cxr.errors import DataError
@@ -197,19 +197,19 @@ def _require_classes(found: Sequence[FoundImage], root: Path, classes: Sequence[
 def _hash_images(found: Sequence[FoundImage], progress: Progress) -> tuple[Sample, ...]:
     """Hash files on all cores; hashlib lets go of the interpreter while it works."""
     samples: list[Sample] = []
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for image, (num_bytes, digest) in zip(found, pool.map(_hash_image, found), strict=True):
-            samples.append(
-                Sample(
-                    path=image.path,
-                    bytes=num_bytes,
-                    sha256=digest,
-                    label=image.label,
-                    group=image.group,
-                    split=image.split,
-                )
+    hashed = prefetch(_hash_image, found, workers=os.cpu_count() or 1)
+    for image, (num_bytes, digest) in zip(found, hashed, strict=True):
+        samples.append(
+            Sample(
+                path=image.path,
+                bytes=num_bytes,
+                sha256=digest,
+                label=image.label,
+                group=image.group,
+                split=image.split,
             )
-            progress.advance("hashing images", len(samples), len(found))
+        )
+        progress.advance("hashing images", len(samples), len(found))
     return tuple(samples)
 
 

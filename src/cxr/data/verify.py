@@ -7,7 +7,6 @@ import unicodedata
 import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -17,6 +16,7 @@ from cxr.config.schema import DataConfig
 from cxr.data.decode import DecodePlan, decode_image
 from cxr.data.folder import SPLITS, FoundImage, find_images, find_root, list_images
 from cxr.data.image_file import read_image
+from cxr.data.prefetch import prefetch
 from cxr.digests.canonical import digest_bytes
 from cxr.errors import DataError, UsageError
 from cxr.progress import SILENCE, Progress
@@ -154,10 +154,11 @@ def _describe(root: Path, file: Path) -> FoundImage:
 
 def _look_at_all(images: Sequence[FoundImage], progress: Progress) -> Iterator[_Look]:
     """Read and decode on all cores."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool, warnings.catch_warnings():
+    looks = prefetch(_look_at, images, workers=os.cpu_count() or 1)
+    with warnings.catch_warnings():
         # Pillow warns of large images; they are errors of our own here.
         warnings.simplefilter("ignore")
-        for done, look in enumerate(pool.map(_look_at, images), start=1):
+        for done, look in enumerate(looks, start=1):
             progress.advance("looking at images", done, len(images))
             yield look
 

@@ -264,9 +264,9 @@ def test_all_bad_images_are_named_at_once_and_nothing_is_kept(root, directory, m
     assert list(place_of(directory, lock).iterdir()) == []
 
 
-def test_more_images_than_a_chunk_stay_in_order(root, lock, directory, monkeypatch):
+def test_more_images_than_wait_at_a_time_stay_in_order(root, lock, directory, monkeypatch):
     whole = np.array(open_decoded(root, lock, PLAN, directory))
-    monkeypatch.setattr(cache, "_MAP_CHUNK", 2)
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
     assert np.array_equal(open_decoded(root, lock, PLAN, directory / "other"), whole)
 
 

@@ -236,6 +236,23 @@ def test_what_another_process_is_writing_is_left_alone(root, lock, directory):
     assert not (place_of(directory, other) / ".pixels.u8.1.tmp").exists()
 
 
+def test_an_interrupt_does_not_wait_for_many_images(root, directory, decoded, monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    for number in range(5, 60):
+        (root / f"{number}.png").write_bytes(draw(number))
+
+    class Impatient:
+        def advance(self, *_):
+            raise KeyboardInterrupt
+
+        def note(self, text):
+            raise AssertionError(text)
+
+    with pytest.raises(KeyboardInterrupt):
+        open_decoded(root, lock_all(root), PLAN, directory, progress=Impatient())
+    assert len(decoded) < 10
+
+
 def test_an_image_that_changed_since_it_was_hashed_is_refused(root, lock, directory):
     (root / "2.png").write_bytes(draw(7))
     with pytest.raises(DataError, match="an image changed while it was being read") as caught:

@@ -7,7 +7,6 @@ import shutil
 import pytest
 
 from cxr.config.schema import DataConfig
-from cxr.data import folder
 from cxr.data.folder import find_images, list_images, scan_folder
 from cxr.digests.files import digest_file
 from cxr.errors import DataError
@@ -337,21 +336,3 @@ def test_progress_ends_at_all_images(root):
     scan_folder(configure(root), progress=Listener())
     num = len(NAMES)
     assert heard == [("hashing images", done, num) for done in range(1, num + 1)]
-
-
-def test_an_interrupt_does_not_wait_for_the_whole_set(root, monkeypatch):
-    make(root, [f"train/NORMAL/{number}.png" for number in range(50)])
-    monkeypatch.setattr(os, "cpu_count", lambda: 1)
-    read = []
-    monkeypatch.setattr(folder, "read_image", lambda file: read.append(file) or b"")
-
-    class Impatient:
-        def advance(self, *_):
-            raise KeyboardInterrupt
-
-        def note(self, text):
-            raise AssertionError(text)
-
-    with pytest.raises(KeyboardInterrupt):
-        scan_folder(configure(root), progress=Impatient())
-    assert len(read) < 10

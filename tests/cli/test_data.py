@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -33,10 +34,42 @@ def test_a_drawn_set_is_the_same_each_time(tmp_path: Path):
 
 def test_a_set_is_not_drawn_over_another(tmp_path: Path):
     (tmp_path / "mine.txt").write_text("mine")
-    problem, where, _ = read_error(run_cxr("data", "synth", tmp_path, "--json"), code=3)
+    problem, where, _ = read_error(run_cxr("data", "synth", tmp_path, "--json"), code=2)
     assert problem == "images are only written into a new or empty directory"
     assert where == str(tmp_path)
     assert read_tree(tmp_path) == {"mine.txt": b"mine"}
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "problem"),
+    [
+        ("interrupted-drawing:5", 130, None),
+        ("small-files:500", 3, "cannot write: File too large"),
+    ],
+)
+def test_a_set_that_is_stopped_half_way_leaves_nothing(
+    tmp_path: Path, fault: str, code: int, problem: str | None
+):
+    finished = run_cxr("data", "synth", "a", "-q", cwd=tmp_path, fault=fault, blocked=TRAINERS)
+    assert finished.returncode == code
+    if problem is not None:
+        assert read_error(finished, code=code)[:2] == (problem, "a")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_directory_that_cannot_be_listed_is_named(radiographs: Path):
+    finished = run_cxr(
+        "data", "verify", radiographs, "--json", fault="unlistable-directory:PNEUMONIA"
+    )
+    problem, where, _ = read_error(finished, code=3)
+    assert problem == "cannot list a directory: Permission denied"
+    assert where == str(radiographs / "train" / "PNEUMONIA")
+
+
+def test_a_pipe_is_named_and_not_waited_for(radiographs: Path, tmp_path: Path):
+    root = copy_images(radiographs, tmp_path)
+    os.mkfifo(root / "train" / "NORMAL" / "pipe.jpeg")
+    assert problems(verify(root)) == {("unreadable", "error", ("train/NORMAL/pipe.jpeg",))}
 
 
 def test_a_sound_set_is_verified(radiographs: Path):

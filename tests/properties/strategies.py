@@ -6,6 +6,7 @@ Examples are derived from each test's own source, so a run on another day tries 
 from __future__ import annotations
 
 import functools
+import math
 import string
 
 from hypothesis import HealthCheck, Phase, settings
@@ -82,10 +83,13 @@ float32_texts = st.floats(width=32, allow_nan=False).map(repr)
 probabilities = st.floats(0, 1)
 
 
-def probability_rows(num_classes: int):
-    """Rows of probabilities on a coarse grid, so that ties between images are common."""
-    parts = st.lists(st.integers(0, 4), min_size=num_classes, max_size=num_classes)
-    return parts.filter(any).map(lambda row: tuple(part / sum(row) for part in row))
+_logits = st.sampled_from([-200.0, -20.0, -1.0, -0.5, 0.0, 0.5, 1.0, 20.0, 200.0])
+"""On a coarse grid, so that ties between images are common; the outer ones saturate."""
+
+
+def _softmax(row):
+    powers = [math.exp(value - max(row)) for value in row]
+    return tuple(power / math.fsum(powers) for power in powers)
 
 
 @st.composite
@@ -94,7 +98,7 @@ def prediction_sets(draw, *, max_images=12):
     classes = CLASSES[: draw(st.integers(2, len(CLASSES)))]
     rows = draw(
         st.lists(
-            st.tuples(st.sampled_from(classes), probability_rows(len(classes))),
+            st.tuples(st.sampled_from(classes), st.tuples(*[_logits] * len(classes))),
             min_size=1,
             max_size=max_images,
         )
@@ -105,7 +109,7 @@ def prediction_sets(draw, *, max_images=12):
             label=label,
             decision=classes[row.index(max(row))],
             logits=tuple(map(repr, row)),
-            probabilities=row,
+            probabilities=_softmax(row),
         )
         for index, (label, row) in enumerate(rows)
     ]

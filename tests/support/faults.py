@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import json
+import errno
 import os
 import random
 import resource
@@ -16,6 +17,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from cxr.__main__ import main
@@ -215,6 +217,48 @@ def _changed_canary(_: str) -> None:
 def _small_files(value: str) -> None:
     """No file can grow beyond ``value`` bytes, as on a disk that is full."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(value), int(value)))
+
+
+@fault
+def _unlistable_directory(value: str) -> None:
+    """No directory of the name ``value`` can be listed."""
+    original = os.scandir
+
+    def scan(path: Any = ".") -> Any:
+        if Path(path).name == value:
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return original(path)
+
+    os.scandir = scan
+
+
+@fault
+def _read_only(value: str) -> None:
+    """Nothing at or below the directory ``value`` can be written, as on a disk mounted so."""
+    changes = ("os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.truncate")
+
+    def refuse(event: str, arguments: tuple[Any, ...]) -> None:
+        writes = event == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
+        if (writes or event in changes) and str(arguments[0]).startswith(value):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), arguments[0])
+
+    sys.addaudithook(refuse)
+
+
+@fault
+def _interrupted_drawing(value: str) -> None:
+    """Ctrl-C comes before image ``value`` of a drawn set."""
+    from cxr.data import radiographs
+
+    original = radiographs.draw_radiograph
+    drawn = iter(range(int(value)))
+
+    def draw(*arguments: Any) -> Any:
+        if next(drawn, None) is None:
+            raise KeyboardInterrupt
+        return original(*arguments)
+
+    radiographs.draw_radiograph = draw
 
 
 @fault

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 from cxr.data.cache import derive_cache_key
 from cxr.data.decode import DecodePlan
 from cxr.records.data_lock import DataLock, Sample
-from support.recipes import change, images
+from support.program import read_error, run_cxr
+from support.recipes import change, images, write_recipe
 from support.runs import FinishedRuns
 
 PLAN = DecodePlan(size_px=32, channels=1, resample="bilinear")
@@ -44,6 +46,38 @@ def test_a_damaged_cache_is_made_again_and_another_size_has_its_own(
         28 * 32 * 32,
         28 * 40 * 40,
     ]
+
+
+def test_a_sound_cache_that_cannot_be_written_is_used(
+    finished_run: FinishedRuns, radiographs: Path, tmp_path: Path
+):
+    cache = tmp_path / "cache"
+    recipe = images(radiographs, data__cache_dir=str(cache), model={"name": "mlp"})
+    first = finished_run(recipe)
+    (sound,) = (path for path in cache.iterdir() if path.is_dir())
+    # Whoever copies a cache to a read-only place need not copy its lock.
+    shutil.copytree(sound, tmp_path / "shared" / sound.name)
+    shared = change(recipe, {"data__cache_dir": str(tmp_path / "shared")})
+    again = finished_run(shared, fault=f"read-only:{tmp_path / 'shared'}")
+    assert "decoding images" not in again.process.stderr
+    assert first.digests == again.digests
+
+
+def test_a_cache_that_can_neither_be_read_nor_written_names_the_field(
+    radiographs: Path, tmp_path: Path
+):
+    (tmp_path / "shared").mkdir()
+    recipe = images(radiographs, data__cache_dir=str(tmp_path / "shared"))
+    config = write_recipe(tmp_path / "recipe.yaml", recipe)
+    finished = run_cxr(
+        *("train", "--config", config, "--out", tmp_path / "run"),
+        fault=f"read-only:{tmp_path / 'shared'}",
+    )
+    problem, where, hint = read_error(finished, code=3)
+    assert problem == "cannot write: Read-only file system"
+    assert Path(where).parent == tmp_path / "shared"
+    assert "data.cache_dir" in hint
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -49,6 +50,26 @@ def test_every_unreadable_image_is_named(tmp_path: Path, radiographs: Path):
     assert str(second) in where
     assert not (tmp_path / "run").exists()
     assert list((tmp_path / "cache").rglob("pixels*")) == []
+
+
+def test_a_directory_that_cannot_be_listed_is_refused(tmp_path: Path, radiographs: Path):
+    config = write_recipe(tmp_path / "recipe.yaml", images(radiographs))
+    out = tmp_path / "run"
+    finished = run_cxr(
+        "train", "--config", config, "--out", out, fault="unlistable-directory:PNEUMONIA"
+    )
+    problem, where, _ = read_error(finished, code=3)
+    assert problem == "cannot list a directory: Permission denied"
+    assert where == str(radiographs / "train" / "PNEUMONIA")
+    assert not out.exists()
+
+
+def test_a_pipe_among_the_images_is_refused(tmp_path: Path, radiographs: Path):
+    root = copy_images(radiographs, tmp_path)
+    os.mkfifo(root / "train" / "NORMAL" / "pipe.jpeg")
+    problem, where, _ = refuse(tmp_path, own_cache(root), code=3)
+    assert problem == "cannot read an image: it is a named pipe"
+    assert where == str(root / "train" / "NORMAL" / "pipe.jpeg")
 
 
 def test_an_empty_data_set_is_refused(tmp_path: Path):

@@ -3,23 +3,27 @@
 A cache is named by the digest of all that its pixels depend on: the files' digests, the decoder's
 versions and canaries, and every preprocessing field. It is written to a temporary name and renamed,
 and its content is checked against its own digest whenever it is opened, so a stale, damaged or
-half-written cache is never read: it is made again.
+half-written cache is never read: it is made again. Only whoever makes one holds its lock: a sound
+one is never written to, so it may lie where nothing can be written.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import warnings
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from cxr.data.decode import DecodePlan, decode_image
-from cxr.digests.canonical import canonical_json, digest_json
+from cxr.data.image_file import read_image
+from cxr.data.prefetch import prefetch
+from cxr.digests.canonical import canonical_json, digest_bytes, digest_json
 from cxr.digests.files import digest_file
-from cxr.errors import DataError, RecordError
+from cxr.errors import DataError, RecordError, StorageError
 from cxr.progress import SILENCE, Progress
 from cxr.records.atomic import atomic_writer, make_directory, storage_errors, write_bytes
 from cxr.records.canaries import read_canaries
@@ -35,13 +39,24 @@ FORMAT: Final = "cxr.decoded/1"
 _PIXELS: Final = "pixels.u8"
 _INDEX: Final = "index.json"
 _MAX_NAMED: Final = 5
-_MAP_CHUNK: Final = 256
 
 
 def default_cache_directory() -> Path:
-    """Return the user's cache directory for decoded images, as the XDG convention has it."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "cxr" / "decoded"
+    """Return the user's cache directory for decoded images, as the XDG convention has it.
+
+    Raises:
+        StorageError: The user has no home directory.
+    """
+    named = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    try:
+        base = named if named.is_absolute() else Path.home() / ".cache"
+    except RuntimeError as error:
+        raise StorageError(
+            "there is no place for decoded images: the user has no home directory",
+            where="data.cache_dir",
+            hint="set data.cache_dir to a directory that can be written, or set HOME",
+        ) from error
+    return base / "cxr" / "decoded"
 
 
 def derive_cache_key(lock: DataLock, plan: DecodePlan) -> str:
@@ -75,17 +90,26 @@ def open_decoded(
 
     Raises:
         DataError: An image cannot be decoded, or changed since it was hashed.
-        StorageError: The cache cannot be written.
+        StorageError: No sound cache is there, and none can be written.
     """
-    import filelock
     import numpy as np
 
     place = directory / derive_cache_key(lock, plan)
-    make_directory(place)
     shape = (len(lock.samples), plan.size_px, plan.size_px, plan.channels)
-    with filelock.FileLock(directory / f"{place.name}.lock"):
-        if not _is_sound(place):
-            _build(root, lock, plan, place, shape, progress)
+    if not _is_sound(place):
+        try:
+            make_directory(place)
+            _remove_remains(directory)
+            with _holding(place):
+                # Somebody else may have made it while the lock was waited for.
+                if not _is_sound(place):
+                    _build(root, lock, plan, place, shape, progress)
+        except StorageError as error:
+            raise StorageError(
+                error.problem,
+                where=error.where,
+                hint="free space there, or set data.cache_dir to a directory that can be written",
+            ) from error
     return np.memmap(place / _PIXELS, dtype=np.uint8, mode="r", shape=shape)
 
 
@@ -96,6 +120,32 @@ def _is_sound(place: Path) -> bool:
         return index.get("pixels") == digest_file(place / _PIXELS)
     except (RecordError, OSError):
         return False
+
+
+@contextlib.contextmanager
+def _holding(place: Path, *, timeout_s: float = -1) -> Iterator[None]:
+    """Hold the lock of the cache at ``place``, a file beside it.
+
+    Raises:
+        StorageError: The lock cannot be taken, or not within ``timeout_s``; -1 waits for ever.
+    """
+    import filelock
+
+    lock = filelock.FileLock(place.with_name(f"{place.name}.lock"))
+    with storage_errors(place):
+        lock.acquire(timeout=timeout_s)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _remove_remains(directory: Path) -> None:
+    """Remove half-written files of killed processes; one that is writing holds its cache's lock."""
+    for name in (_PIXELS, _INDEX):
+        for file in directory.glob(f"*/.{name}.*.tmp"):
+            with contextlib.suppress(OSError, StorageError), _holding(file.parent, timeout_s=0):
+                file.unlink()
 
 
 def _build(
@@ -109,28 +159,25 @@ def _build(
     """Decode on all cores and write pixels in order; nothing is kept unless all images decode."""
     state = hashlib.sha256()
     failures: list[DataError] = []
-    with (
-        atomic_writer(place / _PIXELS) as stream,
-        ThreadPoolExecutor(os.cpu_count()) as pool,
-        warnings.catch_warnings(),
-    ):
+
+    def decode(sample: Sample) -> bytes | DataError:
+        try:
+            return _decode_sample(root, sample, plan).tobytes()
+        except DataError as error:
+            return error
+
+    with atomic_writer(place / _PIXELS) as stream, warnings.catch_warnings():
         # Pillow warns of large images; the limit here is an error of our own.
         warnings.simplefilter("ignore")
         done = 0
-        for start in range(0, len(lock.samples), _MAP_CHUNK):
-            # In chunks, so that decoded images never wait in memory for a slow disk.
-            chunk = lock.samples[start : start + _MAP_CHUNK]
-            jobs = [pool.submit(_decode_sample, root, sample, plan) for sample in chunk]
-            for job in jobs:
-                try:
-                    pixels = job.result().tobytes()
-                except DataError as error:
-                    failures.append(error)
-                    continue
-                state.update(pixels)
-                stream.write(pixels)
-                done += 1
-                progress.advance("decoding images", done, len(lock.samples))
+        for pixels in prefetch(decode, lock.samples, workers=os.cpu_count() or 1):
+            if isinstance(pixels, DataError):
+                failures.append(pixels)
+                continue
+            state.update(pixels)
+            stream.write(pixels)
+            done += 1
+            progress.advance("decoding images", done, len(lock.samples))
         if failures:
             raise _join(failures)
     index: dict[str, Any] = {
@@ -138,22 +185,14 @@ def _build(
         "shape": list(shape),
         "pixels": f"sha256:{state.hexdigest()}",
     }
-    with storage_errors(place / _INDEX):
-        write_bytes(place / _INDEX, canonical_json(index) + b"\n")
+    write_bytes(place / _INDEX, canonical_json(index) + b"\n")
 
 
 def _decode_sample(root: Path, sample: Sample, plan: DecodePlan) -> NDArray[np.uint8]:
     """Read, check and decode one image."""
     file = root / sample.path
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise DataError(
-            f"cannot read an image: {error.strerror or error}",
-            where=str(file),
-            hint="restore the file or its permissions",
-        ) from error
-    if f"sha256:{hashlib.sha256(content).hexdigest()}" != sample.sha256:
+    content = read_image(file)
+    if digest_bytes(content) != sample.sha256:
         raise DataError(
             "an image changed while it was being read",
             where=str(file),
@@ -172,5 +211,5 @@ def _join(failures: list[DataError]) -> DataError:
     return DataError(
         f"{len(failures)} images cannot be used",
         where="\n         ".join(lines),
-        hint="look at each with: cxr data verify --help; restore or remove them",
+        hint="restore them, or move them out of the data set; cxr data verify names every one",
     )

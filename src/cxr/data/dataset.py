@@ -76,7 +76,7 @@ def load_dataset(config: DataConfig, *, progress: Progress = SILENCE) -> Dataset
 
     Raises:
         DataError: The images or labels cannot be used.
-        StorageError: The decode cache cannot be written.
+        StorageError: No sound decode cache is there, and none can be written.
     """
     if config.source == "synthetic":
         lock, pixels = draw_vectors(config.synthetic)

@@ -111,6 +111,8 @@ def _require_plain(image: Any, *, where: str) -> None:
         problem = f"an image claims {image.width} x {image.height} pixels"
     elif image.mode not in PLAIN_MODES:
         problem = f"an image has the mode {image.mode}, neither 8-bit grey nor RGB"
+    elif "transparency" in image.info:
+        problem = "an image has a colour that counts as transparent"
     elif getattr(image, "n_frames", 1) > 1:
         problem = f"an image has {image.n_frames} frames"
     if problem is not None:

@@ -7,15 +7,16 @@ import glob
 import os
 import unicodedata
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from cxr.config.schema import DataConfig
 from cxr.data.groups import derive_group
+from cxr.data.image_file import read_image
+from cxr.data.prefetch import prefetch
 from cxr.data.splits import is_held_out
-from cxr.digests.files import digest_file
+from cxr.digests.canonical import digest_bytes
 from cxr.errors import DataError
 from cxr.progress import SILENCE, Progress
 from cxr.records.data_lock import DataLock, Sample
@@ -75,7 +76,8 @@ def find_images(root: Path, config: DataConfig) -> list[FoundImage]:
     """Find and label every image, without reading any.
 
     Raises:
-        DataError: There is none, a class has none, or a file belongs to no class or to two.
+        DataError: There is none, a class has none, a file belongs to no class or to two, or a
+            directory cannot be listed.
     """
     globs = config.class_globs or {name: f"{glob.escape(name)}/*" for name in config.classes}
     found: list[FoundImage] = []
@@ -91,28 +93,37 @@ def find_images(root: Path, config: DataConfig) -> list[FoundImage]:
 
 
 def list_images(directory: Path) -> list[Path]:
-    """Return the image files below a directory, by suffix, hidden ones left out, sorted.
+    """Return what has the name of an image below a directory, sorted, hidden names left out.
 
-    Links to directories are followed, each directory once.
+    Links to directories are followed, each directory once. A directory that does not exist holds
+    no images. Whether something is a readable file is for `read_image` to say.
 
     Raises:
-        DataError: A file's name is no plain text, so no record could hold it.
+        DataError: A directory below cannot be listed, or a file's name is no plain text, so no
+            record could hold it.
     """
+
+    def refuse(error: OSError) -> None:
+        missing = isinstance(error, FileNotFoundError) and error.filename == str(directory)
+        if not missing or directory.is_symlink():
+            raise _explain_unlisted(error, error.filename) from error
+
     found: list[Path] = []
     seen: set[str] = set()
-    for parent, children, names in os.walk(directory, followlinks=True):
+    for parent, children, names in os.walk(directory, onerror=refuse, followlinks=True):
         real = os.path.realpath(parent)
         if real in seen:
             children.clear()
             continue
         seen.add(real)
+        found += [Path(parent, name) for name in (*children, *names) if _is_named_as_image(name)]
+        for name in names:
+            if not _is_named_as_image(name):
+                _require_no_lost_directory(Path(parent, name))
         # In name order, so that of two links to one directory the same one counts everywhere.
-        children[:] = sorted(name for name in children if not name.startswith("."))
-        found += [
-            Path(parent, name)
-            for name in names
-            if not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES
-        ]
+        children[:] = sorted(
+            name for name in children if not name.startswith(".") and not _is_named_as_image(name)
+        )
     for path in found:
         name = str(path.relative_to(directory))
         if any(unicodedata.category(letter) in _NO_TEXT for letter in name):
@@ -122,6 +133,28 @@ def list_images(directory: Path) -> list[Path]:
                 hint="rename the file",
             )
     return sorted(found)
+
+
+def _is_named_as_image(name: str) -> bool:
+    return not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES
+
+
+def _require_no_lost_directory(path: Path) -> None:
+    """Refuse a link that leads nowhere: what it led to may have been a directory of images."""
+    if not path.name.startswith(".") and path.is_symlink() and not path.exists():
+        raise DataError(
+            "a link leads nowhere, and there may have been images behind it",
+            where=str(path),
+            hint="restore what it leads to, or remove the link",
+        )
+
+
+def _explain_unlisted(error: OSError, directory: str) -> DataError:
+    return DataError(
+        f"cannot list a directory: {error.strerror or error}",
+        where=directory,
+        hint="restore the directory or its permissions, or move it out of the data set",
+    )
 
 
 def _assign_split(split: str, group: str, config: DataConfig) -> str:
@@ -164,28 +197,23 @@ def _require_classes(found: Sequence[FoundImage], root: Path, classes: Sequence[
 def _hash_images(found: Sequence[FoundImage], progress: Progress) -> tuple[Sample, ...]:
     """Hash files on all cores; hashlib lets go of the interpreter while it works."""
     samples: list[Sample] = []
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for image, (num_bytes, digest) in zip(found, pool.map(_hash_image, found), strict=True):
-            samples.append(
-                Sample(
-                    path=image.path,
-                    bytes=num_bytes,
-                    sha256=digest,
-                    label=image.label,
-                    group=image.group,
-                    split=image.split,
-                )
+    hashed = prefetch(_hash_image, found, workers=os.cpu_count() or 1)
+    for image, (num_bytes, digest) in zip(found, hashed, strict=True):
+        samples.append(
+            Sample(
+                path=image.path,
+                bytes=num_bytes,
+                sha256=digest,
+                label=image.label,
+                group=image.group,
+                split=image.split,
             )
-            progress.advance("hashing images", len(samples), len(found))
+        )
+        progress.advance("hashing images", len(samples), len(found))
     return tuple(samples)
 
 
 def _hash_image(image: FoundImage) -> tuple[int, str]:
-    try:
-        return image.file.stat().st_size, digest_file(image.file)
-    except OSError as error:
-        raise DataError(
-            f"cannot read an image: {error.strerror or error}",
-            where=str(image.file),
-            hint="restore the file or its permissions",
-        ) from error
+    """Return size and digest of the same bytes."""
+    content = read_image(image.file)
+    return len(content), digest_bytes(content)

@@ -1,8 +1,9 @@
-"""Preparing batches ahead, on threads: nothing is forked, and order never depends on them.
+"""Working ahead on threads: nothing is forked, and order never depends on them.
 
-Each job is a pure function of its own number, so any number of workers gives the same batches in
-the same order. Threads suffice because the work is NumPy copying from a memory map; see
-``docs/adr/0002-threads-prepare-batches.md``.
+Each job is a function of its own argument alone, so any number of workers gives the same results in
+the same order. Threads suffice because reading, hashing, decoding and NumPy's copying let go of the
+interpreter; see ``docs/adr/0002-threads-prepare-batches.md``. Few jobs wait at a time: neither
+memory nor an interrupt has to wait for a whole data set.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ def prefetch(
     """Yield ``prepare(job)`` of each job, in order.
 
     Args:
-        prepare: A pure function.
+        prepare: A function of its argument alone.
         jobs: Its arguments.
         workers: Threads that work ahead; 0 prepares each one when it is asked for. At most
             two results a worker wait in memory.
@@ -32,7 +33,7 @@ def prefetch(
     if workers == 0:
         yield from map(prepare, jobs)
         return
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="cxr-batches")
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="cxr-ahead")
     waiting: deque[Future[Result]] = deque()
     try:
         for job in jobs:

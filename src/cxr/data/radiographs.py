@@ -23,6 +23,7 @@ of the first, so a split that tears patients apart leaks.
 from __future__ import annotations
 
 import io
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,8 +49,8 @@ from cxr.data.anatomy import (
     value_noise,
 )
 from cxr.determinism.streams import MAX_SEED, Stream, derive_stream
-from cxr.errors import DataError, UsageError
-from cxr.records.atomic import make_directory, storage_errors, write_bytes
+from cxr.errors import UsageError
+from cxr.records.atomic import make_directory, storage_errors
 
 Kind = Literal["normal", "bacteria", "virus"]
 """What an image shows: nothing, focal consolidation, or diffuse haze on both sides."""
@@ -251,32 +252,54 @@ def write_dataset(
         The paths of the images relative to ``directory``, with slashes, sorted.
 
     Raises:
-        DataError: ``directory`` holds something already, or is no directory.
+        UsageError: ``directory`` holds something already, or is no directory.
         StorageError: A file cannot be written.
     """
     _require_empty(directory)
-    entries = sorted(_entries(plan), key=lambda entry: entry.path)
-    for parent in sorted({entry.path.rpartition("/")[0] for entry in entries}):
-        make_directory(directory / parent)
-    for done, entry in enumerate(entries, start=1):
-        pixels = draw_radiograph(plan.seed, entry.split, entry.kind, entry.number, plan.size_px)
-        write_bytes(directory / entry.path, _encode_jpeg(pixels))
-        if report is not None:
-            report(done, len(entries))
-    rows = [LABELS_HEADER, *(entry.row for entry in entries)]
-    write_bytes(directory / LABELS_NAME, ("\n".join(rows) + "\n").encode("ascii"))
-    return [entry.path for entry in entries]
+    # Drawn beside its place, so that it appears whole or not at all; or inside a directory that is
+    # there already, because that may be a file system of its own, or where somebody stands.
+    home = directory if directory.is_dir() else directory.parent
+    make_directory(home)
+    with (
+        storage_errors(directory),
+        tempfile.TemporaryDirectory(dir=home, prefix=".cxr-drawing-") as temporary,
+    ):
+        drawing = Path(temporary) / "set"
+        paths = _write_images(drawing, plan, report)
+        if home == directory:
+            for part in sorted(drawing.iterdir()):
+                part.rename(directory / part.name)
+        else:
+            drawing.rename(directory)
+    return paths
 
 
 def _require_empty(directory: Path) -> None:
     with storage_errors(directory):
         taken = directory.exists() and (not directory.is_dir() or any(directory.iterdir()))
     if taken:
-        raise DataError(
+        raise UsageError(
             "images are only written into a new or empty directory",
             where=str(directory),
             hint="name another directory, or remove this one",
         )
+
+
+def _write_images(
+    directory: Path, plan: SynthPlan, report: Callable[[int, int], None] | None
+) -> list[str]:
+    """Draw and write every image and `LABELS_NAME`, and return the paths of the images."""
+    entries = sorted(_entries(plan), key=lambda entry: entry.path)
+    for done, entry in enumerate(entries, start=1):
+        file = directory / entry.path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        pixels = draw_radiograph(plan.seed, entry.split, entry.kind, entry.number, plan.size_px)
+        file.write_bytes(_encode_jpeg(pixels))
+        if report is not None:
+            report(done, len(entries))
+    rows = [LABELS_HEADER, *(entry.row for entry in entries)]
+    (directory / LABELS_NAME).write_bytes(("\n".join(rows) + "\n").encode("ascii"))
+    return [entry.path for entry in entries]
 
 
 def _encode_jpeg(pixels: NDArray[np.uint8]) -> bytes:

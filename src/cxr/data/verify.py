@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
+import unicodedata
 import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -16,6 +15,9 @@ from cxr.config.load import load_config
 from cxr.config.schema import DataConfig
 from cxr.data.decode import DecodePlan, decode_image
 from cxr.data.folder import SPLITS, FoundImage, find_images, find_root, list_images
+from cxr.data.image_file import read_image
+from cxr.data.prefetch import prefetch
+from cxr.digests.canonical import digest_bytes
 from cxr.errors import DataError, UsageError
 from cxr.progress import SILENCE, Progress
 from cxr.records.data_lock import Sample, load_data_lock
@@ -35,6 +37,7 @@ SEVERITIES: Final[dict[str, Severity]] = {
     "duplicate-across-splits": "error",
     "group-in-two-splits": "error",
     "duplicate-in-split": "warning",
+    "names-alike": "warning",
 }
 """Every kind of problem and how much it matters: only errors make a data set differ."""
 
@@ -83,13 +86,14 @@ def verify_target(
     """Decode every image of a data set, look for leaks, and compare it with a lock.
 
     Args:
-        target: A directory, whose images are found by suffix, or a config, whose classes, groups
-            and splits are then applied.
+        target: A directory, whose images are found by suffix, in its splits where it has such; or
+            a config, whose classes, groups and splits are then applied.
         lock: A data lock to compare with.
         progress: Told how far it is.
 
     Raises:
-        DataError: The target is missing, or the config's rules do not fit its files.
+        DataError: The target is missing, a directory in it cannot be listed, or the config's
+            rules do not fit its files.
         RecordError: The lock cannot be read.
         UsageError: The target is neither a directory nor a config.
     """
@@ -100,6 +104,7 @@ def verify_target(
     if not images:
         problems.append(_problem("no-images", [str(root)], "no image below it, by suffix"))
     problems += _find_duplicates(looks)
+    problems += _find_names_alike(images)
     problems += _find_split_groups(images)
     if wanted is not None:
         problems += _compare_with_lock(looks, wanted.samples, by_rules=target.is_file())
@@ -132,7 +137,10 @@ def _find(target: Path) -> tuple[Path, list[FoundImage]]:
             where=str(target),
             hint="name the directory that holds train, val and test, or a config (.yaml)",
         )
-    return target, [_describe(target, file) for file in list_images(target)]
+    # Split by split, as training lists them; without splits, whatever there is.
+    in_splits = [file for split in SPLITS for file in list_images(target / split)]
+    files = sorted(in_splits) or list_images(target)
+    return target, [_describe(target, file) for file in files]
 
 
 def _describe(root: Path, file: Path) -> FoundImage:
@@ -146,10 +154,11 @@ def _describe(root: Path, file: Path) -> FoundImage:
 
 def _look_at_all(images: Sequence[FoundImage], progress: Progress) -> Iterator[_Look]:
     """Read and decode on all cores."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool, warnings.catch_warnings():
+    looks = prefetch(_look_at, images, workers=os.cpu_count() or 1)
+    with warnings.catch_warnings():
         # Pillow warns of large images; they are errors of our own here.
         warnings.simplefilter("ignore")
-        for done, look in enumerate(pool.map(_look_at, images), start=1):
+        for done, look in enumerate(looks, start=1):
             progress.advance("looking at images", done, len(images))
             yield look
 
@@ -157,11 +166,9 @@ def _look_at_all(images: Sequence[FoundImage], progress: Progress) -> Iterator[_
 def _look_at(image: FoundImage) -> _Look:
     """Read, hash and decode one image."""
     try:
-        content = image.file.read_bytes()
-    except OSError as error:
-        problem = _problem("unreadable", [image.path], error.strerror or str(error))
-        return _Look(image, 0, "", problem)
-    digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        content = read_image(image.file)
+    except DataError as error:
+        return _Look(image, 0, "", _problem("unreadable", [image.path], error.problem))
     found = None
     if not content:
         found = _problem("empty", [image.path], "the file has no bytes")
@@ -170,7 +177,7 @@ def _look_at(image: FoundImage) -> _Look:
             decode_image(content, _LOOK, where=image.path)
         except DataError as error:
             found = _problem("unreadable", [image.path], error.problem)
-    return _Look(image, len(content), digest, found)
+    return _Look(image, len(content), digest_bytes(content), found)
 
 
 def _find_duplicates(looks: Sequence[_Look]) -> Iterator[DataProblem]:
@@ -183,12 +190,29 @@ def _find_duplicates(looks: Sequence[_Look]) -> Iterator[DataProblem]:
         if len(same) == 1:
             continue
         paths = sorted(image.path for image in same)
-        if len({image.label for image in same}) > 1:
+        labels, splits = {image.label for image in same}, {image.split for image in same}
+        if len(labels) > 1:
             yield _problem("duplicate-labels-differ", paths, "the same bytes, different labels")
-        if len({image.split for image in same}) > 1:
+        if len(splits) > 1:
             yield _problem("duplicate-across-splits", paths, "the same bytes in two splits")
-        elif len({image.label for image in same}) == 1:
+        if len(labels) == len(splits) == 1:
             yield _problem("duplicate-in-split", paths, "the same bytes")
+
+
+def _find_names_alike(images: Sequence[FoundImage]) -> Iterator[DataProblem]:
+    """Name files that other file systems take for one: they are not a set that can be copied."""
+    alike: dict[str, list[str]] = defaultdict(list)
+    for image in images:
+        alike[_fold(image.path)].append(image.path)
+    for paths in alike.values():
+        if len(paths) > 1:
+            detail = "names differ in case or Unicode form alone: macOS and Windows keep one file"
+            yield _problem("names-alike", sorted(paths), detail)
+
+
+def _fold(path: str) -> str:
+    """Return what is left of a name where neither case nor Unicode form counts."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
 
 
 def _find_split_groups(images: Sequence[FoundImage]) -> Iterator[DataProblem]:
@@ -213,13 +237,19 @@ def _compare_with_lock(
     """
     found = {look.image.path: look for look in looks}
     locked = {sample.path: sample for sample in wanted}
-    for path in sorted(locked.keys() - found.keys()):
-        yield _problem("missing", [path], "in the lock, not in the data set")
-    for path in sorted(found.keys() - locked.keys()):
-        yield _problem("extra", [path], "in the data set, not in the lock")
+    missing, extra = locked.keys() - found.keys(), found.keys() - locked.keys()
+    respelt = set(map(_fold, missing)) & set(map(_fold, extra))
+    for kind, paths, detail in (
+        ("missing", missing, "in the lock, not in the data set"),
+        ("extra", extra, "in the data set, not in the lock"),
+    ):
+        for path in sorted(paths):
+            spelling = ", which spells it in another case or Unicode form"
+            yield _problem(kind, [path], detail + spelling * (_fold(path) in respelt))
     for path in sorted(found.keys() & locked.keys()):
         look, sample = found[path], locked[path]
-        if look.sha256 != sample.sha256:
+        # Of a file that could not be read nothing is known, and that is a problem of its own.
+        if look.sha256 not in (sample.sha256, ""):
             yield _problem("changed", [path], "its bytes are not those of the lock")
         if by_rules and look.image.label != sample.label:
             detail = f"{sample.label} in the lock, {look.image.label} by the config"

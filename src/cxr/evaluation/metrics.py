@@ -2,22 +2,26 @@
 
 A figure that is not defined (no image of a class, no prediction of it) is None and stays so: it is
 never a silent zero. scikit-learn is the oracle in the tests.
+
+Ranks and losses come from the logits, not from the probabilities: those of an overconfident model
+round to 0 and 1, and images that it tells apart would be ties. Decisions, counts and ranks of two
+classes are the same on every machine for the same predictions. Beyond that the exponential and the
+logarithm of the mathematics library act, whose last bit may differ between machines: on the loss,
+and on the rank of two images whose log-odds of three or more classes are that close.
 """
 
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import groupby
-from typing import Any, Final
+from itertools import compress, groupby
+from typing import Any
 
 from cxr.records.figures import SCALARS
 from cxr.records.predictions import Prediction
-
-# Below it the logarithm would be infinite. Source: float64's smallest normal number.
-_SMALLEST_PROBABILITY: Final = 2.0**-1022
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +33,8 @@ class ClassMetrics:
         precision: Share of its predictions that are right.
         recall: Share of its images that are found.
         f1: 2 TP / (2 TP + FP + FN).
-        auroc: Probability that an image of the class scores above one of another, ties half.
+        auroc: Share of pairs in which an image of the class has higher log-odds of it than one of
+            another class, ties half.
     """
 
     support: int
@@ -91,16 +96,14 @@ def compute_metrics(classes: Sequence[str], predictions: Sequence[Prediction]) -
     confusion = [[0] * len(classes) for _ in classes]
     for row in predictions:
         confusion[numbers[row.label]][numbers[row.decision]] += 1
+    labels = [numbers[row.label] for row in predictions]
+    logits = [_read_logits(row) for row in predictions]
     per_class = {
-        name: _compute_class(index, confusion, predictions, name)
-        for index, name in enumerate(classes)
+        name: _compute_class(index, confusion, labels, logits) for index, name in enumerate(classes)
     }
     num = len(predictions)
     right = sum(confusion[index][index] for index in range(len(classes)))
-    surprises = [
-        -math.log(max(row.probabilities[numbers[row.label]], _SMALLEST_PROBABILITY))
-        for row in predictions
-    ]
+    surprises = [derive_surprise(row, label) for row, label in zip(logits, labels, strict=True)]
     aurocs = [found.auroc for found in per_class.values()]
     return Metrics(
         num_images=num,
@@ -134,26 +137,63 @@ def compute_auroc(positives: Sequence[float], negatives: Sequence[float]) -> flo
     return divide(doubled_wins, 2 * len(positives) * len(negatives))
 
 
+def derive_log_odds(logits: Sequence[float], index: int) -> float:
+    """Return ``z_k - log(sum of exp(z_j), j != k)``: the logarithm of p_k / (1 - p_k).
+
+    Of two classes it is the difference of the logits, rounded once. What all logits have in common
+    is taken off before anything is rounded to less than it is, and the sum does not depend on its
+    order, so images that should tie do.
+
+    Args:
+        logits: Of one image, one a class.
+        index: k.
+    """
+    others = [*logits[:index], *logits[index + 1 :]]
+    return (logits[index] - max(others)) - _excess(others)
+
+
+def derive_surprise(logits: Sequence[float], index: int) -> float:
+    """Return ``-log(p_k)`` in nats, the cross-entropy of one image of class k; always finite."""
+    return (max(logits) - logits[index]) + _excess(logits)
+
+
+def _excess(logits: Sequence[float]) -> float:
+    """Return how far the logarithm of the sum of exponentials lies above the largest logit."""
+    largest, *rest = sorted(logits, reverse=True)
+    return math.log1p(math.fsum(math.exp(value - largest) for value in rest))
+
+
+def _read_logits(row: Prediction) -> tuple[float, ...]:
+    """Return the very float32 values that the texts stand for."""
+    layout = f"<{len(row.logits)}f"
+    return struct.unpack(layout, struct.pack(layout, *map(float, row.logits)))
+
+
 def divide(numerator: int, denominator: int) -> float | None:
     """Return a ratio of counts, rounded once; None where the denominator is 0."""
     return float(Fraction(numerator, denominator)) if denominator else None
 
 
 def _compute_class(
-    index: int, confusion: list[list[int]], predictions: Sequence[Prediction], name: str
+    index: int,
+    confusion: Sequence[Sequence[int]],
+    labels: Sequence[int],
+    logits: Sequence[Sequence[float]],
 ) -> ClassMetrics:
     """Compute the figures of one class against all others."""
     support = sum(confusion[index])
     predicted = sum(row[index] for row in confusion)
     right = confusion[index][index]
+    scores = [derive_log_odds(row, index) for row in logits]
+    is_positive = [label == index for label in labels]
+    is_negative = [label != index for label in labels]
     return ClassMetrics(
         support=support,
         precision=divide(right, predicted),
         recall=divide(right, support),
         f1=divide(2 * right, support + predicted),
         auroc=compute_auroc(
-            [row.probabilities[index] for row in predictions if row.label == name],
-            [row.probabilities[index] for row in predictions if row.label != name],
+            list(compress(scores, is_positive)), list(compress(scores, is_negative))
         ),
     )
 

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import io
 import os
 from pathlib import Path
 
+import filelock
 import numpy as np
 import pytest
 from PIL import Image
@@ -13,7 +15,7 @@ from cxr.data import cache
 from cxr.data.cache import default_cache_directory, derive_cache_key, open_decoded
 from cxr.data.decode import DecodePlan, decode_image
 from cxr.digests.canonical import digest_bytes
-from cxr.errors import DataError
+from cxr.errors import DataError, StorageError
 from cxr.records.data_lock import DataLock, Sample
 
 PLAN = DecodePlan(size_px=8, channels=1, resample="bilinear")
@@ -159,6 +161,98 @@ def test_a_cache_that_was_never_finished_is_made_again(root, lock, directory, mo
     assert open_decoded(root, lock, PLAN, directory).shape == (5, 8, 8, 1)
 
 
+# A cache that somebody else wrote, writes, or stopped writing
+
+
+def hold(directory, lock):
+    """Hold a cache's lock as another process would."""
+    place = place_of(directory, lock)
+    place.mkdir(parents=True, exist_ok=True)
+    held = filelock.FileLock(f"{place}.lock")
+    held.acquire()
+    return held
+
+
+def test_a_sound_cache_needs_no_lock(root, lock, directory):
+    first = np.array(open_decoded(root, lock, PLAN, directory))
+    held = hold(directory, lock)
+    try:
+        assert np.array_equal(open_decoded(root, lock, PLAN, directory), first)
+    finally:
+        held.release()
+
+
+@pytest.mark.parametrize("error", [errno.EROFS, errno.EACCES, errno.ENOSPC])
+def test_where_none_can_be_made_the_hint_names_the_field(root, lock, directory, monkeypatch, error):
+    def refuse(*_, **__):
+        raise OSError(error, os.strerror(error))
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", refuse)
+    with pytest.raises(StorageError, match=f"cannot write: {os.strerror(error)}") as caught:
+        open_decoded(root, lock, PLAN, directory)
+    assert caught.value.where == str(place_of(directory, lock))
+    assert "data.cache_dir" in caught.value.hint
+
+
+def test_a_cache_made_while_the_lock_was_waited_for_is_not_made_again(
+    root, lock, directory, decoded, monkeypatch
+):
+    acquire = filelock.FileLock.acquire
+
+    def wait(self, *arguments, **options):
+        monkeypatch.undo()
+        open_decoded(root, lock, PLAN, directory)
+        decoded.append("made by somebody else")
+        return acquire(self, *arguments, **options)
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", wait)
+    open_decoded(root, lock, PLAN, directory)
+    assert decoded == ["made by somebody else"]
+
+
+def test_what_a_killed_process_left_is_removed_when_a_cache_is_made(root, lock, directory):
+    own, other = place_of(directory, lock), directory / ("0" * 32)
+    remains = [own / ".pixels.u8.1.tmp", other / ".pixels.u8.1.tmp", other / ".index.json.1.tmp"]
+    kept = [other / "index.json", other / ".notes.tmp", directory / "mine" / ".mine.tmp"]
+    for file in (*remains, *kept):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"x")
+    open_decoded(root, lock, PLAN, directory)
+    assert [file for file in remains if file.exists()] == []
+    assert [file for file in kept if not file.exists()] == []
+    assert sorted(file.name for file in own.iterdir()) == ["index.json", "pixels.u8"]
+
+
+def test_what_another_process_is_writing_is_left_alone(root, lock, directory):
+    other = dataclasses.replace(lock, samples=lock.samples[1:])
+    held = hold(directory, other)
+    try:
+        (place_of(directory, other) / ".pixels.u8.1.tmp").write_bytes(b"x")
+        open_decoded(root, lock, PLAN, directory)
+        assert (place_of(directory, other) / ".pixels.u8.1.tmp").exists()
+    finally:
+        held.release()
+    open_decoded(root, other, PLAN, directory)
+    assert not (place_of(directory, other) / ".pixels.u8.1.tmp").exists()
+
+
+def test_an_interrupt_does_not_wait_for_many_images(root, directory, decoded, monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    for number in range(5, 60):
+        (root / f"{number}.png").write_bytes(draw(number))
+
+    class Impatient:
+        def advance(self, *_):
+            raise KeyboardInterrupt
+
+        def note(self, text):
+            raise AssertionError(text)
+
+    with pytest.raises(KeyboardInterrupt):
+        open_decoded(root, lock_all(root), PLAN, directory, progress=Impatient())
+    assert len(decoded) < 10
+
+
 def test_an_image_that_changed_since_it_was_hashed_is_refused(root, lock, directory):
     (root / "2.png").write_bytes(draw(7))
     with pytest.raises(DataError, match="an image changed while it was being read") as caught:
@@ -187,9 +281,9 @@ def test_all_bad_images_are_named_at_once_and_nothing_is_kept(root, directory, m
     assert list(place_of(directory, lock).iterdir()) == []
 
 
-def test_more_images_than_a_chunk_stay_in_order(root, lock, directory, monkeypatch):
+def test_more_images_than_wait_at_a_time_stay_in_order(root, lock, directory, monkeypatch):
     whole = np.array(open_decoded(root, lock, PLAN, directory))
-    monkeypatch.setattr(cache, "_MAP_CHUNK", 2)
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
     assert np.array_equal(open_decoded(root, lock, PLAN, directory / "other"), whole)
 
 
@@ -247,3 +341,17 @@ def test_the_users_cache_is_where_the_convention_has_it(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     assert default_cache_directory() == tmp_path / "home" / ".cache" / "cxr" / "decoded"
     assert default_cache_directory() == Path.home() / ".cache" / "cxr" / "decoded"
+    # By the convention a relative path does not count.
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
+    assert default_cache_directory() == Path.home() / ".cache" / "cxr" / "decoded"
+
+
+def test_a_user_without_a_home_is_told_of_the_field(monkeypatch):
+    def fail():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", fail)
+    with pytest.raises(StorageError, match="the user has no home directory") as caught:
+        default_cache_directory()
+    assert "data.cache_dir" in caught.value.hint

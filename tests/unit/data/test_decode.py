@@ -114,6 +114,13 @@ def test_a_mode_that_needs_a_choice_is_refused_by_its_name(pixels, mode):
         decode_image(content, GREY, where="x")
 
 
+@pytest.mark.parametrize("mode", ["1", "L", "RGB"])
+def test_a_picture_with_a_transparent_colour_is_refused(pixels, mode):
+    colour = (1, 2, 3) if mode == "RGB" else 1
+    with pytest.raises(DataError, match="an image has a colour that counts as transparent"):
+        decode_image(encode(pixels, mode=mode, transparency=colour), GREY, where="x")
+
+
 def test_a_picture_of_several_frames_is_refused(pixels):
     frames = [Image.fromarray(pixels), Image.fromarray(255 - pixels)]
     stream = io.BytesIO()

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 
 import pytest
 
@@ -159,6 +161,74 @@ def test_a_link_to_nothing_is_an_error_that_names_it(root):
     with pytest.raises(DataError, match="cannot read an image: No such file") as caught:
         scan_folder(configure(root))
     assert caught.value.where == str(root / "train/NORMAL/lost.png")
+
+
+def test_a_link_that_may_have_led_to_a_directory_is_refused(root):
+    make(root, ["train/NORMAL/.hidden/a.png"])
+    (root / "train/NORMAL/.gone").symlink_to(root / "nothing")
+    assert {sample.path for sample in scan_folder(configure(root)).samples} == set(NAMES)
+    (root / "train/NORMAL/more").symlink_to(root / "nothing")
+    with pytest.raises(DataError, match="a link leads nowhere") as caught:
+        scan_folder(configure(root))
+    assert caught.value.where == str(root / "train/NORMAL/more")
+
+
+def test_a_split_that_is_a_link_to_nothing_is_refused_and_a_missing_one_is_not(root):
+    shutil.rmtree(root / "val")
+    assert "val" not in {sample.split for sample in scan_folder(configure(root)).samples}
+    (root / "val").symlink_to(root / "nothing")
+    with pytest.raises(DataError, match="cannot list a directory: No such file") as caught:
+        scan_folder(configure(root))
+    assert caught.value.where == str(root / "val")
+
+
+@pytest.mark.parametrize("place", ["val", "train/NORMAL", "train/NORMAL/deeper"])
+def test_a_directory_that_cannot_be_listed_is_refused(root, monkeypatch, place):
+    make(root, ["train/NORMAL/deeper/a.png"])
+    scandir = os.scandir
+
+    def scan(path):
+        if path == str(root / place):
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", scan)
+    with pytest.raises(DataError, match="cannot list a directory: Permission denied") as caught:
+        scan_folder(configure(root))
+    assert caught.value.where == str(root / place)
+
+
+def test_a_file_where_a_split_belongs_is_refused(root):
+    shutil.rmtree(root / "val")
+    (root / "val").write_text("x", encoding="utf-8")
+    with pytest.raises(DataError, match="cannot list a directory: Not a directory"):
+        scan_folder(configure(root))
+
+
+@pytest.mark.parametrize("through_link", [False, True])
+def test_a_pipe_with_the_name_of_an_image_is_refused_and_not_waited_for(root, through_link):
+    pipe = root / "pipe"
+    os.mkfifo(pipe)
+    file = root / "train/NORMAL/a.jpeg"
+    if through_link:
+        file.symlink_to(pipe)
+    else:
+        pipe.rename(file)
+    with pytest.raises(DataError, match="cannot read an image: it is a named pipe") as caught:
+        scan_folder(configure(root))
+    assert caught.value.where == str(file)
+
+
+def test_a_directory_with_the_name_of_an_image_is_refused(root):
+    make(root, ["train/NORMAL/study.png/a.png"])
+    with pytest.raises(DataError, match="cannot read an image: it is a directory") as caught:
+        scan_folder(configure(root))
+    assert caught.value.where == str(root / "train/NORMAL/study.png")
+
+
+def test_a_root_that_is_a_link_gives_the_same_samples(root, tmp_path):
+    (tmp_path / "link").symlink_to(root, target_is_directory=True)
+    assert scan_folder(configure(tmp_path / "link")) == scan_folder(configure(root))
 
 
 def test_globs_choose_classes_by_folder_and_file(root):

@@ -69,7 +69,7 @@ def test_nothing_is_prepared_before_it_is_asked_for_without_workers():
 @pytest.mark.parametrize("workers", [1, 4])
 def test_threads_are_gone_when_the_results_are_no_longer_wanted(workers):
     def count_threads():
-        return sum(thread.name.startswith("cxr-batches") for thread in threading.enumerate())
+        return sum(thread.name.startswith("cxr-ahead") for thread in threading.enumerate())
 
     results = prefetch(lambda job: job, range(100), workers=workers)
     next(results)

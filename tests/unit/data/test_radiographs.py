@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,11 @@ import pytest
 
 from cxr.data.radiographs import KINDS, SynthPlan, draw_radiograph, write_dataset
 from cxr.digests.canonical import digest_bytes
-from cxr.errors import CxrError
+from cxr.errors import CxrError, StorageError, UsageError
 
 SAMPLE = Path(__file__).parents[3] / "data" / "sample"
 NOT_DRAWN = {"README.md"}
+SMALL = SynthPlan(size_px=16, train=4, val=4, test=4)
 
 
 def test_the_sample_is_drawn_again_byte_for_byte(tmp_path: Path) -> None:
@@ -81,9 +83,39 @@ def test_sick_lungs_are_brighter_than_healthy_ones_on_the_whole() -> None:
 
 def test_a_directory_that_holds_something_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine", encoding="ascii")
-    with pytest.raises(CxrError, match="new or empty"):
+    with pytest.raises(UsageError, match="new or empty"):
         write_dataset(tmp_path, SynthPlan())
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.parametrize("name", ["new", "empty", "link", "above/new"])
+def test_a_set_is_drawn_into_a_new_and_into_an_empty_directory(tmp_path: Path, name: str) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "link").symlink_to("empty", target_is_directory=True)
+    place = (tmp_path / "empty").stat().st_ino
+    write_dataset(tmp_path / name, SMALL)
+    found = sorted(path.name for path in (tmp_path / name).iterdir())
+    assert found == ["labels.csv", "test", "train", "val"]
+    # A directory that was there is the same one still: somebody may stand in it.
+    assert (tmp_path / "empty").stat().st_ino == place
+    assert [path for path in tmp_path.rglob("*") if path.name.startswith(".")] == []
+    assert (tmp_path / name).stat().st_mode == (tmp_path / name / "train").stat().st_mode
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, OSError(errno.ENOSPC, "disk full")])
+@pytest.mark.parametrize("exists", [False, True])
+def test_a_set_that_was_stopped_half_way_leaves_nothing(
+    tmp_path: Path, *, stop: type[BaseException] | BaseException, exists: bool
+) -> None:
+    def report(done: int, _: int) -> None:
+        if done == 5:
+            raise stop
+
+    if exists:
+        (tmp_path / "set").mkdir()
+    with pytest.raises((KeyboardInterrupt, StorageError)):
+        write_dataset(tmp_path / "set", SMALL, report=report)
+    assert list(tmp_path.rglob("*")) == ([tmp_path / "set"] if exists else [])
 
 
 @pytest.mark.parametrize("wrong", [{"train": 3}, {"seed": -1}, {"size_px": 8}])

@@ -3,6 +3,8 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import os
+import shutil
 
 import numpy as np
 import pytest
@@ -118,7 +120,133 @@ def test_a_file_that_cannot_be_read_is_named(root):
     (root / NAMES[3]).symlink_to(root / "nothing")
     report = verify_target(root)
     assert describe(report) == [("unreadable", "error", (NAMES[3],))]
-    assert report.problems[0].detail == "No such file or directory"
+    assert report.problems[0].detail == "cannot read an image: No such file or directory"
+
+
+def test_what_is_no_file_is_named_and_not_waited_for(root):
+    (root / NAMES[0]).unlink()
+    os.mkfifo(root / NAMES[0])
+    (root / "val/A/study.png").mkdir()
+    report = verify_target(root)
+    assert [(problem.kind, problem.paths, problem.detail) for problem in report.problems] == [
+        ("unreadable", (NAMES[0],), "cannot read an image: it is a named pipe"),
+        ("unreadable", ("val/A/study.png",), "cannot read an image: it is a directory"),
+    ]
+
+
+def grey():
+    return Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8))
+
+
+def turned():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return exif
+
+
+@pytest.mark.parametrize(
+    ("name", "image", "options"),
+    [
+        ("one.png", grey().resize((1, 1)), {}),
+        ("progressive.jpeg", grey(), {"progressive": True}),
+        ("turned.jpeg", grey(), {"exif": turned()}),
+        ("colour.jpeg", grey().convert("RGB"), {}),
+        ("two-levels.tiff", grey().convert("1"), {}),
+    ],
+)
+def test_pictures_that_can_be_read_in_one_way_are_sound(root, name, image, options):
+    image.save(root / "train/A" / name, **options)
+    report = verify_target(root)
+    assert (report.verdict, report.samples, report.problems) == ("verified", 8, [])
+
+
+@pytest.mark.parametrize(
+    ("name", "image", "options", "detail"),
+    [
+        ("ink.jpeg", grey().convert("CMYK"), {}, "an image has the mode CMYK"),
+        ("deep.png", grey().convert("I;16"), {}, "an image has the mode I;16"),
+        ("deep.tiff", grey().convert("F"), {}, "an image has the mode F"),
+        ("palette.png", grey().convert("P"), {}, "an image has the mode P"),
+        ("clear.png", grey().convert("LA"), {}, "an image has the mode LA"),
+        (
+            "moving.png",
+            grey(),
+            {"save_all": True, "append_images": [grey().rotate(90)]},
+            "an image has 2 frames",
+        ),
+    ],
+)
+def test_pictures_that_need_a_choice_are_named_with_it(root, name, image, options, detail):
+    image.save(root / "train/A" / name, **options)
+    [problem] = verify_target(root).problems
+    assert (problem.kind, problem.paths) == ("unreadable", (f"train/A/{name}",))
+    assert problem.detail.startswith(detail)
+
+
+@pytest.mark.parametrize("name", ["cut.png", "cut.jpeg", "cut.bmp", "cut.tiff"])
+def test_half_a_file_is_unreadable(root, name):
+    file = root / "train/A" / name
+    grey().resize((64, 64)).save(file)
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    assert describe(verify_target(root)) == [("unreadable", "error", (f"train/A/{name}",))]
+
+
+def test_a_file_that_is_there_twice_through_a_link_is_a_duplicate(root):
+    (root / "train/A/twice.png").symlink_to("person1_1.png")
+    paths = ("train/A/person1_1.png", "train/A/twice.png")
+    assert describe(verify_target(root)) == [("duplicate-in-split", "warning", paths)]
+
+
+def test_a_directory_that_is_linked_into_two_splits_is_a_leak(root, config, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "person7_1.png").write_bytes(draw(40))
+    for split in ("train", "test"):
+        (root / split / "A/linked").symlink_to(elsewhere, target_is_directory=True)
+    paths = ("test/A/linked/person7_1.png", "train/A/linked/person7_1.png")
+    for target in (root, config()):
+        assert ("duplicate-across-splits", "error", paths) in describe(verify_target(target))
+
+
+def test_what_lies_beside_the_splits_is_no_part_of_the_set(root, lock):
+    # As in the Kaggle archive, which holds itself once more.
+    shutil.copytree(root, root / "again")
+    assert verify_target(root, lock=lock).problems == []
+
+
+def test_a_root_that_is_a_link_is_verified(root, lock, tmp_path):
+    (tmp_path / "link").symlink_to(root, target_is_directory=True)
+    assert verify_target(tmp_path / "link", lock=lock) == verify_target(root, lock=lock)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("train/A/a.JPEG", "train/A/a.jpeg"), ("train/A/caf\u00e9.png", "train/A/cafe\u0301.png")],
+    ids=["case", "Unicode form"],
+)
+def test_names_that_another_file_system_takes_for_one_are_a_warning(root, names):
+    for number, name in enumerate(names):
+        (root / name).write_bytes(draw(50 + number))
+    report = verify_target(root)
+    assert describe(report) == [("names-alike", "warning", tuple(sorted(names)))]
+    assert (report.verdict, report.samples) == ("verified", 9)
+
+
+def test_a_name_that_a_file_system_spelt_anew_is_explained(root, tmp_path):
+    (root / "train/A/caf\u00e9.png").write_bytes(draw(50))
+    lock = tmp_path / "lock.json"
+    fields = DataConfig(source="folder", root=str(root), classes=("A", "B"))
+    write_data_lock(lock, scan_folder(fields))
+    (root / "train/A/caf\u00e9.png").rename(root / "train/A/cafe\u0301.png")
+    report = verify_target(root, lock=lock)
+    assert [problem.kind for problem in report.problems] == ["extra", "missing"]
+    assert all("another case or Unicode form" in problem.detail for problem in report.problems)
+
+
+def test_an_unreadable_file_is_not_also_called_changed(root, lock):
+    (root / NAMES[0]).unlink()
+    (root / NAMES[0]).mkdir()
+    assert describe(verify_target(root, lock=lock)) == [("unreadable", "error", (NAMES[0],))]
 
 
 def test_a_set_without_images_differs(tmp_path):

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
+from cxr.interruption import InterruptibleProgress, held
 from cxr.progress import SILENCE, Progress
 
 if TYPE_CHECKING:
@@ -51,14 +52,18 @@ def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]
 
 @contextmanager
 def shown_progress(*, quiet: bool) -> Iterator[Progress]:
-    """Show progress on stderr: bars on a terminal, plain lines elsewhere, nothing if quiet."""
-    if quiet:
-        yield SILENCE
-    elif sys.stderr.isatty():
-        with _Bars() as bars:
-            yield bars
-    else:
-        yield _Lines()
+    """Show progress on stderr: bars on a terminal, plain lines elsewhere, nothing if quiet.
+
+    A signal to stop is obeyed when progress is made.
+    """
+    with held():
+        if quiet:
+            yield InterruptibleProgress(SILENCE)
+        elif sys.stderr.isatty():
+            with _Bars() as bars:
+                yield InterruptibleProgress(bars)
+        else:
+            yield InterruptibleProgress(_Lines())
 
 
 class _Lines:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -27,9 +26,7 @@ def evaluate(
     split: Annotated[
         SplitName | None, typer.Option(help="The split; by default the run's own.")
     ] = None,
-    data: Annotated[
-        Path | None, typer.Option(help="Root of the data set, where it is another here.")
-    ] = None,
+    data: options.Data = None,
     *,
     json: options.Json = False,
     quiet: options.Quiet = False,

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
 import sys
-from typing import Final
+from typing import Final, TextIO
 
 from cxr.determinism.environment import reexecute_prepared
 from cxr.errors import CxrError, ExitCode
@@ -44,10 +43,10 @@ def main() -> None:
         code = _complain(str(error), error.exit_code)
     except BrokenPipeError:
         # The reader of a pipe went away; nothing more can be said to it.
-        _drop_output()
+        _drop(sys.stdout)
         code = ExitCode.UNCHECKED
     except OSError as error:
-        _drop_output()
+        _drop(sys.stdout)
         code = _complain(
             f"{error.strerror or error}\n  where: {error.filename or 'standard output'}\n"
             "  do:    free space or check the path, then try again",
@@ -76,16 +75,18 @@ def _open_closed_streams() -> None:
         sys.stderr = os.fdopen(2, "w", encoding="utf-8")
 
 
-def _drop_output() -> None:
-    """Send what is left in stdout's buffer nowhere, so that nothing fails once more at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _drop(stream: TextIO) -> None:
+    """Send what is left in a stream's buffer nowhere, so that nothing fails once more at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _complain(text: str, code: ExitCode) -> ExitCode:
     """Print an error on stderr, unless nothing can be said there."""
     ignore_signals()
-    with contextlib.suppress(OSError):
+    try:
         print(f"error: {text}", file=sys.stderr)  # noqa: T201 - the last place that can print
+    except OSError:
+        _drop(sys.stderr)
     return code
 
 

@@ -141,7 +141,7 @@ def test_stopping_stops_the_run_that_is_under_way(
         stdout, stderr = process.communicate()
     _, of_run, of_repeat = stderr.split("error: ")
     # Not "cxr train": the run got one signal, and obeyed it between two records.
-    assert "  where: epoch " in of_run
+    assert " done\n" in of_run
     finished = Finished([], code, stdout, f"error: {of_repeat}")
     assert read_error(finished, code=130)[:2] == (f"stopped by {number.name}", "cxr repeat")
     answer = json.loads(stdout)

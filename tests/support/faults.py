@@ -236,6 +236,19 @@ def _no_decoding(_: str) -> None:
 
 
 @fault
+def _stopped_clock(_: str) -> None:
+    """Every directory is named in the same second."""
+    from datetime import UTC, datetime
+
+    from cxr.training import run
+
+    class Clock:
+        now = staticmethod(lambda _: datetime(2025, 1, 2, tzinfo=UTC))
+
+    run.datetime = Clock
+
+
+@fault
 def _stuck_threads(_: str) -> None:
     """Torch keeps three threads, whatever it is told."""
     import torch

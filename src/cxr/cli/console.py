@@ -6,14 +6,17 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from cxr.interruption import InterruptibleProgress, held
 from cxr.progress import SILENCE, Progress
 
 if TYPE_CHECKING:
+    from rich.console import JustifyMethod
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
+
+_SHORT: Final = 26
 
 
 def print_json(document: Any) -> None:
@@ -31,8 +34,18 @@ def print_note(text: str) -> None:
     sys.stderr.write(text + "\n")
 
 
-def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table that fits the terminal, or 80 columns where there is none."""
+def shorten(text: str) -> str:
+    """Fit a text into a column."""
+    return text if len(text) <= _SHORT else f"{text[: _SHORT - 1]}…"
+
+
+def print_table(
+    title: str, header: Sequence[str], rows: Sequence[Sequence[str]], *, close: bool = False
+) -> None:
+    """Print a table that fits the terminal, or 80 columns where there is none.
+
+    With ``close`` its columns stand close together and to the right, as many counts need it.
+    """
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -40,10 +53,12 @@ def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]
 
     print_line(f"{title}:")
     console = Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else 80)
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    padding = 0 if close else 1
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, padding))
     for place, name in enumerate(header):
         # What a row is about stays whole; the rest folds.
-        table.add_column(name, overflow="fold", no_wrap=place == 0)
+        justify: JustifyMethod = "right" if close else "left"
+        table.add_column(name, overflow="fold", no_wrap=place == 0, justify=justify)
     for row in rows:
         # As Text: a path or a value is never read as markup.
         table.add_row(*(Text(cell) for cell in row))

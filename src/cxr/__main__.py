@@ -1,20 +1,31 @@
-"""The console entry: prepares the interpreter, runs a command, puts errors into three lines."""
+"""The console entry: prepares the process, runs a command, puts errors into three lines."""
 
 from __future__ import annotations
 
 import io
 import os
 import sys
-from typing import Final
+from typing import Final, TextIO
 
 from cxr.determinism.environment import reexecute_prepared
 from cxr.errors import CxrError, ExitCode
+from cxr.interruption import (
+    describe_stop,
+    has_signal,
+    ignore_signals,
+    name_command,
+    obey,
+    take_signals,
+)
 
 _NEEDS_NO_PREPARATION: Final = ("--help", "-h", "--version")
+_STANDARD_STREAMS: Final = (0, 1, 2)
 
 
 def main() -> None:
     """Run ``cxr`` with the process's arguments and exit with its code."""
+    take_signals()
+    _open_closed_streams()
     if not any(option in sys.argv for option in _NEEDS_NO_PREPARATION) and len(sys.argv) > 1:
         reexecute_prepared(sys.orig_argv)
     for stream in (sys.stdout, sys.stderr):
@@ -26,16 +37,16 @@ def main() -> None:
 
         code = app(standalone_mode=False)
         sys.stdout.flush()
+        # Also where typer turned the second signal's KeyboardInterrupt into a code without a word.
+        obey(name_command())
     except CxrError as error:
         code = _complain(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        code = _complain("interrupted", ExitCode.INTERRUPTED)
     except BrokenPipeError:
         # The reader of a pipe went away; nothing more can be said to it.
-        _drop_output()
+        _drop(sys.stdout)
         code = ExitCode.UNCHECKED
     except OSError as error:
-        _drop_output()
+        _drop(sys.stdout)
         code = _complain(
             f"{error.strerror or error}\n  where: {error.filename or 'standard output'}\n"
             "  do:    free space or check the path, then try again",
@@ -43,17 +54,39 @@ def main() -> None:
         )
     except Exception as error:  # noqa: BLE001 - the one place that catches everything
         code = _handle_unexpected(error)
+    ignore_signals()
     sys.exit(int(code or 0))
 
 
-def _drop_output() -> None:
-    """Send what is left in stdout's buffer nowhere, so that nothing fails once more at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _open_closed_streams() -> None:
+    """Open the null device in place of a standard stream that the caller closed.
+
+    Otherwise the first file that is opened takes its number, and gets what is printed.
+    """
+    for number in _STANDARD_STREAMS:
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest free number is this one, as those below it are open.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # noqa: FBT003
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(1, "w", encoding="utf-8")
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(2, "w", encoding="utf-8")
+
+
+def _drop(stream: TextIO) -> None:
+    """Send what is left in a stream's buffer nowhere, so that nothing fails once more at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _complain(text: str, code: ExitCode) -> ExitCode:
-    """Print an error on stderr."""
-    print(f"error: {text}", file=sys.stderr)  # noqa: T201 - the last place that can print
+    """Print an error on stderr, unless nothing can be said there."""
+    ignore_signals()
+    try:
+        print(f"error: {text}", file=sys.stderr)  # noqa: T201 - the last place that can print
+    except OSError:
+        _drop(sys.stderr)
     return code
 
 
@@ -61,10 +94,11 @@ def _handle_unexpected(error: Exception) -> int:
     """Explain a usage error as click words it, and own up to anything else."""
     import typer
 
+    if has_signal():
+        # Somebody made something else of the second signal's KeyboardInterrupt.
+        return _complain(str(describe_stop(name_command())), ExitCode.INTERRUPTED)
     if isinstance(error, typer.Exit):
         return error.exit_code
-    if isinstance(error, typer.Abort):
-        return _complain("interrupted", ExitCode.INTERRUPTED)
     # typer brings click under a name of its own, so its usage errors are known by their shape.
     explain = getattr(error, "format_message", None)
     if type(error).__name__ == "NoArgsIsHelpError" and explain is not None:

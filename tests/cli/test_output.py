@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from support.program import build_command, build_environment, read_error, run_cxr
-from support.recipes import vectors
+from support.recipes import vectors, write_recipe
 from support.runs import FinishedRuns, copy_run
 
 COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:3[0-9]|4[0-9]|9[0-7])[;m]")
@@ -71,6 +71,26 @@ def test_an_answer_that_cannot_be_written_is_an_error(
     assert "File too large" in read_error(finished, code=3)[0]
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
+def test_a_stream_that_is_closed_is_no_fault(closed: str, tmp_path: Path):
+    config = write_recipe(tmp_path / "recipe.yaml", vectors())
+    run = tmp_path / "run"
+    trained = run_in_shell(["train", "--config", str(config), "--out", str(run)], closed)
+    assert (trained.returncode, "Traceback" in trained.stderr) == (0, False), trained.stderr
+    # Nothing that was printed went into a file of the record.
+    assert run_cxr("verify", run).returncode == 0
+    for command, code in ((["diff", str(run), str(run)], 0), (["verify", str(tmp_path)], 3)):
+        finished = run_in_shell(command, closed)
+        assert finished.returncode == code
+        assert "Traceback" not in finished.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_an_error_that_cannot_be_written_keeps_its_code(tmp_path: Path):
+    assert run_in_shell(["verify", str(tmp_path)], "2>/dev/full").returncode == 3
+    assert run_in_shell(["nosuch"], "2>/dev/full").returncode == 2
+
+
 @pytest.mark.parametrize("columns", [40, 10])
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_a_narrow_terminal_is_no_fault(command: list[str], columns: int, places: dict[str, str]):
@@ -123,6 +143,17 @@ def test_a_value_that_is_too_long_is_no_fault_in_another_encoding(
     assert "bug" not in finished.stderr, finished.stderr
     assert finished.returncode == 0
     assert "cpu.model" in finished.stdout
+
+
+def run_in_shell(command: list[str], redirected: str) -> subprocess.CompletedProcess[str]:
+    """Run a command whose streams a shell redirects."""
+    return subprocess.run(
+        ["/bin/sh", "-c", f'exec "$@" {redirected}', "sh", *build_command(*command)],
+        capture_output=True,
+        text=True,
+        env=build_environment(),
+        check=False,
+    )
 
 
 def run_on_terminal(

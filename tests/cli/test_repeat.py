@@ -119,8 +119,11 @@ def test_a_directory_that_holds_something_is_left_untouched(tmp_path: Path):
     assert [path.name for path in tmp_path.iterdir()] == ["recipe.yaml"]
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("whom", ["the terminal's whole group", "the program alone"])
-def test_stopping_stops_the_run_that_is_under_way(tmp_path: Path, whom: str):
+def test_stopping_stops_the_run_that_is_under_way(
+    tmp_path: Path, whom: str, number: signal.Signals
+):
     out = tmp_path / "out"
     config = write_recipe(tmp_path / "recipe.yaml", vectors(train__epochs=100_000))
     with started_cxr(
@@ -129,20 +132,38 @@ def test_stopping_stops_the_run_that_is_under_way(tmp_path: Path, whom: str):
         try:
             wait_until(lambda: has_steps(out / "run-1"), process)
             if whom == "the program alone":
-                process.terminate()
+                process.send_signal(number)
             else:
-                os.killpg(process.pid, signal.SIGINT)
+                os.killpg(process.pid, number)
             code = process.wait(timeout=DEADLINE_S)
         finally:
             end_group(process.pid)
-        stdout, _ = process.communicate()
-    assert code == 130
+        stdout, stderr = process.communicate()
+    _, of_run, of_repeat = stderr.split("error: ")
+    # Not "cxr train": the run got one signal, and obeyed it between two records.
+    assert " done\n" in of_run
+    finished = Finished([], code, stdout, f"error: {of_repeat}")
+    assert read_error(finished, code=130)[:2] == (f"stopped by {number.name}", "cxr repeat")
     answer = json.loads(stdout)
     assert (answer["verdict"], answer["outcome_digests"]) == ("incomplete", [])
     assert answer["excluded_rate"] is None
     manifest = json.loads((out / "run-1" / "manifest.json").read_bytes())
     assert manifest["status"] == "interrupted"
+    assert json.loads((out / "repeat.json").read_bytes())["verdict"] == "incomplete"
     assert not (out / "run-2").exists()
+
+
+def test_stopping_before_the_first_step_is_answered(tmp_path: Path):
+    out = tmp_path / "out"
+    config = write_recipe(tmp_path / "recipe.yaml", vectors())
+    options = ["--config", config, "--out", out, "--json", "-q"]
+    finished = run_cxr("repeat", *options, fault="signal-as-run-starts")
+    assert read_answer(finished)["verdict"] == "incomplete"
+    _, of_run, of_repeat = finished.stderr.split("error: ")
+    assert "  where: cxr train\n" in of_run
+    finished.stderr = f"error: {of_repeat}"
+    assert read_error(finished, code=130)[:2] == ("stopped by SIGINT", "cxr repeat")
+    assert sorted(path.name for path in out.iterdir()) == ["config.yaml", "repeat.json"]
 
 
 def has_steps(run: Path) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from support.program import read_answer, run_cxr
+from support.program import read_answer, read_error, run_cxr
 from support.recipes import images, vectors, write_recipe
 from support.runs import FinishedRuns
 
@@ -57,3 +57,30 @@ def test_the_config_of_a_run_written_through_a_link_leads_to_its_data(
     finished = run_cxr("data", "verify", run.directory / "config.yaml", "--json", cwd=tmp_path)
     assert finished.returncode == 0, finished.stderr
     assert read_answer(finished)["samples"] == 28
+
+
+def test_an_out_that_cannot_be_written_is_refused_before_anything_is_read(
+    radiographs: Path, tmp_path: Path
+):
+    (tmp_path / "file").touch()
+    config = write_recipe(tmp_path / "recipe.yaml", images(radiographs))
+    finished = run_cxr("train", "--config", config, "--out", tmp_path / "file" / "run")
+    assert finished.stderr.startswith("error: cannot write: Not a directory\n")
+    assert read_error(finished, code=3)[1] == str(tmp_path / "file" / "run")
+
+
+def test_two_runs_of_one_recipe_in_one_second_have_directories_of_their_own(tmp_path: Path):
+    config = write_recipe(tmp_path / "recipe.yaml", vectors())
+    for _ in range(2):
+        options = ["--config", config, "-q"]
+        finished = run_cxr("train", *options, cwd=tmp_path, fault="stopped-clock")
+        assert finished.returncode == 0, finished.stderr
+    first, second = sorted(path.name for path in (tmp_path / "runs").iterdir())
+    assert second == f"{first}-2"
+
+
+def test_data_goes_with_resume(tmp_path: Path):
+    finished = run_cxr("train", "--config", "x", "--data", tmp_path)
+    problem, _, hint = read_error(finished, code=2)
+    assert problem == "--data goes with --resume"
+    assert "data.root" in hint

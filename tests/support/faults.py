@@ -7,8 +7,9 @@ process under test, so the records that the process writes are those of a faulty
 from __future__ import annotations
 
 import atexit
-import json
+import contextlib
 import errno
+import json
 import os
 import random
 import resource
@@ -86,6 +87,71 @@ def _crash_known(value: str) -> None:
 def _signal(value: str) -> None:
     """At step ``value`` the process is told to stop, as by Ctrl-C."""
     _after_gradients(int(value), lambda _: os.kill(os.getpid(), signal.SIGINT))
+
+
+@fault
+def _two_signals(value: str) -> None:
+    """At step ``value`` somebody presses Ctrl-C twice."""
+
+    def press(_: Any) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    _after_gradients(int(value), press)
+
+
+@fault
+def _signal_while_loading(value: str) -> None:
+    """Ctrl-C while the module ``value`` loads, which catches all that is raised meanwhile."""
+
+    class Finder:
+        def find_spec(self, name: str, *_: Any) -> None:
+            if name == value:
+                with contextlib.suppress(BaseException):
+                    os.kill(os.getpid(), signal.SIGINT)
+
+    sys.meta_path.insert(0, Finder())
+
+
+@fault
+def _signal_after_sealing(_: str) -> None:
+    """Ctrl-C when the run is complete and its result not yet shown."""
+    from cxr.records.run_record import RunRecord
+
+    original = RunRecord.complete
+
+    def complete(*arguments: Any, **options: Any) -> Any:
+        manifest = original(*arguments, **options)
+        os.kill(os.getpid(), signal.SIGINT)
+        return manifest
+
+    RunRecord.complete = complete
+
+
+@fault
+def _signal_as_run_starts(_: str) -> None:
+    """Ctrl-C when a run of a repeat has just been started."""
+    original = subprocess.Popen
+
+    def start(*arguments: Any, **options: Any) -> Any:
+        process = original(*arguments, **options)
+        os.kill(os.getpid(), signal.SIGINT)
+        return process
+
+    subprocess.Popen = start
+
+
+@fault
+def _signal_at_reexecution(_: str) -> None:
+    """Ctrl-C when the process is about to start itself again."""
+    original = os.execve
+
+    def execute(*arguments: Any) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        original(*arguments)
+
+    os.execve = execute
+    del os.environ["PYTHONHASHSEED"]
 
 
 @fault
@@ -171,6 +237,19 @@ def _no_decoding(_: str) -> None:
         raise RuntimeError("an image was decoded")
 
     cache.decode_image = refuse
+
+
+@fault
+def _stopped_clock(_: str) -> None:
+    """Every directory is named in the same second."""
+    from datetime import UTC, datetime
+
+    from cxr.training import run
+
+    class Clock:
+        now = staticmethod(lambda _: datetime(2025, 1, 2, tzinfo=UTC))
+
+    run.datetime = Clock
 
 
 @fault

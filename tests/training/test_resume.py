@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,53 @@ def test_what_is_no_run_cannot_go_on(tmp_path: Path):
         "not a run directory: it holds no manifest.json",
         str(tmp_path),
     )
+
+
+def test_a_run_whose_data_was_moved_goes_on_where_it_is_now(
+    finished_run: FinishedRuns, radiographs: Path, tmp_path: Path
+):
+    recipe = images(radiographs)
+    stopped = copy_run(stop(finished_run, recipe, STEPS_PER_EPOCH), tmp_path / "a" / "b" / "run")
+    point_to(stopped, tmp_path / "nowhere")
+    for command in (
+        ["train", "--resume", stopped],
+        ["evaluate", copy_run(finished_run(recipe), tmp_path / "c" / "d" / "completed")],
+    ):
+        problem, where, hint = read_error(run_cxr(*command), code=3)
+        assert problem == "the run or its data set was moved: the data is not there"
+        assert where
+        assert "--data DIR" in hint
+    # A name that YAML would read as a mapping.
+    root = shutil.copytree(radiographs, tmp_path / "data: moved")
+    finished = run_cxr("train", "--resume", stopped, "--data", root, "--json")
+    assert finished.returncode == 0, finished.stderr
+    answer = read_answer(finished)
+    never_stopped = finished_run(recipe)
+    assert (answer["outcome_digest"], answer["trace_digest"]) == never_stopped.digests
+
+
+def test_a_root_that_is_not_there_is_named(
+    finished_run: FinishedRuns, radiographs: Path, tmp_path: Path
+):
+    run = stop(finished_run, images(radiographs), STEPS_PER_EPOCH)
+    stopped = copy_run(run, tmp_path / "stopped")
+    finished = run_cxr("train", "--resume", stopped, "--data", tmp_path / "nowhere")
+    assert read_error(finished, code=3)[:2] == ("no such data set", str(tmp_path / "nowhere"))
+
+
+def test_what_a_killed_writer_left_is_removed(finished_run: FinishedRuns, tmp_path: Path):
+    stopped = copy_run(stop(finished_run, vectors(), STEPS_PER_EPOCH), tmp_path / "stopped")
+    left = [
+        stopped / ".manifest.json.1.tmp",
+        stopped / "checkpoints" / ".step-000000006.safetensors.1.tmp",
+        stopped / "checkpoints" / "step-000000005.safetensors",
+    ]
+    for file in left:
+        file.write_bytes(b"half")
+    (stopped / "notes.txt").write_text("mine")
+    require_same_as_never_stopped(stopped, finished_run(vectors()))
+    assert [file for file in left if file.exists()] == []
+    assert (stopped / "notes.txt").read_text() == "mine"
 
 
 def stop(finished_run: FinishedRuns, recipe: Recipe, step: int) -> Run:

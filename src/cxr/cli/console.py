@@ -7,13 +7,17 @@ import sys
 import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
+from cxr.interruption import InterruptibleProgress, held
 from cxr.progress import SILENCE, Progress
 
 if TYPE_CHECKING:
+    from rich.console import JustifyMethod
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
+
+_SHORT: Final = 26
 
 
 def print_json(document: Any) -> None:
@@ -39,8 +43,18 @@ def show_plainly(text: str) -> str:
     )
 
 
-def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table that fits the terminal, or 80 columns where there is none."""
+def shorten(text: str) -> str:
+    """Fit a text into a column."""
+    return text if len(text) <= _SHORT else f"{text[: _SHORT - 1]}…"
+
+
+def print_table(
+    title: str, header: Sequence[str], rows: Sequence[Sequence[str]], *, close: bool = False
+) -> None:
+    """Print a table that fits the terminal, or 80 columns where there is none.
+
+    With ``close`` its columns stand close together and to the right, as many counts need it.
+    """
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -48,10 +62,12 @@ def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]
 
     print_line(f"{title}:")
     console = Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else 80)
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    padding = 0 if close else 1
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, padding))
     for place, name in enumerate(header):
         # What a row is about stays whole; the rest folds.
-        table.add_column(name, overflow="fold", no_wrap=place == 0)
+        justify: JustifyMethod = "right" if close else "left"
+        table.add_column(name, overflow="fold", no_wrap=place == 0, justify=justify)
     for row in rows:
         # As Text: a path or a value is never read as markup.
         table.add_row(*(Text(cell) for cell in row))
@@ -60,14 +76,18 @@ def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]
 
 @contextmanager
 def shown_progress(*, quiet: bool) -> Iterator[Progress]:
-    """Show progress on stderr: bars on a terminal, plain lines elsewhere, nothing if quiet."""
-    if quiet:
-        yield SILENCE
-    elif sys.stderr.isatty():
-        with _Bars() as bars:
-            yield bars
-    else:
-        yield _Lines()
+    """Show progress on stderr: bars on a terminal, plain lines elsewhere, nothing if quiet.
+
+    A signal to stop is obeyed when progress is made.
+    """
+    with held():
+        if quiet:
+            yield InterruptibleProgress(SILENCE)
+        elif sys.stderr.isatty():
+            with _Bars() as bars:
+                yield InterruptibleProgress(bars)
+        else:
+            yield InterruptibleProgress(_Lines())
 
 
 class _Lines:

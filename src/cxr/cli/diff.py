@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from cxr.cli import options
-from cxr.cli.console import print_json, print_line, print_table
+from cxr.cli.console import print_json, print_line, print_table, shorten
 from cxr.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from cxr.compare.report import DiffReport
 
 _SHOWN: Final = 20
-_SHORT: Final = 26
 
 
 def diff(
@@ -87,7 +86,7 @@ def show_diff(report: DiffReport) -> None:
             "what went in differently",
             ["part", "field", "a", "b", "bits"],
             [
-                [d.part, d.field, _shorten(d.a), _shorten(d.b), d.affects_bits]
+                [d.part, d.field, _show(d.a), _show(d.b), d.affects_bits]
                 for d in report.differences[:_SHOWN]
             ],
         )
@@ -126,7 +125,5 @@ def _number(value: float | None) -> str:
     return "undefined" if value is None else f"{value:.6g}"
 
 
-def _shorten(value: Any) -> str:
-    """Fit a value into a column."""
-    text = "-" if value is None else str(value)
-    return text if len(text) <= _SHORT else f"{text[: _SHORT - 1]}…"
+def _show(value: Any) -> str:
+    return "-" if value is None else shorten(str(value))

@@ -9,6 +9,7 @@ import typer
 
 from cxr.cli import options
 from cxr.cli.console import print_json, print_line, print_note
+from cxr.interruption import held
 
 app = typer.Typer(help="Capture the environment.", no_args_is_help=True)
 
@@ -37,7 +38,8 @@ def capture(
 
     found = capture_environment()
     if out is not None:
-        write_bytes(out, canonical_json(found) + b"\n")
+        with held():
+            write_bytes(out, canonical_json(found) + b"\n")
         if not quiet:
             print_note(f"written: {out}")
     if json:

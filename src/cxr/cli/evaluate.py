@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
 from cxr.cli import options
-from cxr.cli.console import print_json, print_line, print_table, shown_progress
+from cxr.cli.console import print_json, print_line, print_table, shorten, shown_progress
 from cxr.cli.train import format_figure, show_figures
 from cxr.errors import ExitCode
+
+_COLUMNS: Final = 80
+_GAP: Final = 3
 
 
 class SplitName(StrEnum):
@@ -27,9 +29,7 @@ def evaluate(
     split: Annotated[
         SplitName | None, typer.Option(help="The split; by default the run's own.")
     ] = None,
-    data: Annotated[
-        Path | None, typer.Option(help="Root of the data set, where it is another here.")
-    ] = None,
+    data: options.Data = None,
     *,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -70,19 +70,31 @@ def evaluate(
 
 
 def show_classes(figures: dict[str, Any]) -> None:
-    """Print the table of classes and the confusion matrix."""
-    names = list(figures["per_class"])
+    """Print the table of classes and the confusion matrix.
+
+    Where the names do not fit side by side, the first table numbers them for the second one.
+    """
+    classes = list(figures["per_class"])
+    width = max(map(len, classes)) + sum(len(name) + _GAP for name in classes)
+    numbered = width > _COLUMNS
+    numbers = [str(number) for number in range(1, len(classes) + 1)]
     columns = ("precision", "recall", "f1", "auroc")
     print_table(
         "per class",
         ["class", "images", *columns],
         [
-            [name, str(found["support"]), *(format_figure(found[column]) for column in columns)]
-            for name, found in figures["per_class"].items()
+            [
+                shorten(f"{number} {name}" if numbered else name),
+                str(found["support"]),
+                *(format_figure(found[column]) for column in columns),
+            ]
+            for number, (name, found) in zip(numbers, figures["per_class"].items(), strict=True)
         ],
     )
+    names = numbers if numbered else classes
     print_table(
         "confusion: rows are true, columns are decided",
         ["", *names],
         [[name, *map(str, row)] for name, row in zip(names, figures["confusion"], strict=True)],
+        close=numbered,
     )

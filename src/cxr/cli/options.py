@@ -18,6 +18,10 @@ Out = Annotated[
     Path | None,
     typer.Option("--out", "-o", help="Directory to write; must be new or empty."),
 ]
+Data = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Root of the run's data set, where it is another here."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress.")]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.", show_default=False)]

@@ -11,6 +11,7 @@ from cxr.cli import options
 from cxr.cli.console import print_json, print_line, print_note, print_table
 from cxr.cli.diff import show_diff
 from cxr.errors import ExitCode
+from cxr.interruption import held
 
 if TYPE_CHECKING:
     from cxr.compare.repeat import RepeatReport
@@ -37,13 +38,14 @@ def repeat(
     from cxr.compare.repeat import RunFailedError, repeat_recipe
 
     try:
-        directory, report = repeat_recipe(
-            resolved,
-            num_runs,
-            out=out,
-            quiet=quiet,
-            announce=lambda text: None if quiet else print_note(text),
-        )
+        with held():
+            directory, report = repeat_recipe(
+                resolved,
+                num_runs,
+                out=out,
+                quiet=quiet,
+                announce=lambda text: None if quiet else print_note(text),
+            )
     except RunFailedError as error:
         raise typer.Exit(error.code) from error
     if json:

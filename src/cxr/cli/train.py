@@ -22,6 +22,7 @@ def train(
     resume: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Go on with a run that was stopped.")
     ] = None,
+    data: options.Data = None,
     *,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -38,18 +39,25 @@ def train(
             where="cxr train",
             hint="cxr train --config FILE for a new run, cxr train --resume RUN to go on",
         )
-    with shown_progress(quiet=quiet) as progress:
-        if config is not None:
-            from cxr.config.load import load_config
+    if data is not None and resume is None:
+        raise UsageError(
+            "--data goes with --resume",
+            where="cxr train",
+            hint="for a new run, --set data.root=DIR says where the data set is",
+        )
+    if config is not None:
+        from cxr.config.load import load_config
 
-            resolved = load_config(config, overrides or [])
-            from cxr.training.run import train as train_recipe
+        resolved = load_config(config, overrides or [])
+        from cxr.training.run import train as train_recipe
 
+        with shown_progress(quiet=quiet) as progress:
             directory, manifest = train_recipe(resolved, out=out, progress=progress)
-        elif resume is not None:
-            from cxr.training.run import resume as resume_run
+    elif resume is not None:
+        from cxr.training.run import resume as resume_run
 
-            directory, manifest = resume_run(resume, progress=progress)
+        with shown_progress(quiet=quiet) as progress:
+            directory, manifest = resume_run(resume, root=data, progress=progress)
     if json:
         keys = ("status", "recipe_digest", "outcome_digest", "trace_digest", "metrics")
         print_json({"run": str(directory), **{key: manifest[key] for key in keys}})

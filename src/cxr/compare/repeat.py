@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import statistics
 import subprocess
 import sys
@@ -17,10 +16,11 @@ from cxr.config.load import dump_config
 from cxr.config.schema import RunConfig
 from cxr.digests.canonical import canonical_json
 from cxr.errors import CxrError, ExitCode, RecordError
+from cxr.interruption import blocked, has_signal, pass_on
 from cxr.records.atomic import write_bytes, write_text
 from cxr.records.figures import SCALARS
 from cxr.records.manifest import REPEAT_SCHEMA, Manifest, load_manifest
-from cxr.records.run_directory import CONFIG, create_directory, name_run
+from cxr.records.run_directory import CONFIG, create_directory, create_named, name_run
 
 RECORD: Final = "repeat.json"
 CONFIDENCE: Final = 0.95
@@ -93,17 +93,20 @@ def repeat_recipe(
         CxrError: The directory cannot be written, or the first run could not even begin.
     """
     if out is None:
-        name = f"repeat-{config.name}"
-        out = Path("runs") / name_run(name, digest_config(config), datetime.now(UTC))
-    create_directory(out, what="repeat")
+        name = name_run(f"repeat-{config.name}", digest_config(config), datetime.now(UTC))
+        out = create_named(name)
+    else:
+        create_directory(out, what="repeat")
     write_text(out / CONFIG, dump_config(config, out))
     report = _record(out, [], num_runs)
     runs: list[Path] = []
     for number in range(1, num_runs + 1):
+        if has_signal():
+            break
         announce(f"run {number} of {num_runs}")
         run = out / f"run-{number}"
         code = _train_in_fresh_process(out / CONFIG, run, quiet=quiet)
-        if not run.is_dir() and number == 1:
+        if not run.is_dir() and number == 1 and not has_signal():
             _remove_empty(out)
             raise RunFailedError(code, where=str(out))
         runs.append(run)
@@ -147,30 +150,23 @@ def summarise_runs(runs: Sequence[Path], num_runs: int) -> RepeatReport:
 def _train_in_fresh_process(config: Path, out: Path, *, quiet: bool) -> int:
     """Run ``cxr train`` in an interpreter of its own; its progress goes to this one's stderr.
 
-    ``-P`` keeps modules of the working directory out.
+    ``-P`` keeps modules of the working directory out. The process has a group of its own, so that
+    Ctrl-C does not reach it from the terminal too: what comes here is passed on, each signal once.
     """
     program = [sys.executable, "-P", "-m", "cxr", "train"]
     options = ["--config", str(config), "--out", str(out), *(["--quiet"] if quiet else [])]
-    process = subprocess.Popen(  # noqa: S603 - this very program
-        [*program, *options], stdout=subprocess.DEVNULL
-    )
-    # Ctrl-C reaches the run from the terminal as well; other signals have to be passed on.
-    passed_on = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {
-        number: signal.signal(number, lambda number, _: process.send_signal(number))
-        for number in passed_on
-        if signal.getsignal(number) is not signal.SIG_IGN
-    }
+    with blocked():
+        process = subprocess.Popen(  # noqa: S603 - this very program
+            [*program, *options],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            process_group=0,
+        )
+        pass_on(process.send_signal)
     try:
-        while True:
-            try:
-                return process.wait()
-            except KeyboardInterrupt:
-                # The run closes its records and ends.
-                continue
+        return process.wait()
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        pass_on(None)
 
 
 def _load_completed(run: Path) -> Manifest | None:

@@ -13,6 +13,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from cxr.interruption import blocked
+
 FIXED_VARIABLES: Final[dict[str, str]] = {
     # Set iteration order of strings. Source: docs.python.org, "PYTHONHASHSEED".
     "PYTHONHASHSEED": "0",
@@ -121,10 +123,10 @@ def reexecute_prepared(arguments: Sequence[str]) -> None:
     """
     if interpreter_is_prepared(os.environ):
         return
-    sys.stdout.flush()
-    sys.stderr.flush()
     kept = {name: value for name, value in os.environ.items() if name not in REMOVED_VARIABLES}
-    os.execve(sys.executable, list(arguments), {**kept, **FIXED_VARIABLES})  # noqa: S606
+    # A signal that comes before the new interpreter is up waits for it.
+    with blocked():
+        os.execve(sys.executable, list(arguments), {**kept, **FIXED_VARIABLES})  # noqa: S606
 
 
 def set_variables(*, threads: int) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cxr.config.fields import digest_config
-from cxr.config.load import load_config
 from cxr.config.schema import RunConfig
 from cxr.data.dataset import Dataset, load_dataset
 from cxr.determinism.arithmetic import arithmetic
@@ -36,6 +35,7 @@ from cxr.records.manifest import (
     write_manifest,
 )
 from cxr.records.predictions import Prediction, write_predictions
+from cxr.records.run_config import load_run_config
 from cxr.records.run_directory import CONFIG, ENVIRONMENT, EVALUATIONS, PREDICTIONS, WEIGHTS
 
 Split = Literal["train", "val", "test"]
@@ -72,8 +72,7 @@ def evaluate_run(
         DataError: The data is not the run's.
     """
     manifest = load_sealed_run(run, completed=True)
-    overrides = [] if root is None else [f"data.root={root.resolve()}"]
-    config = load_config(run / CONFIG, overrides)
+    config = load_run_config(run, root=root)
     if digest_config(config) != manifest["recipe"]["config_digest"]:
         raise RecordError(
             "the config is not the one that the run was trained with",

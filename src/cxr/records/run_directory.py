@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import itertools
 import os
 import stat
 from collections.abc import Iterator
@@ -27,6 +29,9 @@ WEIGHTS: Final = "model.safetensors"
 EVALUATIONS: Final = "evaluations"
 LOCK: Final = "run.lock"
 
+RUNS: Final = Path("runs")
+"""Where records go that no ``--out`` names a place for."""
+
 _FILE_MANAGERS: Final = (".DS_Store", "Thumbs.db", "desktop.ini")
 _SHORT_DIGEST: Final = 8
 
@@ -35,6 +40,23 @@ def name_run(config_name: str, recipe_digest: str, now: datetime) -> str:
     """Return ``<config name>-<UTC time>-<short recipe digest>``."""
     short = recipe_digest.partition(":")[2][:_SHORT_DIGEST]
     return f"{config_name}-{now:%Y%m%dT%H%M%SZ}-{short}"
+
+
+def create_named(name: str, parent: Path = RUNS) -> Path:
+    """Make a directory of this name below ``parent``, with a number behind it if it is taken.
+
+    Of two processes that ask for one name at the same time, each gets a directory of its own.
+
+    Raises:
+        StorageError: It cannot be made.
+    """
+    make_directory(parent)
+    for number in itertools.count(1):
+        path = parent / (name if number == 1 else f"{name}-{number}")
+        with storage_errors(path), contextlib.suppress(FileExistsError):
+            path.mkdir()
+            break
+    return path
 
 
 def create_directory(path: Path, *, what: str = "run") -> None:
@@ -66,6 +88,40 @@ def require_free(path: Path, *, what: str = "run") -> None:
             where=str(path),
             hint="name another directory with --out; a record is never written over",
         )
+
+
+def require_writable(path: Path) -> None:
+    """Refuse, before long work, a path below which nothing can be written.
+
+    Raises:
+        StorageError: The nearest directory above it that exists allows no new entry.
+    """
+    with storage_errors(path):
+        nearest = next(place for place in (path, *path.absolute().parents) if place.exists())
+        if not nearest.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        if not os.access(nearest, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+def remove_half_written(path: Path) -> None:
+    """Remove from a run directory, whose lock is held, what a killed writer left half-written.
+
+    That is temporary files, and tensors of a checkpoint whose JSON was never written.
+
+    Raises:
+        StorageError: It cannot be removed.
+    """
+    temporary = [
+        file
+        for file in (*path.iterdir(), *(path / CHECKPOINTS).glob("*"))
+        if _is_temporary(file.name)
+    ]
+    tensors = (path / CHECKPOINTS).glob("step-*.safetensors")
+    halves = [file for file in tensors if not file.with_suffix(".json").exists()]
+    for file in [*temporary, *halves]:
+        with storage_errors(file):
+            file.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -154,3 +210,8 @@ def _refuse_directory(error: OSError) -> None:
         where=str(error.filename),
         hint="check the path and its permissions",
     ) from error
+
+
+def _is_temporary(name: str) -> bool:
+    """Say whether a file has the name of one that `atomic_writer` has not finished."""
+    return name.startswith(".") and name.endswith(TEMPORARY)

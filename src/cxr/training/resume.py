@@ -17,20 +17,28 @@ from cxr.records.json_file import load_json_object
 from cxr.records.ledger import CHAIN_START
 from cxr.records.manifest import Manifest, load_sealed_run
 from cxr.records.recipe import Recipe
+from cxr.records.run_config import load_run_config
 from cxr.records.run_directory import CONFIG, ENVIRONMENT, LEDGER, METRICS
 from cxr.training.checkpoint import Checkpoint, list_checkpoints, restore_checkpoint
 from cxr.training.step import Learner
 
 
-def load_stopped_run(directory: Path) -> tuple[RunConfig, Manifest]:
+def load_stopped_run(directory: Path, *, root: Path | None = None) -> tuple[RunConfig, Manifest]:
     """Return the config and manifest of a run that is to go on.
+
+    Args:
+        directory: The run directory.
+        root: The data set's root here; by default the one that the run used.
 
     Raises:
         RecordError: It is no run directory, or its manifest was edited.
         ConfigError: Its config was edited beyond reading.
+        DataError: Its data set is not where it was.
     """
     manifest = load_sealed_run(directory)
-    return load_config(directory / CONFIG), manifest
+    if manifest["status"] == "completed":
+        return load_config(directory / CONFIG), manifest
+    return load_run_config(directory, root=root), manifest
 
 
 def require_same_inputs(directory: Path, manifest: Manifest, recipe: Recipe) -> None:

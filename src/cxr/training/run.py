@@ -26,6 +26,7 @@ from cxr.digests.tensors import digest_weights
 from cxr.errors import Interrupted, StorageError
 from cxr.evaluation.metrics import compute_metrics
 from cxr.evaluation.predict import predict_split
+from cxr.interruption import obey
 from cxr.models.build import build_network, find_initial_weights
 from cxr.models.weights import InitialWeights, write_tensors
 from cxr.progress import Progress
@@ -36,15 +37,18 @@ from cxr.records.predictions import write_predictions
 from cxr.records.recipe import Recipe, derive_recipe, digest_recipe
 from cxr.records.run_directory import (
     PREDICTIONS,
+    RUNS,
     WEIGHTS,
     create_directory,
+    create_named,
     hold_lock,
     name_run,
+    remove_half_written,
     require_free,
+    require_writable,
 )
 from cxr.records.run_record import RunRecord
 from cxr.training.checkpoint import Checkpoint
-from cxr.training.interrupt import interruptible
 from cxr.training.loop import Trained, run_training
 from cxr.training.optimizer import build_optimizer
 from cxr.training.requirements import require_enough_samples
@@ -88,10 +92,12 @@ def train(config: RunConfig, *, out: Path | None, progress: Progress) -> tuple[P
         CxrError: Before the first step nothing is left behind; after it the manifest says how the
             run ended.
     """
-    with interruptible(progress) as watched:
-        if out is not None:
-            require_free(out)
-        return run_prepared(prepare_run(config, watched), out=out, progress=watched)
+    if out is not None:
+        require_free(out)
+    require_writable(out or RUNS)
+    prepared = prepare_run(config, progress)
+    obey("before the first step")
+    return run_prepared(prepared, out=out, progress=progress)
 
 
 def prepare_run(config: RunConfig, progress: Progress) -> Prepared:
@@ -131,8 +137,9 @@ def run_prepared(
     """Train what was prepared and seal its record, however the run ends."""
     config, weights, recipe = prepared.config, prepared.weights, prepared.recipe
     if out is None:
-        out = Path("runs") / name_run(config.name, digest_recipe(recipe), datetime.now(UTC))
-    create_directory(out)
+        out = create_named(name_run(config.name, digest_recipe(recipe), datetime.now(UTC)))
+    else:
+        create_directory(out)
     record = RunRecord(directory=out)
     with hold_lock(out):
         learner = _build_learner(prepared)
@@ -153,11 +160,14 @@ def run_prepared(
             return out, _train_and_seal(prepared, learner, record, ledger, progress)
 
 
-def resume(directory: Path, *, progress: Progress) -> tuple[Path, Manifest]:
+def resume(
+    directory: Path, *, root: Path | None = None, progress: Progress
+) -> tuple[Path, Manifest]:
     """Go on with a run that was stopped; a completed one is left as it is.
 
     Args:
         directory: The run directory.
+        root: The data set's root here; by default the one that the run used.
         progress: Told how far it is.
 
     Returns:
@@ -167,22 +177,24 @@ def resume(directory: Path, *, progress: Progress) -> tuple[Path, Manifest]:
         CxrError: The inputs are not those that it began with, or a step that is run again gives
             other bits than before.
     """
-    config, manifest = load_stopped_run(directory)
+    config, manifest = load_stopped_run(directory, root=root)
     if manifest["status"] == "completed":
         progress.note("the run is complete; nothing to do")
         return directory, manifest
-    with interruptible(progress) as watched, hold_lock(directory):
-        prepared = prepare_run(config, watched)
+    with hold_lock(directory):
+        prepared = prepare_run(config, progress)
         require_same_inputs(directory, manifest, prepared.recipe)
+        obey("before the run went on")
+        remove_half_written(directory)
         learner = _build_learner(prepared)
-        place = find_place(directory, learner, watched)
+        place = find_place(directory, learner, progress)
         head = find_ledger_head(directory, place)
         with LedgerWriter(directory, resume_at=head) as ledger:
             record = RunRecord(directory=directory)
             # Before the manifest says that the run goes on: a damaged file leaves all as it is.
             drop_later_metrics(directory, place.next_epoch if place else 0)
             record.go_on(manifest, next_step=place.next_step if place else 0)
-            sealed = _train_and_seal(prepared, learner, record, ledger, watched, place)
+            sealed = _train_and_seal(prepared, learner, record, ledger, progress, place)
         return directory, sealed
 
 

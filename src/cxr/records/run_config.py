@@ -1,0 +1,37 @@
+"""The config of a run that is there already, with its data set where it is now."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from cxr.config.load import load_config
+from cxr.config.schema import RunConfig
+from cxr.errors import DataError
+from cxr.records.run_directory import CONFIG
+
+
+def load_run_config(run: Path, *, root: Path | None) -> RunConfig:
+    """Return the config that a run was trained with.
+
+    Args:
+        run: The run directory.
+        root: The data set's root here; by default the one that the run used.
+
+    Raises:
+        ConfigError: It was edited beyond reading.
+        DataError: There is no data set at this root.
+    """
+    # Quoted: a path may hold what YAML reads as something else.
+    overrides = [] if root is None else [f"data.root={json.dumps(str(root.resolve()))}"]
+    config = load_config(run / CONFIG, overrides)
+    used = config.data.root
+    if used is not None and not Path(used).is_dir():
+        raise DataError(
+            "the run or its data set was moved: the data is not there"
+            if root is None
+            else "no such data set",
+            where=used,
+            hint="say with --data DIR which directory holds train, val and test",
+        )
+    return config

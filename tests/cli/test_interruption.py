@@ -1,0 +1,90 @@
+"""A signal that comes at any moment ends every command with three lines, and is never lost."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from support.program import Finished, read_error, run_cxr
+from support.recipes import vectors, write_recipe
+from support.runs import FinishedRuns
+
+LOADING = [
+    (["train", "--config", "RECIPE", "--out", "OUT"], "cxr.config.load"),
+    (["train", "--config", "RECIPE", "--out", "OUT"], "torch"),
+    (["train", "--resume", "RUN"], "torch"),
+    (["repeat", "--config", "RECIPE", "--out", "OUT"], "pydantic"),
+    (["evaluate", "RUN"], "torch"),
+    (["diff", "RUN", "RUN"], "cxr.compare.diff"),
+    (["verify", "RUN"], "cxr.compare.verify_run"),
+    (["env", "capture", "--out", "OUT"], "cxr.records.environment"),
+    (["data", "synth", "OUT"], "numpy"),
+    (["data", "verify", "IMAGES"], "cxr.data.verify"),
+]
+
+
+@pytest.mark.parametrize(
+    ("command", "module"), LOADING, ids=[f"{' '.join(words)}: {name}" for words, name in LOADING]
+)
+def test_a_signal_while_modules_load_is_not_lost(
+    command: list[str],
+    module: str,
+    finished_run: FinishedRuns,
+    radiographs: Path,
+    tmp_path: Path,
+):
+    places = {
+        "RECIPE": write_recipe(tmp_path / "recipe.yaml", vectors()),
+        "RUN": finished_run(vectors()).directory,
+        "IMAGES": radiographs,
+        "OUT": tmp_path / "out",
+    }
+    finished = run_cxr(
+        *(places.get(word, word) for word in command), fault=f"signal-while-loading:{module}"
+    )
+    problem, where, _ = read_error(finished, code=130)
+    assert (problem, where) == ("stopped by SIGINT", f"cxr {command[0]}")
+    assert finished.stdout == ""
+    assert [path.name for path in tmp_path.iterdir()] == ["recipe.yaml"]
+
+
+def test_a_signal_while_a_run_is_prepared_leaves_nothing(tmp_path: Path):
+    # Vectors are drawn without telling progress, so nothing obeys before the run would begin.
+    config = write_recipe(tmp_path / "recipe.yaml", vectors(model={"name": "test_resnet"}))
+    options = ["--config", config, "--out", tmp_path / "out"]
+    finished = run_cxr("train", *options, fault="signal-while-loading:timm")
+    assert read_last_error(finished) == ("stopped by SIGINT", "before the first step")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_signal_while_the_process_starts_itself_again_waits_for_it():
+    finished = run_cxr("env", "capture", fault="signal-at-reexecution")
+    assert read_error(finished, code=130)[:2] == ("stopped by SIGINT", "cxr env")
+    assert finished.stdout == ""
+
+
+def test_a_second_signal_is_not_waited_for_and_the_record_says_so(tmp_path: Path):
+    out = tmp_path / "run"
+    config = write_recipe(tmp_path / "recipe.yaml", vectors())
+    finished = run_cxr("train", "--config", config, "--out", out, fault="two-signals:4")
+    assert read_last_error(finished) == ("stopped by SIGINT", "cxr train")
+    manifest = json.loads((out / "manifest.json").read_bytes())
+    assert (manifest["status"], manifest["trace"]["steps"]) == ("interrupted", 4)
+    assert run_cxr("verify", out).returncode == 0
+
+
+def test_a_signal_after_the_last_step_is_not_lost_nor_is_the_result(tmp_path: Path):
+    out = tmp_path / "run"
+    config = write_recipe(tmp_path / "recipe.yaml", vectors())
+    finished = run_cxr("train", "--config", config, "--out", out, fault="signal-after-sealing")
+    assert read_last_error(finished) == ("stopped by SIGINT", "cxr train")
+    assert finished.stdout.startswith(f"completed: {out}\n")
+    assert json.loads((out / "manifest.json").read_bytes())["status"] == "completed"
+
+
+def read_last_error(finished: Finished[str]) -> tuple[str, str]:
+    """Return problem and place of an interruption that may have lines of progress before it."""
+    finished.stderr = finished.stderr[finished.stderr.index("error: ") :]
+    return read_error(finished, code=130)[:2]

@@ -14,7 +14,7 @@ _HINTS: Final = (
     # Source: torch's messages in c10/core and torch/nn/functional.py, _verify_batch_size.
     (
         re.compile("out of memory|can't allocate memory"),
-        "lower the batch size, or add train.shards",
+        "use smaller batches, or more train.shards",
     ),
     (
         re.compile("more than 1 value per channel"),

@@ -98,9 +98,10 @@ def _load_chain(path: Path) -> Document:
         chain.append(document)
         parent = document.data.pop("extends", None)
         asked_at = document.places.get(("extends",))
-        following = None
+        here, following = following, None
         if isinstance(parent, str) and _NUL not in parent:
-            following = resolved.parent / parent
+            # Resolved only where it must be, so that errors name files as the user does.
+            following = (resolved if here.is_symlink() else here).parent / parent
         elif parent is not None:
             message = "extends must be the path of another config"
             document.problems.append(Problem(message, *(asked_at or ("", 0)), "extends"))

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from cxr.config.acting import CONDITIONS
 from cxr.config.schema import BITS_KEY, RunConfig
 from cxr.determinism.levels import ALL_LEVELS, NATIVE_LEVELS, NO_LEVELS
 
@@ -32,11 +33,12 @@ code it decides every bit of a run. Examples stand in `configs/`.
 ## How it is read
 
 - `extends: other.yaml` lays this file over another one. Mappings are merged; anything else is
-  replaced. The path is relative to the file that it stands in.
+  replaced. So is `model.weights` where this file names another `source`.
 - `--set key.path=value` changes one field, and may be given more than once. The value is YAML, as
   in `--set train.lr=3e-4` or `--set 'data.classes=[NORMAL, PNEUMONIA]'`.
-- Paths have one rule: a relative path is relative to the file that it is written in; after `--set`
-  it is relative to the working directory. `~` is the home directory.
+- Paths have one rule, that of `extends` included: a relative path is relative to the directory of
+  the file that it is written in, links to that file followed; after `--set` it is relative to the
+  working directory. `~` is the home directory.
 - Only plain values are read. Unknown keys, duplicate keys, tags, anchors and aliases are refused.
   `1e-3` is a number, `yes` is text.
 - Every problem is reported at once, each with its file, line and key, and the exit code is 2:
@@ -55,10 +57,20 @@ A run keeps the resolved config, defaults included, as `config.yaml` in its dire
 
 **Bits** says at which levels a field affects bits: at `all levels`, `natively` (under `warn` and
 `strict`, where the machine's own kernels compute), or `never`. Only fields that affect bits at the
-run's level, and are not at their default, enter `recipe.config_digest`. So a later version may add
-a field without changing the digest of an old recipe. The level `portable` has a name but is not
-computed by this version: it is refused.
+run's level, [act beside the others](#fields-that-act-only-beside-others) and are not at their
+default enter `recipe.config_digest`. So a later version may add a field without changing the
+digest of an old recipe. The level `portable` has a name but is not computed by this version: it is
+refused.
 """
+
+_CONDITIONS: Final = """\
+## Fields that act only beside others
+
+Elsewhere they are not refused, since a config may extend one that sets them, but they do not affect
+bits and do not enter `recipe.config_digest`.
+
+| field | acts with |
+| --- | --- |"""
 
 _FOOTER: Final = """\
 ## Fields that must go together
@@ -73,8 +85,10 @@ Each of these is refused with the line that it stands on.
 - A list in `train.class_weights` has one weight for each class.
 - `train.shards` divides `train.batch_size`.
 - `train.warmup_epochs` is at most `train.epochs`; `train.min_lr` is at most `train.lr`.
+- `train.schedule: one_cycle` takes no `train.warmup_epochs`: it has a rise of its own.
 - `train.augment.pad` is less than half of `data.image_size`.
-- `model.freeze: backbone` needs a model that has one: not `mlp`.
+- `model.freeze: backbone` needs a model that has one: not `mlp`. It takes no `model.drop_rate` and
+  no `model.drop_path_rate`: a frozen backbone gives the same features in every epoch.
 """
 
 _BITS: Final = {
@@ -120,7 +134,16 @@ def main() -> int:
 def render_page(schema: Schema) -> str:
     """Return the whole page as Markdown."""
     sections = "\n".join(render_section(schema, schema, "", "The top level"))
-    return f"{_HEADER}\n{sections}\n{_FOOTER}"
+    return f"{_HEADER}\n{sections}\n{render_conditions()}\n{_FOOTER}"
+
+
+def render_conditions() -> str:
+    """Return the table of fields that act only beside certain values of others."""
+    lines = [_CONDITIONS]
+    for condition in CONDITIONS:
+        names = (f"`{name}*`" if name.endswith(".") else f"`{name}`" for name in condition.fields)
+        lines.append(f"| {', '.join(names)} | {condition.when} |")
+    return "\n".join([*lines, ""])
 
 
 def render_section(root: Schema, section: Schema, prefix: str, title: str) -> Iterator[str]:

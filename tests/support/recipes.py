@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from cxr.config.schema import RunConfig
+
 Recipe = dict[str, Any]
 
 GROUPS = r"^(person\d+_(?:bacteria|virus)|IM-\d+)"
@@ -67,6 +69,11 @@ def change(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
             holder = holder.setdefault(section, {})
         holder[last] = value
     return changed
+
+
+def load_recipe(recipe: Recipe) -> RunConfig:
+    """Return a recipe as the config that a file with it would be, its paths as they are."""
+    return RunConfig.model_validate_json(json.dumps(recipe))
 
 
 def write_recipe(path: Path, recipe: Recipe) -> Path:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
+from cxr.digests.files import digest_file
 from support.program import read_error, run_cxr
 from support.recipes import Recipe, images, vectors, write_recipe
 
@@ -118,6 +122,26 @@ def test_weights_that_are_not_those_of_the_recipe_are_refused(tmp_path: Path, fo
     assert problem.startswith(expected[found])
     assert str(weights) in where
     assert not (tmp_path / "run").exists()
+
+
+def test_weights_that_match_nothing_are_refused(tmp_path: Path, radiographs: Path):
+    weights = tmp_path / "weights.safetensors"
+    save_file({"a.weight": np.ones(2, np.float32)}, weights)
+    named = {"source": "file", "path": str(weights), "sha256": digest_file(weights)}
+    recipe = images(radiographs, model__weights=named)
+    problem, where, _ = refuse(tmp_path, recipe, code=3)
+    assert problem.startswith("the weights do not fit the model: conv1.0.weight is missing")
+    assert where == str(weights)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_shard_too_small_for_batch_norm_is_refused_at_its_step(tmp_path: Path, radiographs: Path):
+    recipe = images(radiographs, data__image_size=16, train__augment={}, train__shards=4)
+    problem, where, hint = refuse(tmp_path, recipe, code=3)
+    assert "more than 1 value per channel" in problem
+    assert where == "step 0, epoch 0, a shard of 1"
+    assert "lower train.shards" in hint
+    assert json.loads((tmp_path / "run" / "manifest.json").read_text())["status"] == "failed"
 
 
 def refuse(tmp_path: Path, recipe: Recipe, *, code: int) -> tuple[str, str, str]:

@@ -6,7 +6,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+from safetensors.numpy import load_file, save_file
 
+from cxr.digests.files import digest_file
 from support.places import elsewhere
 from support.recipes import images, vectors
 from support.runs import FinishedRuns, diff
@@ -50,6 +52,42 @@ def test_directory_hash_seed_and_order_of_variables_do_not_change_bits(
     other = finished_run(vectors(), **elsewhere(shared_directory))
     assert usual.digests == other.digests
     assert diff(usual, other)[1]["differences"] == []
+
+
+def test_the_same_weights_in_another_file_are_the_same_recipe(
+    finished_run: FinishedRuns, tmp_path: Path
+):
+    giver = finished_run(vectors()).directory / "model.safetensors"
+    rewritten = tmp_path / "rewritten.safetensors"
+    save_file(load_file(giver), rewritten, metadata={"format": "np"})
+    runs = [
+        finished_run(
+            vectors(
+                model__weights={"source": "file", "path": str(file), "sha256": digest_file(file)}
+            )
+        )
+        for file in (giver, rewritten)
+    ]
+    assert digest_file(giver) != digest_file(rewritten)
+    first, second = (run.manifest["recipe_digest"] for run in runs)
+    assert first == second
+    assert runs[0].digests == runs[1].digests
+
+
+def test_a_field_that_does_not_act_is_listed_as_not_affecting_bits(finished_run: FinishedRuns):
+    usual, other = finished_run(vectors()), finished_run(vectors(train__momentum=0.5))
+    assert usual.digests == other.digests
+    assert usual.manifest["recipe_digest"] == other.manifest["recipe_digest"]
+    assert diff(usual, other)[1]["differences"] == [
+        {
+            "part": "config",
+            "field": "train.momentum",
+            "a": 0.9,
+            "b": 0.5,
+            "affects_bits": "no",
+            "cause": None,
+        }
+    ]
 
 
 def test_order_in_which_files_were_made_and_their_place_do_not_change_bits(

@@ -21,6 +21,7 @@ def find_inconsistencies(config: RunConfig, document: Document) -> list[Problem]
         *_check_data(config),
         *_check_classes(config),
         *_check_training(config),
+        *_check_model(config),
     ]:
         source, line = find_place(document, tuple(dotted.split(".")))
         problems.append(Problem(message, source, line, dotted, hint))
@@ -49,7 +50,7 @@ def _check_data(config: RunConfig) -> Iterator[_Finding]:
     if data.group_pattern is not None:
         try:
             re.compile(data.group_pattern)
-        except re.error as error:
+        except (re.error, OverflowError, RecursionError) as error:
             yield "data.group_pattern", f"not a regular expression: {error}", "correct it"
 
 
@@ -81,5 +82,16 @@ def _check_training(config: RunConfig) -> Iterator[_Finding]:
         yield "train.min_lr", "is above train.lr", "lower it"
     if train.augment.pad * 2 >= config.data.image_size:
         yield "train.augment.pad", "is half of data.image_size or more", "lower it"
-    if config.model.name == "mlp" and config.model.freeze == "backbone":
+    if train.schedule == "one_cycle" and train.warmup_epochs:
+        yield "train.warmup_epochs", "one_cycle has a rise of its own", "set it to 0"
+
+
+def _check_model(config: RunConfig) -> Iterator[_Finding]:
+    model = config.model
+    if model.freeze == "none":
+        return
+    if model.name == "mlp":
         yield "model.freeze", "the mlp has no backbone", "use none"
+    for name in ("drop_rate", "drop_path_rate"):
+        if getattr(model, name):
+            yield f"model.{name}", "nothing is dropped of a frozen backbone", "set it to 0"

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from cxr.config.schema import FileWeights, HubWeights, RunConfig
 from cxr.config.strict_yaml import Document, KeyPath, Problem
 
-_TAGGED_UNION: KeyPath = ("model", "weights")
+TAGGED_UNION: KeyPath = ("model", "weights")
 """The union whose members pydantic names by their tag, which may be a key's name as well."""
 
 _MESSAGES = {
@@ -77,7 +77,7 @@ def _strip_tags(location: tuple[int | str, ...], document: Document) -> KeyPath:
         holds = (isinstance(tree, dict) and key in tree) or (
             isinstance(tree, list) and isinstance(key, int) and key < len(tree)
         )
-        if path == _TAGGED_UNION and not last and index == len(path):
+        if path == TAGGED_UNION and not last and index == len(path):
             continue
         if holds:
             path = (*path, key)
@@ -95,7 +95,7 @@ def _suggest(path: KeyPath, document: Document) -> str:
     """Name the valid keys that are nearest to an unknown one."""
     dotted = ".".join(map(str, path))
     fields = [name for name in list_fields() if name != dotted]
-    if path[:-1] == _TAGGED_UNION:
+    if path[:-1] == TAGGED_UNION:
         member = document.data["model"]["weights"].get("source")
         fields = [
             name
@@ -107,7 +107,8 @@ def _suggest(path: KeyPath, document: Document) -> str:
     siblings = [name for name in fields if name.rpartition(".")[0] == prefix]
     sections = sorted({name.partition(".")[0] for name in fields}) if not prefix else []
     leaf = str(path[-1])
-    by_leaf = {name.rpartition(".")[2]: name for name in [*fields, *sections, *siblings]}
+    # Of fields with one name the nearest counts, then the first: train.batch_size, not evaluate's.
+    by_leaf = {name.rpartition(".")[2]: name for name in [*reversed(fields), *sections, *siblings]}
     near = difflib.get_close_matches(dotted, [*siblings, *sections], n=1, cutoff=0.7)
     if not near:
         near = [by_leaf[name] for name in difflib.get_close_matches(leaf, by_leaf, n=1)]

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from cxr.config.acting import acts
 from cxr.config.schema import BITS_KEY, RunConfig
 from cxr.determinism.levels import ALL_LEVELS, Level
 from cxr.digests.canonical import digest_json
@@ -22,12 +23,15 @@ def flatten_config(config: RunConfig) -> dict[str, Any]:
 def find_recipe_fields(config: RunConfig) -> dict[str, Any]:
     """Return the fields that affect bits at the config's level, those at their default left out.
 
-    Leaving defaults out keeps a digest stable when a later version adds a field.
+    Leaving defaults out keeps a digest stable when a later version adds a field. A field that
+    does not act beside the others, as ``train.momentum`` beside adamw, is left out as well.
     """
     return {
         name: value
         for name, value, info in _walk(config, "")
-        if affects_bits(info, config.determinism) and not _is_default(value, info)
+        if affects_bits(info, config.determinism)
+        and not _is_default(value, info)
+        and acts(name, config)
     }
 
 

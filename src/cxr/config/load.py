@@ -1,7 +1,8 @@
 """Loading a config: `extends`, `--set`, paths, types; every problem is reported at once.
 
-Paths have one rule: a relative path is relative to the file that it is written in; after ``--set``
-it is relative to the working directory.
+Paths have one rule, that of ``extends`` included: a relative path is relative to the directory of
+the file that it is written in, links to that file followed; after ``--set`` it is relative to the
+working directory.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import yaml
 from pydantic import ValidationError
 
 from cxr.config.consistency import find_inconsistencies
-from cxr.config.explain import explain_error, find_place
+from cxr.config.explain import TAGGED_UNION, explain_error, find_place
 from cxr.config.schema import RunConfig
 from cxr.config.strict_yaml import (
     Document,
@@ -37,6 +38,7 @@ PATH_FIELDS: Final[tuple[KeyPath, ...]] = (
 
 _MAX_EXTENDS: Final = 10
 _SET: Final = "--set"
+_NUL: Final = "\0"
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
@@ -96,14 +98,16 @@ def _load_chain(path: Path) -> Document:
         chain.append(document)
         parent = document.data.pop("extends", None)
         asked_at = document.places.get(("extends",))
-        following = None
-        if isinstance(parent, str):
-            following = Path(document.places[()][0]).parent / parent
+        here, following = following, None
+        if isinstance(parent, str) and _NUL not in parent:
+            # Resolved only where it must be, so that errors name files as the user does.
+            following = (resolved if here.is_symlink() else here).parent / parent
         elif parent is not None:
             message = "extends must be the path of another config"
             document.problems.append(Problem(message, *(asked_at or ("", 0)), "extends"))
     merged = Document()
     for document in reversed(chain):
+        _drop_other_member(merged, document)
         _merge(merged.data, document.data)
         merged.places.update(document.places)
         merged.problems.extend(document.problems)
@@ -127,6 +131,19 @@ def _load_file(path: Path, asked_at: tuple[str, int] | None) -> Document:
             where=where,
             hint="check the path; configs/ holds examples",
         ) from error
+
+
+def _drop_other_member(below: Document, above: Document) -> None:
+    """Forget a union's mapping if the file that extends it chooses another member.
+
+    Fields of a file mean nothing to a hub: such mappings are replaced, not merged.
+    """
+    dropped = _find_holder(below.data, (*TAGGED_UNION, "source"))
+    chosen = _find_holder(above.data, (*TAGGED_UNION, "source"))
+    if dropped and chosen and dropped.get("source") != chosen.get("source", dropped.get("source")):
+        dropped.clear()
+        for place in [place for place in below.places if place[:2] == TAGGED_UNION]:
+            del below.places[place]
 
 
 def _merge(below: dict[str, Any], above: dict[str, Any]) -> None:
@@ -176,6 +193,10 @@ def _make_paths_absolute(document: Document) -> None:
             continue
         source, line = find_place(document, path)
         base = Path.cwd() if source.startswith(_SET) else Path(source).resolve().parent
+        if _NUL in value:
+            message = "a path cannot hold the character NUL"
+            document.problems.append(Problem(message, source, line, ".".join(map(str, path))))
+            continue
         try:
             holder[path[-1]] = os.path.normpath(base / Path(value).expanduser())
         except RuntimeError as error:

@@ -17,6 +17,7 @@ NATIVE: Final[dict[str, Any]] = {BITS_KEY: list(NATIVE_LEVELS)}
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
+SafetensorsPath = Annotated[str, StringConstraints(pattern=r"\.safetensors$")]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -68,25 +69,33 @@ class DataConfig(Section):
 
 
 class FileWeights(Section):
-    """Initial weights from a local safetensors file."""
+    """Initial weights from a local safetensors file; their content counts, as ``weights_in``."""
 
-    source: Literal["file"]
-    path: str = Field(json_schema_extra=NEVER, description="the safetensors file")
-    sha256: Sha256 = Field(description="SHA-256 of the file, as sha256:<hex>")
+    source: Literal["file"] = Field(json_schema_extra=NEVER)
+    path: SafetensorsPath = Field(json_schema_extra=NEVER, description="the safetensors file")
+    sha256: Sha256 = Field(
+        json_schema_extra=NEVER, description="SHA-256 that the file must have, as sha256:<hex>"
+    )
 
 
 class HubWeights(Section):
-    """Initial weights from a model hub, at one revision."""
+    """Initial weights from a model hub, at one revision; their content counts likewise."""
 
-    source: Literal["hub"]
+    source: Literal["hub"] = Field(json_schema_extra=NEVER)
     repo: Annotated[str, StringConstraints(pattern=r"^[\w.-]+/[\w.-]+$")] = Field(
-        description="owner/name"
+        json_schema_extra=NEVER, description="owner/name"
     )
     revision: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")] | None = Field(
-        None, description="full commit; a branch or tag may move, so neither will do"
+        None,
+        json_schema_extra=NEVER,
+        description="full commit; a branch or tag may move, so neither will do",
     )
-    file: str = Field("model.safetensors", description="file in the repository")
-    sha256: Sha256 | None = Field(None, description="SHA-256 that the file must have")
+    file: SafetensorsPath = Field(
+        "model.safetensors", json_schema_extra=NEVER, description="file in the repository"
+    )
+    sha256: Sha256 | None = Field(
+        None, json_schema_extra=NEVER, description="SHA-256 that the file must have"
+    )
 
 
 class ModelConfig(Section):
@@ -94,7 +103,10 @@ class ModelConfig(Section):
 
     name: str = Field(description="a timm model, or mlp")
     weights: Annotated[FileWeights | HubWeights, Field(discriminator="source")] | None = Field(
-        None, description="what it starts from; null: drawn from the seed"
+        None,
+        json_schema_extra=NEVER,
+        description="what it starts from; null: drawn from the seed. Their content counts, "
+        "as `recipe.weights_in` of the manifest",
     )
     freeze: Literal["none", "backbone"] = Field("none", description="backbone: a linear probe")
     hidden: tuple[Annotated[int, Field(ge=1, le=65_536)], ...] = Field(

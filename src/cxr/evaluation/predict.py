@@ -16,6 +16,7 @@ from cxr.data.prefetch import prefetch
 from cxr.determinism.seeding import seed_global_generators
 from cxr.determinism.streams import derive_seed
 from cxr.errors import TrainingError
+from cxr.models.failures import explained_failures
 from cxr.progress import SILENCE, Progress
 from cxr.records.predictions import Prediction
 
@@ -41,7 +42,7 @@ def predict_split(
         progress: Told how far it is.
 
     Raises:
-        TrainingError: A logit is not a finite number.
+        TrainingError: The model cannot compute a batch, or a logit is not a finite number.
     """
     was_training = [module.training for module in network.modules()]
     network.eval()
@@ -69,7 +70,7 @@ def _run(
     done = 0
     with torch.inference_mode():
         for images in prefetch(prepare, range(0, len(split), size), workers=config.workers):
-            with autocast(config):
+            with explained_failures(f"prediction of {split.name}"), autocast(config):
                 logits = network(images.to(config.device))
             rows.append(logits.float().cpu().numpy())
             done += len(images)

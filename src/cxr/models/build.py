@@ -10,11 +10,23 @@ from torch import nn
 from cxr.config.schema import ModelConfig, RunConfig
 from cxr.determinism.seeding import seed_global_generators
 from cxr.determinism.streams import derive_seed
-from cxr.errors import ConfigError
+from cxr.errors import ConfigError, WeightsError
+from cxr.models.fit import find_classifiers, load_whole, loading_whole
 from cxr.models.mlp import Mlp
-from cxr.models.weights import InitialWeights, find_weights
+from cxr.models.weights import InitialWeights, find_weights, load_tensors
 
 MLP: Final = "mlp"
+
+_BUILD_ERRORS: Final = (
+    AssertionError,
+    AttributeError,
+    IndexError,
+    KeyError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What timm's models raise for settings that they do not take, or for tensors they cannot adapt."""
 
 
 def find_initial_weights(config: RunConfig) -> InitialWeights | None:
@@ -69,23 +81,35 @@ def require_known_model(name: str) -> None:
 
 
 def freeze_backbone(network: nn.Module, config: ModelConfig) -> None:
-    """Leave only the classifier to be trained, where the config asks for a linear probe."""
+    """Leave only the classifier to be trained, where the config asks for a linear probe.
+
+    Raises:
+        ConfigError: The model has no classifier that could be told apart.
+    """
     if config.freeze == "none":
         return
-    classifier: Any = network.get_classifier()  # type: ignore[operator]
-    for parameter in network.parameters():
-        parameter.requires_grad = False
-    for parameter in classifier.parameters():
-        parameter.requires_grad = True
+    classifiers = find_classifiers(network)
+    if not classifiers:
+        raise ConfigError(
+            "the model has no classifier to train apart from its backbone",
+            where=f"model.freeze, model.name: {config.name}",
+            hint="use model.freeze: none, or choose another model",
+        )
+    network.requires_grad_(requires_grad=False)
+    for classifier in classifiers:
+        classifier.requires_grad_(requires_grad=True)
 
 
 def set_training_mode(network: nn.Module, config: ModelConfig) -> None:
-    """Put a network into training mode; a frozen backbone keeps its statistics."""
-    network.train()
+    """Put a network into training mode; a frozen backbone keeps its statistics.
+
+    A backbone that is frozen gives the same features in every epoch, so nothing of it is dropped:
+    timm's models drop outside the classifier, and the config refuses to ask for it.
+    """
+    network.train(mode=config.freeze == "none")
     if config.freeze == "backbone":
-        network.eval()
-        classifier: Any = network.get_classifier()  # type: ignore[operator]
-        classifier.train()
+        for classifier in find_classifiers(network):
+            classifier.train()
 
 
 def _build_mlp(config: RunConfig, num_classes: int, weights: InitialWeights | None) -> nn.Module:
@@ -96,7 +120,7 @@ def _build_mlp(config: RunConfig, num_classes: int, weights: InitialWeights | No
         drop_rate=config.model.drop_rate,
     )
     if weights is not None:
-        weights.load_into(network)
+        load_whole(network, load_tensors(weights.path), where=str(weights.path))
     return network
 
 
@@ -113,15 +137,50 @@ def _build_timm(config: RunConfig, num_classes: int, weights: InitialWeights | N
         options["drop_path_rate"] = model.drop_path_rate
     if pretrained is not None and pretrained.fixed_input_size:
         options["img_size"] = config.data.image_size
-    if weights is not None:
-        options["pretrained"] = True
-        options["pretrained_cfg_overlay"] = weights.describe_for_timm(pretrained)
     try:
-        network: nn.Module = timm.create_model(model.name, **options)
-    except (TypeError, ValueError, RuntimeError, AssertionError, KeyError) as error:
+        if weights is None:
+            drawn: nn.Module = timm.create_model(model.name, **options)
+            return drawn
+        return _load_timm(model.name, options, pretrained, weights)
+    except _BUILD_ERRORS as error:
+        said = " ".join(str(error).split())[:300]
+        if weights is not None:
+            # Where it cannot be built without them either, the model is at fault.
+            _build_timm(config, num_classes, None)
+            raise WeightsError(
+                f"the weights do not fit the model: {said}",
+                where=str(weights.path),
+                hint=f"give weights of {model.name}, or set model.weights to null",
+            ) from error
         raise ConfigError(
-            f"the model cannot be built: {' '.join(str(error).split())[:300]}",
+            f"the model cannot be built: {said}",
             where=f"model.name: {model.name}, data.image_size: {config.data.image_size}",
-            hint="choose another image size, leave out what it does not take, or check the weights",
+            hint="choose another image size, or leave out what it does not take",
         ) from error
-    return network
+
+
+def _load_timm(
+    name: str, options: dict[str, Any], pretrained: Any, weights: InitialWeights
+) -> nn.Module:
+    """Let timm adapt and load tensors that are read here, so that it never opens a file.
+
+    timm drops a classifier whose number of classes is not the one asked for, and judges by its
+    description of the weights: that one is made to say what the file holds.
+    """
+    import timm
+
+    tensors = timm.models.clean_state_dict(load_tensors(weights.path))
+    overlay: dict[str, Any] = {"state_dict": tensors, "custom_load": False}
+    classifier = getattr(pretrained, "classifier", None)
+    heads = (classifier,) if isinstance(classifier, str) else tuple(classifier or ())
+    held = [tensors[f"{head}.weight"] for head in heads if f"{head}.weight" in tensors]
+    if held:
+        overlay["num_classes"] = len(held[0])
+    with loading_whole(str(weights.path), heads=heads):
+        network: Any = timm.create_model(
+            name, pretrained=True, pretrained_cfg_overlay=overlay, **options
+        )
+    # The description that the network keeps holds a second copy of every tensor.
+    network.pretrained_cfg.pop("state_dict", None)
+    loaded: nn.Module = network
+    return loaded

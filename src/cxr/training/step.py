@@ -15,6 +15,7 @@ from cxr.determinism.streams import derive_seed
 from cxr.digests.tensors import digest_value
 from cxr.errors import DataError, TrainingError
 from cxr.evaluation.predict import autocast
+from cxr.models.failures import explained_failures
 from cxr.training.batches import Batch
 from cxr.training.optimizer import set_learning_rate
 from cxr.training.schedule import derive_learning_rate
@@ -64,7 +65,8 @@ def run_step(learner: Learner, batch: Batch) -> StepResult:
     generators are seeded from the stream ``("step", n)``.
 
     Raises:
-        TrainingError: The loss is not a finite number; weights are left as they were.
+        TrainingError: The loss is not a finite number, or the model cannot compute the batch;
+            weights are left as they were.
     """
     config = learner.config
     parts: dict[str, Digests] = {"samples": trace_samples(batch), "batch": trace_batch(batch)}
@@ -94,6 +96,9 @@ def accumulate_gradients(learner: Learner, batch: Batch) -> float:
 
     The loss is the mean over the batch, weighted by class where the recipe says so; each shard
     adds its share of that mean, so gradients add up in shard order.
+
+    Raises:
+        TrainingError: The model cannot compute a shard.
     """
     config = learner.config
     images_BCHW = batch.images_BCHW.to(config.device)  # noqa: N806 - the suffix names the axes
@@ -103,17 +108,18 @@ def accumulate_gradients(learner: Learner, batch: Batch) -> float:
     size = len(labels) // config.train.shards
     loss = torch.zeros((), device=config.device)
     for start in range(0, len(labels), size):
-        with autocast(config):
-            logits = learner.network(images_BCHW[start : start + size])
-        summed = functional.cross_entropy(
-            logits.float(),
-            labels[start : start + size],
-            weight=weights,
-            label_smoothing=config.train.label_smoothing,
-            reduction="sum",
-        )
-        share = summed / total_weight
-        share.backward()  # type: ignore[no-untyped-call]
+        with explained_failures(f"step {batch.step}, epoch {batch.epoch}, a shard of {size}"):
+            with autocast(config):
+                logits = learner.network(images_BCHW[start : start + size])
+            summed = functional.cross_entropy(
+                logits.float(),
+                labels[start : start + size],
+                weight=weights,
+                label_smoothing=config.train.label_smoothing,
+                reduction="sum",
+            )
+            share = summed / total_weight
+            share.backward()  # type: ignore[no-untyped-call]
         loss = loss + share.detach()
     return float(loss)
 

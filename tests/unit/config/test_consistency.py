@@ -30,6 +30,7 @@ train:
   epochs: 2
   batch_size: 8
 """
+NESTED = "(" * 20_000 + ")" * 20_000
 
 
 @pytest.fixture
@@ -56,6 +57,13 @@ def refuse(load, text, overrides):
         (FOLDER, "data.classes=[a]", "data.classes", "needs at least two classes"),
         (FOLDER, "data.classes=[a, b, a]", "data.classes", "a class stands twice"),
         (FOLDER, "data.group_pattern='('", "data.group_pattern", "not a regular expression"),
+        (FOLDER, "data.group_pattern='a{99999999999999999999}'", "data.group_pattern", "not a reg"),
+        (
+            FOLDER,
+            f"data.group_pattern='{NESTED}'",
+            "data.group_pattern",
+            "not a regular expression",
+        ),
         (FOLDER, "data.class_globs={a: x}", "data.class_globs", "must have one glob for each"),
         (FOLDER, "train.class_weights=[1, 2, 3]", "train.class_weights", "needs 2 weights"),
         (FOLDER, "train.shards=3", "train.shards", "must divide train.batch_size"),
@@ -81,6 +89,19 @@ def test_nesterov_without_momentum_is_refused_before_torch_refuses_it(load):
     changes = ["train.optimizer=sgd", "train.nesterov=true", "train.momentum=0"]
     problems = refuse(load, FOLDER, changes)
     assert any("train.nesterov" in problem for problem in problems)
+
+
+def test_a_warm_up_before_one_cycle_is_refused(load):
+    load(FOLDER, ["train.schedule=cosine", "train.warmup_epochs=1"])
+    problems = refuse(load, FOLDER, ["train.schedule=one_cycle", "train.warmup_epochs=1"])
+    assert any("train.warmup_epochs: one_cycle has a rise" in problem for problem in problems)
+
+
+@pytest.mark.parametrize("name", ["drop_rate", "drop_path_rate"])
+def test_dropout_in_a_frozen_backbone_is_refused(load, name):
+    load(FOLDER, [f"model.{name}=0.1"])
+    problems = refuse(load, FOLDER, ["model.freeze=backbone", f"model.{name}=0.1"])
+    assert any(f"model.{name}: nothing is dropped" in problem for problem in problems)
 
 
 def test_every_group_is_reported_at_once_with_the_line_of_its_field(load, tmp_path):

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from cxr.config.acting import CONDITIONS
 from cxr.config.explain import list_fields
 from cxr.config.fields import digest_config, find_recipe_fields, flatten_config
 from cxr.config.schema import RunConfig
@@ -46,7 +47,7 @@ EFFECTS = [
     ("data.synthetic.test", 1, ALWAYS),
     ("data.synthetic.noise", 1, ALWAYS),
     ("model.name", "resnet18", ALWAYS),
-    ("model.weights", WEIGHTS, ALWAYS),
+    ("model.weights", WEIGHTS, NEVER),
     ("model.freeze", "backbone", ALWAYS),
     ("model.hidden", [1], ALWAYS),
     ("model.drop_rate", 0.5, ALWAYS),
@@ -80,6 +81,31 @@ EFFECTS = [
     ("evaluate.split", "val", ALWAYS),
     ("evaluate.batch_size", 8, NATIVE),
 ]
+HELD_OUT = {"data.validation_fraction": 0.25}
+VECTORS = {"data.source": "synthetic"}
+SGD = {"train.optimizer": "sgd"}
+ACTS_BESIDE = {
+    "data.group_pattern": HELD_OUT,
+    "data.split_seed": HELD_OUT,
+    "data.synthetic.seed": VECTORS,
+    "data.synthetic.train": VECTORS,
+    "data.synthetic.val": VECTORS,
+    "data.synthetic.test": VECTORS,
+    "data.synthetic.noise": VECTORS,
+    "model.hidden": {"model.name": "mlp"},
+    "train.momentum": SGD,
+    "train.nesterov": SGD,
+    "train.min_lr": {"train.schedule": "cosine"},
+}
+"""Fields that do not act in `BASE`, and beside what they do."""
+SILENCED_BY = [
+    ("data.resample", VECTORS),
+    ("model.drop_path_rate", {"model.name": "mlp"}),
+    ("train.betas", SGD),
+    ("train.eps", SGD),
+    ("train.monitor", {"train.keep_weights": "last"}),
+]
+"""Fields that act in `BASE`, and beside what they do not."""
 
 
 def build(level="strict", **changes):
@@ -97,9 +123,30 @@ def build(level="strict", **changes):
 @pytest.mark.parametrize("level", ["warn", "strict", "portable"])
 @pytest.mark.parametrize(("field", "value", "levels"), EFFECTS)
 def test_a_field_changes_the_digest_at_its_levels_and_no_other(level, field, value, levels):
-    before, after = build(level), build(level, **{field: value})
+    beside = ACTS_BESIDE.get(field, {})
+    before, after = build(level, **beside), build(level, **beside, **{field: value})
     assert before != after
     assert (digest_config(before) != digest_config(after)) is (level in levels)
+
+
+@pytest.mark.parametrize(("field", "beside"), [*((f, {}) for f in ACTS_BESIDE), *SILENCED_BY])
+def test_a_field_that_does_not_act_is_no_part_of_the_recipe(field, beside):
+    (value,) = [value for name, value, _ in EFFECTS if name == field]
+    before, after = build(**beside), build(**beside, **{field: value})
+    assert before != after
+    assert digest_config(before) == digest_config(after)
+
+
+def test_the_figure_that_stops_early_acts_whichever_weights_are_kept():
+    beside = {"train.keep_weights": "last", "train.patience": 2}
+    after = build(**beside, **{"train.monitor": "loss"})
+    assert digest_config(build(**beside)) != digest_config(after)
+
+
+def test_every_field_with_a_condition_is_a_field():
+    fields = list_fields()
+    for name in (name for condition in CONDITIONS for name in condition.fields):
+        assert any(field == name or field.startswith(name) for field in fields), name
 
 
 def test_every_field_has_a_row_in_the_table_above():
@@ -112,14 +159,18 @@ def test_the_level_itself_is_part_of_the_recipe():
 
 
 @pytest.mark.parametrize(
-    ("change", "affects"),
-    [({"path": "moved.safetensors"}, False), ({"sha256": "sha256:" + "1" * 64}, True)],
+    "other",
+    [
+        {**WEIGHTS, "path": "moved.safetensors"},
+        {**WEIGHTS, "sha256": "sha256:" + "1" * 64},
+        {"source": "hub", "repo": "group/model", "revision": "a" * 40},
+        None,
+    ],
 )
-def test_the_place_of_weights_does_not_matter_but_their_content_does(change, affects):
-    before = build(**{"model.weights": WEIGHTS})
-    after = build(**{"model.weights": {**WEIGHTS, **change}})
+def test_where_weights_come_from_does_not_matter_to_the_config(other):
+    before, after = build(**{"model.weights": WEIGHTS}), build(**{"model.weights": other})
     assert before != after
-    assert (digest_config(before) != digest_config(after)) is affects
+    assert digest_config(before) == digest_config(after)
 
 
 def test_defaults_are_left_out_of_the_recipe():

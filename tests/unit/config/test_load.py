@@ -8,6 +8,7 @@ import yaml
 
 from cxr.config.explain import list_fields
 from cxr.config.load import PATH_FIELDS, dump_config, load_config
+from cxr.config.schema import HubWeights
 from cxr.determinism.levels import Level
 from cxr.errors import ConfigError, ExitCode
 
@@ -126,7 +127,7 @@ def test_every_problem_is_reported_at_once_with_file_line_and_key(write):
         f"{path}:1: seed: should be greater than or equal to 0, not -1",
         f"{path}:3: threads: should be greater than or equal to 1, not 0",
         f"{path}:4: determinism: should be 'warn', 'strict' or 'portable', not 'strct'",
-        f"{path}:5: batch_sise: unknown key (did you mean evaluate.batch_size?)",
+        f"{path}:5: batch_sise: unknown key (did you mean train.batch_size?)",
         f"{path}:8: data.chanels: unknown key (did you mean data.channels?)",
         f"{path}:9: data.image_size: should be a valid integer, not 'small'",
         f"{path}:10: model.name: the field is missing",
@@ -316,6 +317,60 @@ def test_a_path_after_set_is_relative_to_the_working_directory(
     assert config.data.root == str(tmp_path / "elsewhere" / "pictures")
 
 
+def test_extends_and_paths_follow_a_link_to_the_file_that_they_stand_in(write, tmp_path):
+    write(SYNTHETIC, "all/base.yaml")
+    path = write(
+        "extends: base.yaml\ndata: {cache_dir: cache}\n",
+        "all/c.yaml",
+    )
+    (tmp_path / "link.yaml").symlink_to(path)
+    config = load_config(tmp_path / "link.yaml")
+    assert config == load_config(path)
+    assert config.data.cache_dir == str(tmp_path / "all" / "cache")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'extends: "a\\0b"\n' + FOLDER,
+        FOLDER.replace("root: images", 'root: "a\\0b"'),
+        FOLDER.replace("root: images", 'root: images\n  cache_dir: "a\\0b"'),
+    ],
+)
+def test_a_path_with_a_character_that_no_path_can_hold_is_a_problem(write, text):
+    path = write(text)
+    [problem] = refuse(path)
+    assert problem.startswith(f"{path}:")
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        f"source: file, path: pytorch_model.bin, sha256: '{DIGEST}'",
+        "source: hub, repo: a/b, file: pytorch_model.bin",
+    ],
+)
+def test_weights_that_are_not_safetensors_by_name_are_refused(write, weights):
+    [problem] = refuse(write(SYNTHETIC.replace("name: mlp", f"name: mlp, weights: {{{weights}}}")))
+    assert r"\.safetensors$" in problem
+
+
+def test_weights_of_another_source_replace_those_of_the_base(write):
+    file = f"{{source: file, path: w.safetensors, sha256: '{DIGEST}'}}"
+    write(SYNTHETIC.replace("name: mlp", f"name: mlp, weights: {file}"), "base.yaml")
+    path = write("extends: base.yaml\nmodel: {weights: {source: hub, repo: a/b}}\n")
+    assert load_config(path).model.weights == HubWeights(source="hub", repo="a/b")
+
+
+def test_weights_of_the_same_source_are_merged_with_those_of_the_base(write):
+    hub = "{source: hub, repo: a/b, sha256: null}"
+    write(SYNTHETIC.replace("name: mlp", f"name: mlp, weights: {hub}"), "base.yaml")
+    path = write(f"extends: base.yaml\nmodel: {{weights: {{revision: {'a' * 40}}}}}\n")
+    assert load_config(path).model.weights == HubWeights(
+        source="hub", repo="a/b", revision="a" * 40
+    )
+
+
 def test_the_path_of_weights_follows_the_same_rule(write, tmp_path):
     weights = f"weights: {{source: file, path: w/model.safetensors, sha256: '{DIGEST}'}}"
     path = write(SYNTHETIC.replace("name: mlp", f"name: mlp, {weights}"), "inner/c.yaml")
@@ -358,7 +413,7 @@ def test_every_field_that_names_a_path_is_a_path_field():
         ["data.cache_dir=/somewhere/else", "train.class_weights=[1, 2]", "train.lr=1e-05"],
         ["determinism=warn", "data.validation_fraction=0.1", "data.group_pattern='^(a|b): #'"],
         ['data.classes=["yes", "null", "1.5", "a: b", "ü"]', "name=a.b-c"],
-        [f"model.weights={{source: file, path: w.st, sha256: '{DIGEST}'}}"],
+        [f"model.weights={{source: file, path: w.safetensors, sha256: '{DIGEST}'}}"],
         ["model.weights={source: hub, repo: a/b, revision: null}"],
     ],
 )

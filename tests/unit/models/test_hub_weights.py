@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import safetensors.torch
@@ -18,6 +19,9 @@ import torch
 
 COMMIT = "a" * 40
 REPO = "group/model"
+BROKEN = "broken.safetensors"
+NOWHERE = "http://127.0.0.1:1"
+"""Nothing listens there."""
 CONTENT = safetensors.torch.save({"classifier.weight": torch.arange(6.0).reshape(2, 3)})
 
 FETCH = """
@@ -34,7 +38,9 @@ except CxrError as error:
 
 
 class Hub(BaseHTTPRequestHandler):
-    """One file at one commit, as the hub serves it."""
+    """One file at one commit, as the hub serves it, and one that it fails to serve."""
+
+    asked: ClassVar[list[str]] = []
 
     def do_HEAD(self) -> None:
         self._answer(body=False)
@@ -43,6 +49,12 @@ class Hub(BaseHTTPRequestHandler):
         self._answer(body=True)
 
     def _answer(self, *, body: bool) -> None:
+        self.asked.append(self.path)
+        if self.path.endswith(BROKEN):
+            self.send_response(503)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         if self.path != f"/{REPO}/resolve/{COMMIT}/model.safetensors":
             self.send_response(404)
             self.send_header("X-Error-Code", "EntryNotFound")
@@ -72,15 +84,23 @@ def hub() -> Iterator[str]:
     server.server_close()
 
 
-def fetch(endpoint: str, home: Path, **weights: str | None) -> dict[str, object]:
+def fetch(
+    endpoint: str, home: Path, *, offline: str = "", **weights: str | None
+) -> dict[str, object]:
     config = {"source": "hub", "repo": REPO, **weights}
     finished = subprocess.run(
         [sys.executable, "-c", FETCH, json.dumps(config)],
-        env={**os.environ, "HF_ENDPOINT": endpoint, "HF_HOME": str(home)},
+        env={
+            **os.environ,
+            "HF_ENDPOINT": endpoint,
+            "HF_HOME": str(home),
+            "HF_HUB_OFFLINE": offline,
+        },
         capture_output=True,
         text=True,
         check=True,
     )
+    assert finished.stderr == ""
     answer: dict[str, object] = json.loads(finished.stdout)
     return answer
 
@@ -111,6 +131,28 @@ def test_a_file_that_the_hub_does_not_have_is_a_clear_error(hub: str, tmp_path: 
     found = fetch(hub, tmp_path, revision=COMMIT, file="other.safetensors")
     assert str(found["error"]).startswith("cannot fetch the weights")
     assert found["code"] == 3
+
+
+def test_a_hub_that_cannot_answer_is_asked_once(hub: str, tmp_path: Path) -> None:
+    found = fetch(hub, tmp_path, revision=COMMIT, file=BROKEN)
+    assert str(found["error"]).startswith("cannot fetch the weights")
+    assert found["code"] == 3
+    assert len([path for path in Hub.asked if path.endswith(BROKEN)]) == 1
+
+
+@pytest.mark.parametrize("offline", ["", "1"])
+def test_a_hub_out_of_reach_is_a_clear_error_without_noise(tmp_path: Path, offline: str) -> None:
+    found = fetch(NOWHERE, tmp_path, offline=offline, revision=COMMIT)
+    problem, _, hint = str(found["error"]).splitlines()
+    assert problem.startswith("cannot fetch the weights")
+    assert "go online" in hint
+    assert found["code"] == 3
+
+
+@pytest.mark.parametrize("offline", ["", "1"])
+def test_a_file_in_the_cache_needs_no_hub(hub: str, tmp_path: Path, offline: str) -> None:
+    first = fetch(hub, tmp_path, revision=COMMIT)
+    assert fetch(NOWHERE, tmp_path, offline=offline, revision=COMMIT) == first
 
 
 def test_no_revision_is_invented(hub: str, tmp_path: Path) -> None:

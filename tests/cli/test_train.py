@@ -14,7 +14,8 @@ def test_json_is_one_document_and_progress_goes_to_stderr(finished_run: Finished
     run = finished_run(vectors())
     answer, manifest = read_answer(run.process), run.manifest
     keys = ("status", "recipe_digest", "outcome_digest", "trace_digest", "metrics")
-    assert answer == {"run": str(run.directory), **{key: manifest[key] for key in keys}}
+    found = {key: manifest[key] for key in keys}
+    assert answer == {"run": str(run.directory), "determinism": "strict", **found}
     lines = run.process.stderr.splitlines()
     assert [line.split("  ")[0] for line in lines] == ["epoch 1/2", "epoch 2/2"]
     assert all("val accuracy" in line for line in lines)
@@ -37,6 +38,7 @@ def test_quiet_prints_the_result_alone_into_a_directory_named_after_the_recipe(
         *(f"  test {name:<18}{figures[name]:.4f}" for name in names),
         f"  outcome  {manifest['outcome_digest']}",
         f"  trace    {manifest['trace_digest']}",
+        "  promise  strict: the same bits on this machine with this stack",
     ]
 
 

@@ -10,6 +10,7 @@ import typer
 from cxr.cli import options
 from cxr.cli.console import print_json, print_line, print_note, print_table
 from cxr.cli.diff import show_diff
+from cxr.cli.train import show_promise
 from cxr.errors import ExitCode
 from cxr.interruption import held
 
@@ -49,9 +50,9 @@ def repeat(
     except RunFailedError as error:
         raise typer.Exit(error.code) from error
     if json:
-        print_json(report.to_json())
+        print_json({**report.to_json(), "determinism": str(resolved.determinism)})
     else:
-        show_repeat(directory, report)
+        show_repeat(directory, report, level=resolved.determinism)
     if report.verdict == "incomplete":
         interrupted = any_interrupted(report)
         raise typer.Exit(ExitCode.INTERRUPTED if interrupted else ExitCode.UNCHECKED)
@@ -70,12 +71,13 @@ def any_interrupted(report: RepeatReport) -> bool:
     )
 
 
-def show_repeat(directory: Path, report: RepeatReport) -> None:
+def show_repeat(directory: Path, report: RepeatReport, *, level: str) -> None:
     """Print the verdict, the figures' spread, and what the runs were."""
     print_line(f"{report.verdict}: {len(report.outcome_digests)} of {report.n} runs completed")
     if report.verdict == "zero-variance":
         print_line(f"  outcome  {report.outcome_digests[0]}")
         print_line(f"  trace    {report.trace_digests[0]}")
+        show_promise(level)
     if report.excluded_rate is not None:
         rate = f"{report.excluded_rate:.1%}"
         print_line(f"  evidence, not proof: excludes a divergence rate above {rate} at 95 %")

@@ -9,6 +9,7 @@ import typer
 
 from cxr.cli import options
 from cxr.cli.console import print_json, print_line, shown_progress
+from cxr.determinism.levels import PROMISES, Level
 from cxr.errors import UsageError
 from cxr.records.figures import SCALARS
 
@@ -60,7 +61,8 @@ def train(
             directory, manifest = resume_run(resume, root=data, progress=progress)
     if json:
         keys = ("status", "recipe_digest", "outcome_digest", "trace_digest", "metrics")
-        print_json({"run": str(directory), **{key: manifest[key] for key in keys}})
+        level = {"determinism": manifest["recipe"]["determinism"]}
+        print_json({"run": str(directory), **level, **{key: manifest[key] for key in keys}})
         return
     show_run(str(directory), manifest)
 
@@ -71,6 +73,12 @@ def show_run(directory: str, manifest: dict[str, Any]) -> None:
     show_figures(manifest["metrics"])
     print_line(f"  outcome  {manifest['outcome_digest']}")
     print_line(f"  trace    {manifest['trace_digest']}")
+    show_promise(manifest["recipe"]["determinism"])
+
+
+def show_promise(level: str) -> None:
+    """Print the level that something was computed at, and what it promises."""
+    print_line(f"  promise  {level}: {PROMISES[Level(level)]}")
 
 
 def show_figures(figures: dict[str, Any]) -> None:

@@ -12,15 +12,15 @@ from cxr.errors import ExitCode
 
 
 def verify(run: options.Run, *, json: options.Json = False, quiet: options.Quiet = False) -> None:
-    """Check a run against its own manifest.
+    """Check a run, or a repeat with its runs, against its own records.
 
     Every edit is named. Without a signature this shows consistency, not who wrote it.
 
     Example: cxr verify runs/sample-20261121T120000Z-0123abcd
     """
-    from cxr.compare.verify_run import verify_run
+    from cxr.compare.verify_repeat import verify_record
 
-    found = verify_run(run)
+    found = verify_record(run)
     verdict = "differs" if found.findings else "consistent"
     if json:
         print_json(

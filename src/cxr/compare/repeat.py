@@ -19,10 +19,9 @@ from cxr.errors import CxrError, ExitCode, RecordError
 from cxr.interruption import blocked, has_signal, pass_on
 from cxr.records.atomic import write_bytes, write_text
 from cxr.records.figures import SCALARS
-from cxr.records.manifest import REPEAT_SCHEMA, Manifest, load_manifest
-from cxr.records.run_directory import CONFIG, create_directory, create_named, name_run
+from cxr.records.manifest import REPEAT_SCHEMA, Manifest, load_sealed_run, seal_manifest
+from cxr.records.run_directory import CONFIG, REPEAT, create_directory, create_named, name_run
 
-RECORD: Final = "repeat.json"
 CONFIDENCE: Final = 0.95
 
 Verdict = Literal["zero-variance", "variance", "incomplete"]
@@ -172,10 +171,9 @@ def _train_in_fresh_process(config: Path, out: Path, *, quiet: bool) -> int:
 def _load_completed(run: Path) -> Manifest | None:
     """Return the manifest of a run that completed, or None."""
     try:
-        manifest = load_manifest(run)
+        return load_sealed_run(run, completed=True)
     except RecordError:
         return None
-    return manifest if manifest.get("status") == "completed" else None
 
 
 def _summarise_metrics(manifests: Sequence[Manifest]) -> dict[str, Spread]:
@@ -199,12 +197,12 @@ def _record(out: Path, runs: Sequence[Path], num_runs: int) -> RepeatReport:
     report = summarise_runs(runs, num_runs)
     relative = [run.relative_to(out).as_posix() for run in runs]
     content = {**report.to_json(), "runs": relative, "schema": REPEAT_SCHEMA}
-    write_bytes(out / RECORD, canonical_json(content) + b"\n")
+    write_bytes(out / REPEAT, canonical_json(seal_manifest(content)) + b"\n")
     return report
 
 
 def _remove_empty(out: Path) -> None:
     """Remove a directory that holds nothing but what this module wrote."""
-    for name in (CONFIG, RECORD):
+    for name in (CONFIG, REPEAT):
         (out / name).unlink(missing_ok=True)
     out.rmdir()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from cxr.compare.verify_contents import check_evaluation, check_run
-from cxr.compare.verify_findings import Finding, take
+from cxr.compare.verify_findings import EDITED, Finding, Verification, take
 from cxr.digests.canonical import digest_json
 from cxr.digests.files import digest_file
 from cxr.errors import RecordError
@@ -23,27 +23,8 @@ from cxr.records.manifest import (
 from cxr.records.run_directory import EVALUATIONS, LEDGER, MANIFEST, walk_record
 
 
-@dataclass(frozen=True, slots=True)
-class Verification:
-    """What was checked and found.
-
-    Attributes:
-        status: The run's status.
-        num_files: Files compared with the manifest, and with those of later evaluations.
-        num_evaluations: Later evaluations, which were checked as well.
-        findings: Empty where everything is consistent.
-    """
-
-    status: str
-    num_files: int
-    num_evaluations: int
-    findings: list[Finding]
-
-
 def verify_run(directory: Path) -> Verification:
     """Check files, digests, the ledger's chain and the records' contents against the manifest.
-
-    Without a signature this shows that the records are consistent, not who wrote them.
 
     Raises:
         RecordError: It is no run directory, or the run never ended.
@@ -99,7 +80,7 @@ def _verify_evaluation(place: Path, run: Manifest) -> Verification:
 def _check_manifest(manifest: Manifest) -> Iterator[Finding]:
     """Check the manifest against its own digests."""
     if not is_sealed(manifest):
-        yield Finding(MANIFEST, "was edited: its content has another manifest_digest")
+        yield Finding(MANIFEST, EDITED)
     for part in ("recipe", "outcome", "trace"):
         if part in manifest and manifest.get(f"{part}_digest") != digest_json(manifest[part]):
             yield Finding(MANIFEST, f"{part}_digest is not the digest of {part}")

@@ -28,6 +28,7 @@ CHECKPOINTS: Final = "checkpoints"
 WEIGHTS: Final = "model.safetensors"
 EVALUATIONS: Final = "evaluations"
 LOCK: Final = "run.lock"
+REPEAT: Final = "repeat.json"
 
 RUNS: Final = Path("runs")
 """Where records go that no ``--out`` names a place for."""

@@ -6,7 +6,6 @@ import pytest
 
 from cxr.compare import repeat
 from cxr.compare.repeat import (
-    RECORD,
     RunFailedError,
     derive_excluded_rate,
     repeat_recipe,
@@ -149,7 +148,7 @@ def test_each_run_is_trained_from_one_config_in_a_directory_of_its_own(config, t
     assert [call[1] for call in train[0]] == [out / f"run-{number}" for number in (1, 2, 3)]
     assert {call[0] for call in train[0]} == {out / "config.yaml"}
     assert load_config(out / "config.yaml") == config
-    record = json.loads((out / RECORD).read_bytes())
+    record = json.loads((out / "repeat.json").read_bytes())
     assert record["runs"] == ["run-1", "run-2", "run-3"]
     assert record["verdict"] == "zero-variance"
 
@@ -166,7 +165,7 @@ def test_a_run_that_fails_later_leaves_the_others(config, tmp_path, train):
     out, report, _ = run_all(config, tmp_path)
     assert report.verdict == "incomplete"
     assert len(report.outcome_digests) == 2
-    assert json.loads((out / RECORD).read_bytes())["verdict"] == "incomplete"
+    assert json.loads((out / "repeat.json").read_bytes())["verdict"] == "incomplete"
 
 
 def test_an_interruption_ends_the_series_and_keeps_what_is_done(config, tmp_path, train):
@@ -174,7 +173,7 @@ def test_an_interruption_ends_the_series_and_keeps_what_is_done(config, tmp_path
     out, report, _ = run_all(config, tmp_path)
     assert len(train[0]) == 2
     assert report.verdict == "incomplete"
-    assert json.loads((out / RECORD).read_bytes())["runs"] == ["run-1", "run-2"]
+    assert json.loads((out / "repeat.json").read_bytes())["runs"] == ["run-1", "run-2"]
 
 
 def test_a_first_run_that_cannot_begin_leaves_nothing_behind(config, tmp_path, train):

@@ -1,0 +1,71 @@
+"""Checking a repeat: its answer against its own digest and its runs, and each of the runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from cxr.compare.repeat import summarise_runs
+from cxr.compare.verify_findings import EDITED, Finding, Verification
+from cxr.compare.verify_run import verify_run
+from cxr.errors import RecordError
+from cxr.records.json_file import load_json_object
+from cxr.records.manifest import REPEAT_SCHEMA, is_sealed
+from cxr.records.run_directory import CONFIG, MANIFEST, REPEAT
+
+
+def verify_record(directory: Path) -> Verification:
+    """Check a run, a later evaluation, or a repeat with all of its runs.
+
+    Without a signature this shows that the records are consistent, not who wrote them.
+
+    Raises:
+        RecordError: It is no record's directory, or its run never ended.
+    """
+    if (directory / REPEAT).exists() and not (directory / MANIFEST).exists():
+        return verify_repeat(directory)
+    return verify_run(directory)
+
+
+def verify_repeat(directory: Path) -> Verification:
+    """Check a repeat and each of its runs.
+
+    Raises:
+        RecordError: ``repeat.json`` is no repeat's.
+    """
+    answer = load_json_object(directory / REPEAT)
+    runs, num_runs = _read_runs(directory, answer)
+    findings = [] if is_sealed(answer) else [Finding(REPEAT, EDITED)]
+    again = {**summarise_runs(list(runs.values()), num_runs).to_json(), "runs": list(runs)}
+    findings += [
+        Finding(REPEAT, f"{name} is not what the runs give")
+        for name, value in again.items()
+        if answer.get(name) != value
+    ]
+    num_files = 1
+    for name, run in runs.items():
+        try:
+            found = verify_run(run)
+        except RecordError as error:
+            findings.append(Finding(name, error.problem))
+            continue
+        findings += [replace(one, path=f"{name}/{one.path}") for one in found.findings]
+        num_files += found.num_files
+    beside = {entry.name for entry in directory.iterdir()} - {*runs, REPEAT, CONFIG}
+    findings += [Finding(name, "was added: the repeat does not name it") for name in sorted(beside)]
+    return Verification(str(answer.get("verdict")), num_files, 0, findings)
+
+
+def _read_runs(directory: Path, answer: dict[str, Any]) -> tuple[dict[str, Path], int]:
+    """Return the runs by name, and how many there were to be."""
+    names, num_runs = answer.get("runs"), answer.get("n")
+    runs = {str(name): directory / str(name) for name in names} if isinstance(names, list) else {}
+    beside = all(run.parent == directory for run in runs.values())
+    if answer.get("schema") != REPEAT_SCHEMA or not isinstance(num_runs, int) or not beside:
+        raise RecordError(
+            "not a repeat that this version reads",
+            where=str(directory / REPEAT),
+            hint=f"it reads {REPEAT_SCHEMA}, whose runs stand beside the file",
+        )
+    return runs, num_runs

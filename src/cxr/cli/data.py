@@ -21,9 +21,7 @@ def group() -> None:
 
 @app.command("synth")
 def synth(
-    directory: Annotated[
-        Path, typer.Argument(metavar="DIR", help="New or empty directory to write.")
-    ],
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Directory, new or empty.")],
     seed: Annotated[int, typer.Option(min=0, help="Root of the drawings' streams.")] = 7,
     size: Annotated[int, typer.Option(min=32, max=1024, help="Height and width in px.")] = 96,
     train: Annotated[int, typer.Option(min=4, max=100_000, help="Training images.")] = 48,

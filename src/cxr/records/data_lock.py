@@ -100,10 +100,14 @@ def load_data_lock(path: Path) -> DataLock:
 def _read_samples(rows: Sequence[dict[str, Any]]) -> tuple[Sample, ...]:
     """Build samples from JSON objects, checking the types that are relied on."""
     samples = tuple(Sample(**row) for row in rows)
+    seen: set[str] = set()
     for sample in samples:
         if not isinstance(sample.bytes, int) or not all(
             isinstance(value, str)
             for value in (sample.path, sample.sha256, sample.label, sample.group, sample.split)
         ):
             raise TypeError(f"a sample with a field of the wrong type: {sample.path!r}")
+        if sample.path in seen:
+            raise TypeError(f"two samples with the path {sample.path!r}")
+        seen.add(sample.path)
     return samples

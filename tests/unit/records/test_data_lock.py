@@ -122,6 +122,7 @@ def edit(file, change):
         lambda lock: lock["samples"][0].update(path=1),
         lambda lock: lock["samples"][0].update(bytes="7"),
         lambda lock: lock["samples"][0].update(split=None),
+        lambda lock: lock["samples"].append(lock["samples"][0]),
     ],
 )
 def test_an_edited_lock_is_refused_and_named(file, change):

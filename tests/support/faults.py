@@ -110,6 +110,22 @@ def _signal_while_loading(value: str) -> None:
 
 
 @fault
+def _signals_break_loading(value: str) -> None:
+    """Ctrl-C twice while the module ``value`` loads, which makes another error of it."""
+
+    class Finder:
+        def find_spec(self, name: str, *_: Any) -> None:
+            if name == value:
+                os.kill(os.getpid(), signal.SIGINT)
+                try:
+                    os.kill(os.getpid(), signal.SIGINT)
+                except KeyboardInterrupt as error:
+                    raise RuntimeError("planted") from error
+
+    sys.meta_path.insert(0, Finder())
+
+
+@fault
 def _signal_after_sealing(_: str) -> None:
     """Ctrl-C when the run is complete and its result not yet shown."""
     from cxr.records.run_record import RunRecord

@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from cxr.__main__ import main
@@ -155,12 +156,12 @@ def _signal_as_run_starts(_: str) -> None:
 
 @fault
 def _signal_at_reexecution(_: str) -> None:
-    """Ctrl-C when the process is about to start itself again."""
+    """Ctrl-C when the process has started itself again and its interpreter is not up yet."""
     original = os.execve
 
-    def execute(*arguments: Any) -> None:
-        os.kill(os.getpid(), signal.SIGINT)
-        original(*arguments)
+    def execute(program: str, arguments: list[str], variables: dict[str, str]) -> None:
+        early = str(Path(__file__).with_name("early_signal"))
+        original(program, arguments, {**variables, "PYTHONPATH": early})
 
     os.execve = execute
     del os.environ["PYTHONHASHSEED"]

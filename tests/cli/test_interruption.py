@@ -59,6 +59,14 @@ def test_a_signal_while_a_run_is_prepared_leaves_nothing(tmp_path: Path):
     assert not (tmp_path / "out").exists()
 
 
+def test_what_a_library_makes_of_a_second_signal_is_no_fault_of_cxr(tmp_path: Path):
+    config = write_recipe(tmp_path / "recipe.yaml", vectors(model={"name": "test_resnet"}))
+    options = ["--config", config, "--out", tmp_path / "out"]
+    finished = run_cxr("train", *options, fault="signals-break-loading:timm")
+    assert read_last_error(finished) == ("stopped by SIGINT", "cxr train")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_signal_while_the_process_starts_itself_again_waits_for_it():
     finished = run_cxr("env", "capture", fault="signal-at-reexecution")
     assert read_error(finished, code=130)[:2] == ("stopped by SIGINT", "cxr env")

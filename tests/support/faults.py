@@ -114,6 +114,22 @@ def _signal_while_loading(value: str) -> None:
 
 
 @fault
+def _signals_break_loading(value: str) -> None:
+    """Ctrl-C twice while the module ``value`` loads, which makes another error of it."""
+
+    class Finder:
+        def find_spec(self, name: str, *_: Any) -> None:
+            if name == value:
+                os.kill(os.getpid(), signal.SIGINT)
+                try:
+                    os.kill(os.getpid(), signal.SIGINT)
+                except KeyboardInterrupt as error:
+                    raise RuntimeError("planted") from error
+
+    sys.meta_path.insert(0, Finder())
+
+
+@fault
 def _signal_after_sealing(_: str) -> None:
     """Ctrl-C when the run is complete and its result not yet shown."""
     from cxr.records.run_record import RunRecord
@@ -143,12 +159,12 @@ def _signal_as_run_starts(_: str) -> None:
 
 @fault
 def _signal_at_reexecution(_: str) -> None:
-    """Ctrl-C when the process is about to start itself again."""
+    """Ctrl-C when the process has started itself again and its interpreter is not up yet."""
     original = os.execve
 
-    def execute(*arguments: Any) -> None:
-        os.kill(os.getpid(), signal.SIGINT)
-        original(*arguments)
+    def execute(program: str, arguments: list[str], variables: dict[str, str]) -> None:
+        early = str(Path(__file__).with_name("early_signal"))
+        original(program, arguments, {**variables, "PYTHONPATH": early})
 
     os.execve = execute
     del os.environ["PYTHONHASHSEED"]

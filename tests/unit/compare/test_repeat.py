@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 
@@ -191,3 +192,26 @@ def test_a_directory_that_holds_something_is_refused(config, tmp_path):
     (tmp_path / "repeat" / "kept").touch()
     with pytest.raises(RunDirectoryTakenError, match="of the repeat already exists"):
         run_all(config, tmp_path)
+
+
+@pytest.mark.usefixtures("train")
+def test_two_of_one_recipe_in_one_second_have_directories_of_their_own(
+    config, tmp_path, monkeypatch
+):
+    class Clock:
+        now = staticmethod(lambda _: datetime(2025, 1, 2, tzinfo=UTC))
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(repeat, "datetime", Clock)
+    first, second = (
+        repeat_recipe(config, 2, out=None, quiet=True, announce=str)[0] for _ in range(2)
+    )
+    assert second.name == f"{first.name}-2"
+
+
+def test_a_signal_starts_no_other_run(config, tmp_path, train, monkeypatch):
+    monkeypatch.setattr(repeat, "has_signal", lambda: len(train[0]) == 1)
+    out, report, _ = run_all(config, tmp_path)
+    assert len(train[0]) == 1
+    assert report.verdict == "incomplete"
+    assert json.loads((out / RECORD).read_bytes())["runs"] == ["run-1"]

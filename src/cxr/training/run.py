@@ -4,37 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections import Counter
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
 from cxr.config.schema import RunConfig
-from cxr.data.dataset import Dataset, load_dataset
 from cxr.determinism.arithmetic import arithmetic
-from cxr.determinism.controls import (
-    ControlPlan,
-    Controls,
-    find_untaken,
-    require_device,
-    set_controls,
-)
 from cxr.digests.tensors import digest_weights
 from cxr.errors import Interrupted, StorageError
 from cxr.evaluation.metrics import compute_metrics
 from cxr.evaluation.predict import predict_split
 from cxr.interruption import obey
-from cxr.models.build import build_network, find_initial_weights
-from cxr.models.weights import InitialWeights, write_tensors
+from cxr.models.weights import write_tensors
 from cxr.progress import Progress
 from cxr.records.environment import capture_environment
 from cxr.records.ledger import LedgerWriter
 from cxr.records.manifest import Manifest
 from cxr.records.predictions import write_predictions
-from cxr.records.recipe import Recipe, derive_recipe, digest_recipe
+from cxr.records.recipe import digest_recipe
 from cxr.records.run_directory import (
     PREDICTIONS,
     RUNS,
@@ -50,8 +37,7 @@ from cxr.records.run_directory import (
 from cxr.records.run_record import RunRecord
 from cxr.training.checkpoint import Checkpoint
 from cxr.training.loop import Trained, run_training
-from cxr.training.optimizer import build_optimizer
-from cxr.training.requirements import require_enough_samples
+from cxr.training.prepare import Prepared, build_learner, prepare_run
 from cxr.training.resume import (
     drop_later_metrics,
     find_ledger_head,
@@ -59,22 +45,8 @@ from cxr.training.resume import (
     load_stopped_run,
     require_same_inputs,
 )
-from cxr.training.step import Learner, derive_class_weights
+from cxr.training.step import Learner
 from cxr.training.trace import trace_predictions
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
-    """Everything that a run starts from, checked."""
-
-    config: RunConfig
-    recipe: Recipe
-    controls: Controls
-    controls_untaken: list[str]
-    dataset: Dataset
-    network: nn.Module
-    weights: InitialWeights | None
-    ops_without_kernel: Counter[str]
 
 
 def train(config: RunConfig, *, out: Path | None, progress: Progress) -> tuple[Path, Manifest]:
@@ -100,37 +72,6 @@ def train(config: RunConfig, *, out: Path | None, progress: Progress) -> tuple[P
     return run_prepared(prepared, out=out, progress=progress)
 
 
-def prepare_run(config: RunConfig, progress: Progress) -> Prepared:
-    """Set the switches, then find, check and build everything that the run needs.
-
-    Raises:
-        CxrError: Something is missing or wrong; nothing was written but the decode cache.
-    """
-    plan = ControlPlan(
-        level=config.determinism, threads=config.threads, fill_memory=config.fill_memory
-    )
-    controls = set_controls(plan)
-    untaken = find_untaken(plan, controls)
-    require_device(config.device)
-    weights = find_initial_weights(config)
-    dataset = load_dataset(config.data, progress=progress)
-    require_enough_samples(config, dataset)
-    ops: Counter[str] = Counter()
-    with arithmetic(config.determinism, ops_without_kernel=ops, where="initialisation"):
-        network = build_network(config, num_classes=len(dataset.lock.classes), weights=weights)
-    weights_in = weights.content_digest if weights else None
-    return Prepared(
-        config=config,
-        recipe=derive_recipe(config, dataset.lock, weights_in),
-        controls=controls,
-        controls_untaken=untaken,
-        dataset=dataset,
-        network=network,
-        weights=weights,
-        ops_without_kernel=ops,
-    )
-
-
 def run_prepared(
     prepared: Prepared, *, out: Path | None, progress: Progress
 ) -> tuple[Path, Manifest]:
@@ -142,7 +83,7 @@ def run_prepared(
         create_directory(out)
     record = RunRecord(directory=out)
     with hold_lock(out):
-        learner = _build_learner(prepared)
+        learner = build_learner(prepared)
         try:
             record.begin(
                 config=config,
@@ -186,7 +127,7 @@ def resume(
         require_same_inputs(directory, manifest, prepared.recipe)
         obey("before the run went on")
         remove_half_written(directory)
-        learner = _build_learner(prepared)
+        learner = build_learner(prepared)
         place = find_place(directory, learner, progress)
         head = find_ledger_head(directory, place)
         with LedgerWriter(directory, resume_at=head) as ledger:
@@ -244,19 +185,6 @@ def _train_and_seal(
                 ops_without_kernel=dict(ops),
             )
     return manifest
-
-
-def _build_learner(prepared: Prepared) -> Learner:
-    config, network = prepared.config, prepared.network
-    network.to(config.device)
-    weights = derive_class_weights(config, prepared.dataset.lock.count_labels("train"))
-    return Learner(
-        config=config,
-        network=network,
-        optimizer=build_optimizer(network, config.train),
-        class_weights=weights.to(config.device) if weights is not None else None,
-        steps_per_epoch=len(prepared.dataset.split("train")) // config.train.batch_size,
-    )
 
 
 def _predict(

@@ -1,0 +1,85 @@
+"""Everything that a run starts from: switches set, inputs found and checked, network built."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from torch import nn
+
+from cxr.config.schema import RunConfig
+from cxr.data.dataset import Dataset, load_dataset
+from cxr.determinism.arithmetic import arithmetic
+from cxr.determinism.controls import (
+    ControlPlan,
+    Controls,
+    find_untaken,
+    require_device,
+    set_controls,
+)
+from cxr.models.build import build_network, find_initial_weights
+from cxr.models.weights import InitialWeights
+from cxr.progress import Progress
+from cxr.records.recipe import Recipe, derive_recipe
+from cxr.training.optimizer import build_optimizer
+from cxr.training.requirements import require_enough_samples
+from cxr.training.step import Learner, derive_class_weights
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """Everything that a run starts from, checked."""
+
+    config: RunConfig
+    recipe: Recipe
+    controls: Controls
+    controls_untaken: list[str]
+    dataset: Dataset
+    network: nn.Module
+    weights: InitialWeights | None
+    ops_without_kernel: Counter[str]
+
+
+def prepare_run(config: RunConfig, progress: Progress) -> Prepared:
+    """Set the switches, then find, check and build everything that the run needs.
+
+    Raises:
+        CxrError: Something is missing or wrong; nothing was written but the decode cache.
+    """
+    plan = ControlPlan(
+        level=config.determinism, threads=config.threads, fill_memory=config.fill_memory
+    )
+    controls = set_controls(plan)
+    untaken = find_untaken(plan, controls)
+    require_device(config.device)
+    weights = find_initial_weights(config)
+    dataset = load_dataset(config.data, progress=progress)
+    require_enough_samples(config, dataset)
+    ops: Counter[str] = Counter()
+    with arithmetic(config.determinism, ops_without_kernel=ops, where="initialisation"):
+        network = build_network(config, num_classes=len(dataset.lock.classes), weights=weights)
+    weights_in = weights.content_digest if weights else None
+    return Prepared(
+        config=config,
+        recipe=derive_recipe(config, dataset.lock, weights_in),
+        controls=controls,
+        controls_untaken=untaken,
+        dataset=dataset,
+        network=network,
+        weights=weights,
+        ops_without_kernel=ops,
+    )
+
+
+def build_learner(prepared: Prepared) -> Learner:
+    """Put the network on its device and build the optimizer over it."""
+    config, network = prepared.config, prepared.network
+    network.to(config.device)
+    weights = derive_class_weights(config, prepared.dataset.lock.count_labels("train"))
+    return Learner(
+        config=config,
+        network=network,
+        optimizer=build_optimizer(network, config.train),
+        class_weights=weights.to(config.device) if weights is not None else None,
+        steps_per_epoch=len(prepared.dataset.split("train")) // config.train.batch_size,
+    )

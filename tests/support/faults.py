@@ -181,6 +181,32 @@ def _nondeterministic_op(value: str) -> None:
 
 
 @fault
+def _unrepeatable_op(value: str) -> None:
+    """From step ``value`` on an op of the first layer adds other bits each time that it runs.
+
+    It asks the machine's own source of randomness, so neither seeds nor flags know of it.
+    """
+    from torch import nn
+
+    from cxr.training import doubled
+
+    original = doubled.run_step
+
+    def run_step(learner: Any, batch: Any) -> Any:
+        if batch.step < int(value):
+            return original(learner, batch)
+        layer = next(m for m in learner.network.modules() if isinstance(m, (nn.Linear, nn.Conv2d)))
+        noise = int.from_bytes(os.urandom(2)) / 2**20
+        handle = layer.register_forward_hook(lambda _module, _inputs, output: output + noise)
+        try:
+            return original(learner, batch)
+        finally:
+            handle.remove()
+
+    doubled.run_step = run_step
+
+
+@fault
 def _other_order(value: str) -> None:
     """At step ``value`` the loader returns the right samples in another order."""
     import dataclasses

@@ -64,8 +64,85 @@ class PredictionChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayedRun:
+    """Whether a run repeats here.
+
+    Attributes:
+        reproduced: Whether every step up to the one asked for is as in its own ledger.
+        begun_at: The first step that was run again.
+        left_at: The first step that is not, or None.
+        left_in: The part of that step, or None.
+    """
+
+    reproduced: bool
+    begun_at: int
+    left_at: int | None
+    left_in: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayedOp:
+    """The first op that wrote other bits in one run than in the other.
+
+    Attributes:
+        number: How many ops of the step ran before it.
+        op: Its name.
+        module: Dotted path of the module that it ran for; empty outside of all.
+        backward: Whether it belongs to the backward pass.
+        other_op: What the second run did in its place, where that is another op.
+        output: Number of the first output that differs, or None.
+        size: ``shape``, ``dtype``, ``elements``, how many differ, and the largest difference.
+    """
+
+    number: int
+    op: str
+    module: str
+    backward: bool
+    other_op: str | None
+    output: int | None
+    size: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayReport:
+    """What running the step again showed.
+
+    Attributes:
+        step: The step.
+        a: Whether the first run repeats here; None where nothing was run.
+        b: Whether the second does.
+        op: The first op that differs, or None.
+        note: Why there is none.
+    """
+
+    step: int
+    a: ReplayedRun | None = None
+    b: ReplayedRun | None = None
+    op: ReplayedOp | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BisectReport:
+    """Which differing inputs were exchanged, and which of them are the cause.
+
+    Attributes:
+        tried: How often the first run was run again with inputs of the second.
+        causes: The inputs that make it the second run; empty where none does.
+        not_exchanged: Differences that cannot be exchanged here, such as another processor.
+    """
+
+    tried: int
+    causes: list[str]
+    not_exchanged: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DiffReport:
-    """The answer of ``cxr diff``."""
+    """The answer of ``cxr diff``.
+
+    ``replay`` and ``bisect`` are None unless they were asked for.
+    """
 
     verdict: Verdict
     first_divergence: Divergence | None
@@ -73,6 +150,8 @@ class DiffReport:
     metrics: dict[str, dict[str, float | None]]
     predictions: PredictionChange | None
     tolerances: dict[str, float] = field(default_factory=dict)
+    replay: ReplayReport | None = None
+    bisect: BisectReport | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as plain JSON values."""

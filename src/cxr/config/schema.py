@@ -169,6 +169,12 @@ class TrainConfig(Section):
     patience: int | None = Field(
         None, ge=1, description="epochs without a better figure before stopping"
     )
+    double_every: int = Field(
+        100,
+        ge=0,
+        json_schema_extra=NEVER,
+        description="steps from one that is run twice and compared to the next; 0: none",
+    )
     checkpoint_every: int = Field(
         1, ge=1, json_schema_extra=NEVER, description="epochs between checkpoints"
     )

@@ -39,6 +39,7 @@ _ELSEWHERE: Final = re.compile(r"(?<![\w.<])(?:~|/|[A-Za-z]:\\)[^,;:'\")\]\n]*")
 _FILE_NAME: Final = re.compile(r"[^/\\]+\.[A-Za-z0-9]{1,12}(?=\s|$)")
 
 _ENDINGS: Final = (
+    "doubled_steps",
     "failure",
     "files",
     "manifest_digest",
@@ -136,7 +137,7 @@ class RunRecord:
         trace: dict[str, Any],
         metrics: dict[str, Any],
         selection: dict[str, Any],
-        ops_without_kernel: dict[str, int],
+        tally: dict[str, Any],
     ) -> Manifest:
         """Seal the manifest of a run that came to its end.
 
@@ -150,7 +151,7 @@ class RunRecord:
             "trace_digest": digest_json(trace),
             "metrics": metrics,
             "selection": selection,
-            "ops_without_deterministic_kernel": ops_without_kernel,
+            **tally,
         }
         return self._end("completed")
 
@@ -160,7 +161,7 @@ class RunRecord:
         error: BaseException | None,
         *,
         trace: dict[str, Any],
-        ops_without_kernel: dict[str, int],
+        tally: dict[str, Any],
     ) -> Manifest:
         """Seal the manifest of a run that ended early: ``failed`` or ``interrupted``.
 
@@ -178,7 +179,7 @@ class RunRecord:
         self.manifest |= {
             "trace": trace,
             "trace_digest": digest_json(trace),
-            "ops_without_deterministic_kernel": ops_without_kernel,
+            **tally,
         }
         return self._end(status)
 

@@ -39,6 +39,7 @@ class Checkpoint:
         next_step: The step that follows.
         ledger_head: The ledger's chain up to here.
         selection: The best epoch so far.
+        tally: What was counted so far.
         best_weights: Its weights, or None where the last ones are kept.
     """
 
@@ -46,6 +47,7 @@ class Checkpoint:
     next_step: int
     ledger_head: str
     selection: Selection
+    tally: dict[str, Any]
     best_weights: dict[str, torch.Tensor] | None
 
 
@@ -70,6 +72,7 @@ def write_checkpoint(directory: Path, learner: Learner, checkpoint: Checkpoint) 
         "next_step": checkpoint.next_step,
         "ledger_head": checkpoint.ledger_head,
         "selection": checkpoint.selection.to_json(),
+        "tally": checkpoint.tally,
         "tensors": digest_file(place / f"{stem}.safetensors"),
     }
     write_bytes(place / f"{stem}.json", canonical_json(content) + b"\n")
@@ -103,6 +106,7 @@ def restore_checkpoint(path: Path, learner: Learner) -> Checkpoint:
             next_step=content["next_step"],
             ledger_head=content["ledger_head"],
             selection=Selection(**content["selection"]),
+            tally=content["tally"],
             best_weights=_take(tensors, _BEST) or None,
         )
     except (OSError, KeyError, TypeError, RuntimeError) as error:

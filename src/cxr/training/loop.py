@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 
 import torch
@@ -18,8 +17,10 @@ from cxr.records.ledger import INITIAL_STEP, LedgerWriter
 from cxr.records.run_record import RunRecord
 from cxr.training.batches import iterate_batches
 from cxr.training.checkpoint import Checkpoint, write_checkpoint
+from cxr.training.doubled import run_checked_step
 from cxr.training.selection import Selection
-from cxr.training.step import Learner, run_step
+from cxr.training.step import Learner
+from cxr.training.tally import Tally
 from cxr.training.trace import trace_buffers, trace_generators, trace_parameters
 
 
@@ -44,7 +45,7 @@ def run_training(
     record: RunRecord,
     ledger: LedgerWriter,
     *,
-    ops_without_kernel: Counter[str],
+    tally: Tally,
     progress: Progress,
     resumed: Checkpoint | None = None,
 ) -> Trained:
@@ -54,11 +55,13 @@ def run_training(
     """
     config, network = learner.config, learner.network
     level, train = config.determinism, dataset.split("train")
+    ops = tally.ops_without_kernel
     selection, best, first_epoch, chosen = Selection(), copy_weights(network), 0, -1
     if resumed is None:
         ledger.append(INITIAL_STEP, INITIAL_STEP, trace_initial_state(learner))
     else:
         selection, first_epoch = resumed.selection, resumed.next_epoch
+        tally.go_on_from(resumed.tally)
         best = resumed.best_weights or best
         chosen = selection.epoch if resumed.best_weights else first_epoch - 1
 
@@ -70,14 +73,14 @@ def run_training(
         losses = []
         for batch in iterate_batches(config, train, epoch):
             where = f"step {batch.step}, epoch {epoch}"
-            with arithmetic(level, ops_without_kernel=ops_without_kernel, where=where):
-                result = run_step(learner, batch)
+            with arithmetic(level, ops_without_kernel=ops, where=where):
+                result = run_checked_step(learner, batch, tally.doubled)
             ledger.append(batch.step, epoch, result.parts)
             losses.append(result.loss)
             progress.advance(f"epoch {epoch}", len(losses), learner.steps_per_epoch)
 
         where = f"validation, epoch {epoch}"
-        with arithmetic(level, ops_without_kernel=ops_without_kernel, where=where):
+        with arithmetic(level, ops_without_kernel=ops, where=where):
             figures = validate(learner, dataset, progress)
         mean_loss = sum(losses) / len(losses)
         line = {"epoch": epoch, "train_loss": mean_loss, "val": figures and figures.to_json()}
@@ -99,6 +102,7 @@ def run_training(
                     next_step=(epoch + 1) * learner.steps_per_epoch,
                     ledger_head=ledger.head,
                     selection=selection,
+                    tally=tally.to_json(),
                     best_weights=best if config.train.keep_weights == "best" else None,
                 ),
             )

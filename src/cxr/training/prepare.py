@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 
 from torch import nn
@@ -24,6 +23,7 @@ from cxr.records.recipe import Recipe, derive_recipe
 from cxr.training.optimizer import build_optimizer
 from cxr.training.requirements import require_enough_samples
 from cxr.training.step import Learner, derive_class_weights
+from cxr.training.tally import Tally
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ class Prepared:
     dataset: Dataset
     network: nn.Module
     weights: InitialWeights | None
-    ops_without_kernel: Counter[str]
+    tally: Tally
 
 
 def prepare_run(config: RunConfig, progress: Progress) -> Prepared:
@@ -55,7 +55,8 @@ def prepare_run(config: RunConfig, progress: Progress) -> Prepared:
     weights = find_initial_weights(config)
     dataset = load_dataset(config.data, progress=progress)
     require_enough_samples(config, dataset)
-    ops: Counter[str] = Counter()
+    tally = Tally()
+    ops = tally.ops_without_kernel
     with arithmetic(config.determinism, ops_without_kernel=ops, where="initialisation"):
         network = build_network(config, num_classes=len(dataset.lock.classes), weights=weights)
     weights_in = weights.content_digest if weights else None
@@ -67,7 +68,7 @@ def prepare_run(config: RunConfig, progress: Progress) -> Prepared:
         dataset=dataset,
         network=network,
         weights=weights,
-        ops_without_kernel=ops,
+        tally=tally,
     )
 
 

@@ -148,14 +148,14 @@ def _train_and_seal(
     resumed: Checkpoint | None = None,
 ) -> Manifest:
     """Train, predict the final split with the chosen weights, and seal the record."""
-    ops, completed = prepared.ops_without_kernel, False
+    tally, completed = prepared.tally, False
     try:
         trained = run_training(
             learner,
             prepared.dataset,
             record,
             ledger,
-            ops_without_kernel=ops,
+            tally=tally,
             progress=progress,
             resumed=resumed,
         )
@@ -168,7 +168,7 @@ def _train_and_seal(
             trace=ledger.describe_trace(),
             metrics=metrics,
             selection={**trained.selection.to_json(), "weights_epoch": trained.epoch},
-            ops_without_kernel=dict(ops),
+            tally=tally.to_json(),
         )
         completed = True
     finally:
@@ -182,7 +182,7 @@ def _train_and_seal(
                 "interrupted" if stopped else "failed",
                 error,
                 trace=ledger.describe_trace(),
-                ops_without_kernel=dict(ops),
+                tally=tally.to_json(),
             )
     return manifest
 
@@ -199,7 +199,7 @@ def _predict(
     classes, name = dataset.lock.classes, config.evaluate.split
     with arithmetic(
         config.determinism,
-        ops_without_kernel=prepared.ops_without_kernel,
+        ops_without_kernel=prepared.tally.ops_without_kernel,
         where=f"prediction of {name}",
     ):
         predictions = predict_split(

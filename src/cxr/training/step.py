@@ -119,7 +119,7 @@ def accumulate_gradients(learner: Learner, batch: Batch) -> float:
                 reduction="sum",
             )
             share = summed / total_weight
-            share.backward()  # type: ignore[no-untyped-call]
+            share.backward()
         loss = loss + share.detach()
     return float(loss)
 

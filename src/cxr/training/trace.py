@@ -36,7 +36,7 @@ def trace_generators() -> Digests:
         "numpy": digest_value([numpy_state["state"]["key"].tolist(), numpy_state["state"]["pos"]]),
         "torch": digest_value(torch.get_rng_state()),
     }
-    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+    if torch.cuda.is_initialized():
         digests["cuda"] = digest_value(torch.cuda.get_rng_state())
     return digests
 

@@ -134,7 +134,7 @@ class Fabricated:
             if self.status != "completed":
                 if self.status != "running":
                     trace = ledger.describe_trace()
-                    record.stop(self.status, None, trace=trace, ops_without_kernel={})
+                    record.stop(self.status, None, trace=trace, tally={})
                 return directory
             outcome = self.write_outcome(directory, config.data.classes)
             logits = {"logits": digest_of("logits", *self.logits)}
@@ -145,7 +145,7 @@ class Fabricated:
                 trace=ledger.describe_trace(),
                 metrics={**self.build_figures(directory), **self.metrics},
                 selection={"epoch": 1},
-                ops_without_kernel={},
+                tally={},
             )
         return directory
 

@@ -214,4 +214,4 @@ def test_a_signal_starts_no_other_run(config, tmp_path, train, monkeypatch):
     out, report, _ = run_all(config, tmp_path)
     assert len(train[0]) == 1
     assert report.verdict == "incomplete"
-    assert json.loads((out / RECORD).read_bytes())["runs"] == ["run-1"]
+    assert json.loads((out / "repeat.json").read_bytes())["runs"] == ["run-1"]

@@ -21,6 +21,7 @@ LOCK = DataLock(classes=("a", "b"), samples=())
 ENVIRONMENT_FACTS = {"schema": "x", "cpu": {"model": "A"}, "packages": {"torch": "2.9"}}
 CONTROLS = {"torch.num_threads": 1}
 TRACE = {"ledger_head": "0" * 64, "steps": 3}
+TALLY = {"ops_without_deterministic_kernel": {"put_": 1}, "doubled_steps": {"doubled": 1}}
 OUTCOME = {"weights_digest": "sha256:1", "predictions_digest": "sha256:2"}
 
 
@@ -66,12 +67,12 @@ def complete(record):
         trace=TRACE,
         metrics={"split": "test", "loss": 0.5},
         selection={"epoch": 0},
-        ops_without_kernel={"put_": 2},
+        tally={"ops_without_deterministic_kernel": {"put_": 2}},
     )
 
 
 def stop(record, status, error=None):
-    return record.stop(status, error, trace=TRACE, ops_without_kernel={"put_": 1})
+    return record.stop(status, error, trace=TRACE, tally=TALLY)
 
 
 def test_inputs_and_a_running_manifest_are_written_first(record, config):

@@ -25,7 +25,7 @@ NOWHERE = "http://127.0.0.1:1"
 CONTENT = safetensors.torch.save({"classifier.weight": torch.arange(6.0).reshape(2, 3)})
 
 FETCH = """
-import json, sys
+import json, logging, sys
 from cxr.config.schema import HubWeights
 from cxr.errors import CxrError
 from cxr.models.weights import find_weights
@@ -34,6 +34,11 @@ try:
     print(json.dumps({"origin": found.origin, "digest": found.content_digest}))
 except CxrError as error:
     print(json.dumps({"error": str(error), "code": int(error.exit_code)}))
+if "huggingface_hub" in sys.modules:
+    # What the client says while it tries again, and shows on a terminal.
+    logging.getLogger("huggingface_hub").error("trying again")
+    from huggingface_hub.utils.tqdm import are_progress_bars_disabled
+    assert are_progress_bars_disabled()
 """
 
 

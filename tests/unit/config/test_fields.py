@@ -76,6 +76,7 @@ EFFECTS = [
     ("train.monitor", "loss", ALWAYS),
     ("train.keep_weights", "last", ALWAYS),
     ("train.patience", 3, ALWAYS),
+    ("train.double_every", 7, NEVER),
     ("train.checkpoint_every", 2, NEVER),
     ("train.keep_checkpoints", 1, NEVER),
     ("evaluate.split", "val", ALWAYS),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 import cxr
-from cxr.cli import data, diff, env, evaluate, repeat, train, verify
+from cxr.cli import data, diff, env, evaluate, repeat, replay, train, verify
 from cxr.cli.console import print_line
 
 app = typer.Typer(
@@ -52,3 +52,4 @@ app.command("verify")(verify.verify)
 app.add_typer(env.app, name="env")
 app.add_typer(data.app, name="data")
 app.command("env-capture", hidden=True)(env.capture)
+app.command("replay", hidden=True)(replay.replay)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from cxr.cli import options
-from cxr.cli.console import print_json, print_line, print_table, shorten
+from cxr.cli.console import print_json, print_line, print_table, shorten, shown_progress
 from cxr.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -26,20 +26,42 @@ def diff(
         typer.Option(metavar="METRIC=ABS", help="Call runs this close equivalent."),
     ] = None,
     *,
+    replay: Annotated[
+        bool, typer.Option("--replay", help="Run the step again, and name the op that differs.")
+    ] = False,
+    bisect: Annotated[
+        bool, typer.Option("--bisect", help="Exchange what differs, and name the cause.")
+    ] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown on stdout.")] = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Say where two runs parted, and in what.
 
-    Only their records are read: nothing is computed again.
+    Only their records are read, unless --replay or --bisect ask for the runs to be run again.
 
     Example: cxr diff runs/a runs/b --tolerance accuracy=0.01
     """
     from cxr.compare.diff import diff_runs
 
+    if json and markdown:
+        raise UsageError(
+            "one answer has one form", where="cxr diff", hint="give --json or --markdown"
+        )
     report = diff_runs(run_a, run_b, parse_tolerances(tolerance or []))
+    if replay or bisect:
+        from cxr.compare.investigate import investigate
+
+        with shown_progress(quiet=quiet) as progress:
+            report = investigate(
+                run_a, run_b, report, replay=replay, bisect=bisect, progress=progress
+            )
     if json:
         print_json(report.to_json())
+    elif markdown:
+        from cxr.reports.diff_markdown import render_markdown
+
+        print_line(render_markdown(report, str(run_a), str(run_b)).rstrip("\n"))
     elif quiet:
         print_line(report.verdict)
     else:
@@ -72,58 +94,22 @@ def parse_tolerances(texts: list[str]) -> dict[str, float]:
 
 def show_diff(report: DiffReport) -> None:
     """Print a verdict line, the first divergence, the differences and the figures."""
-    print_line(f"{report.verdict}{_describe_tolerance(report)}")
-    parted = report.first_divergence
-    if parted is not None:
-        place = (
-            "the initial state" if parted.step < 0 else f"epoch {parted.epoch}, step {parted.step}"
-        )
-        tensor = f" ({parted.tensor})" if parted.tensor else ""
-        print_line(f"first divergence: {place}, {parted.what}{tensor}")
+    from cxr.reports import diff_text
+
+    print_line(diff_text.describe_verdict(report))
+    for line in diff_text.describe_findings(report):
+        print_line(line)
     if report.differences:
         print_line()
-        print_table(
-            "what went in differently",
-            ["part", "field", "a", "b", "bits"],
-            [
-                [d.part, d.field, _show(d.a), _show(d.b), d.affects_bits]
-                for d in report.differences[:_SHOWN]
-            ],
-        )
-        if len(report.differences) > _SHOWN:
-            print_line(f"and {len(report.differences) - _SHOWN} more; --json has all of them")
+        header, rows = diff_text.list_difference_rows(report)
+        shown = [[*row[:2], shorten(row[2]), shorten(row[3]), *row[4:]] for row in rows[:_SHOWN]]
+        print_table("what went in differently", header, shown)
+        if len(rows) > _SHOWN:
+            print_line(f"and {len(rows) - _SHOWN} more; --json has all of them")
     elif report.verdict != "identical":
         print_line("nothing that went in differs: look for a kernel that does not repeat")
     if report.verdict != "identical" and report.metrics:
-        _show_metrics(report)
-
-
-def _show_metrics(report: DiffReport) -> None:
-    """Print the figures side by side, and how far the predictions are apart."""
-    rows = [
-        [name, *(_number(pair[column]) for column in ("a", "b", "difference"))]
-        for name, pair in report.metrics.items()
-    ]
-    print_table("figures", ["metric", "a", "b", "b - a"], rows)
-    changed = report.predictions
-    if changed is not None:
-        print_line(
-            f"{changed.changed_decisions} of {changed.images} decisions changed; "
-            f"largest change of a probability {changed.largest_probability_change:.3g}"
-        )
-
-
-def _describe_tolerance(report: DiffReport) -> str:
-    """Say what equivalence rests on."""
-    if report.verdict != "equivalent":
-        return ""
-    asked = ", ".join(f"{name} within {value:g}" for name, value in report.tolerances.items())
-    return f": the bits differ; {asked}"
-
-
-def _number(value: float | None) -> str:
-    return "undefined" if value is None else f"{value:.6g}"
-
-
-def _show(value: Any) -> str:
-    return "-" if value is None else shorten(str(value))
+        print_table("figures", *diff_text.list_figure_rows(report))
+        told = diff_text.describe_predictions(report)
+        if told is not None:
+            print_line(told)

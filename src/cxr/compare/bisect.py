@@ -139,7 +139,8 @@ def derive_exchanges(
     ]
     data = tuple(one for one in affecting if one.part == _DATA)
     if data and config.data.root is not None:
-        exchanges.append(Exchange("the data", data, overrides=(f"data.root={config.data.root}",)))
+        text = f"data.root={json.dumps(config.data.root)}"
+        exchanges.append(Exchange("the data", data, overrides=(text,)))
     weights = tuple(one for one in affecting if one.part == _WEIGHTS)
     if weights:
         given = config.model.weights

@@ -104,5 +104,8 @@ def _find_tensor(a: Path, b: Path, step: int, part: str) -> str | None:
     if digests_a is None or digests_b is None:
         return None
     names = [name for name in {**digests_a, **digests_b} if name.startswith(f"{part}/")]
+    if part == "gradients":
+        # They are computed from the loss backwards: the last parameter's comes first.
+        names.reverse()
     differing = [name for name in names if digests_a.get(name) != digests_b.get(name)]
     return differing[0].partition("/")[2] if differing else None

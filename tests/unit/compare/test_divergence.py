@@ -40,9 +40,11 @@ def test_of_several_parts_the_first_in_causal_order_is_the_cause(make_run):
     assert found == Divergence(step=1, epoch=0, what="loss", tensor="loss")
 
 
-def test_of_several_tensors_the_first_in_their_order_is_named(make_run):
-    upset = frozenset({(1, "gradients", "b"), (1, "gradients", "w")})
-    assert compare(make_run(), make_run(upset=upset)).tensor == "w"
+@pytest.mark.parametrize(("part", "first"), [("parameters", "w"), ("gradients", "b")])
+def test_of_several_tensors_the_first_that_is_computed_is_named(make_run, part, first):
+    """Gradients are computed from the loss backwards."""
+    upset = frozenset({(1, part, "b"), (1, part, "w")})
+    assert compare(make_run(), make_run(upset=upset)).tensor == first
 
 
 def test_other_predictions_alone_diverge_behind_the_last_step(make_run):

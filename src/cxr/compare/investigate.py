@@ -1,0 +1,43 @@
+"""Looking for the reason why two runs part, by running them again: replay and bisection."""
+
+from __future__ import annotations
+
+from dataclasses import replace as replace_fields
+from pathlib import Path
+
+from cxr.compare.bisect import bisect_differences
+from cxr.compare.replay import replay_divergence
+from cxr.compare.report import DiffReport
+from cxr.progress import Progress
+from cxr.records.manifest import load_sealed_run
+
+
+def investigate(
+    a: Path, b: Path, report: DiffReport, *, replay: bool, bisect: bool, progress: Progress
+) -> DiffReport:
+    """Add to a comparison what running again shows; nothing where the ledgers are equal.
+
+    Args:
+        a: The first run's directory.
+        b: The second's.
+        report: Their comparison.
+        replay: Whether the first op that differs is looked for.
+        bisect: Whether differing inputs are exchanged in search of the cause.
+        progress: Told what is being done.
+
+    Raises:
+        RecordError: A run cannot be run again here.
+    """
+    parted = report.first_divergence
+    if parted is None:
+        return report
+    runs = [(run.resolve(), load_sealed_run(run)) for run in (a, b)]
+    if replay:
+        found = replay_divergence(runs[0], runs[1], parted, progress=progress)
+        report = replace_fields(report, replay=found)
+    if bisect:
+        differences, tried = bisect_differences(
+            runs[0], runs[1], parted, report.differences, progress=progress
+        )
+        report = replace_fields(report, differences=differences, bisect=tried)
+    return report

@@ -1,0 +1,1 @@
+"""Documents made from records and comparisons: values in, text out."""

@@ -1,0 +1,113 @@
+"""The words of a comparison, which a terminal and a Markdown page share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cxr.compare.report import BisectReport, DiffReport, Divergence, ReplayedOp, ReplayReport
+
+
+def describe_verdict(report: DiffReport) -> str:
+    """Return the verdict, and what an equivalence rests on."""
+    if report.verdict != "equivalent":
+        return report.verdict
+    asked = ", ".join(f"{name} within {value:g}" for name, value in report.tolerances.items())
+    return f"equivalent: the bits differ; {asked}"
+
+
+def describe_findings(report: DiffReport) -> list[str]:
+    """Return where the runs parted, and what running them again showed, a line each."""
+    lines = []
+    if report.first_divergence is not None:
+        lines.append(describe_divergence(report.first_divergence))
+    if report.replay is not None:
+        lines += describe_replay(report.replay)
+    if report.bisect is not None:
+        lines += describe_bisection(report.bisect)
+    return lines
+
+
+def describe_divergence(parted: Divergence) -> str:
+    """Return where two runs parted, and in what."""
+    place = "the initial state" if parted.step < 0 else f"epoch {parted.epoch}, step {parted.step}"
+    tensor = f" ({parted.tensor})" if parted.tensor else ""
+    return f"first divergence: {place}, {parted.what}{tensor}"
+
+
+def describe_replay(replay: ReplayReport) -> list[str]:
+    """Return what running the step again showed, in one line or two."""
+    if replay.op is None:
+        return [f"replay: {replay.note}"]
+    return [
+        f"replay: both runs repeat here up to step {replay.step}",
+        f"first op that differs: {_describe_op(replay.op)}",
+    ]
+
+
+def _describe_op(op: ReplayedOp) -> str:
+    place = f" of {op.module}" if op.module else ""
+    told = f"{op.op}{place}{' (backward)' if op.backward else ''}"
+    if op.other_op is not None:
+        return f"{told}, where the other run has {op.other_op}"
+    size = op.size
+    if not size or size["differing"] is None:
+        return told
+    shape = "x".join(map(str, size["shape"])) or "a single number"
+    largest = size["largest_difference"]
+    by = f", by at most {largest:.3g}" if largest is not None else ", not all of them numbers"
+    count = f"{size['differing']:,} of {size['elements']:,} elements"
+    return f"{told}, output {op.output} ({shape}): {count}{by}"
+
+
+def describe_bisection(bisect: BisectReport) -> list[str]:
+    """Return which inputs are the cause, and what could not be tried."""
+    if bisect.causes:
+        lines = [f"cause: {' with '.join(bisect.causes)} ({bisect.tried} tries)"]
+    elif bisect.tried:
+        lines = [f"cause: none of what was exchanged ({bisect.tried} tries)"]
+    else:
+        lines = ["cause: nothing that can be exchanged differs"]
+    if bisect.not_exchanged:
+        lines.append(f"not exchanged: {', '.join(bisect.not_exchanged)}")
+    return lines
+
+
+def list_difference_rows(report: DiffReport) -> tuple[list[str], list[list[str]]]:
+    """Return the header and the rows of the table of differences."""
+    header = ["part", "field", "a", "b", "bits"]
+    rows = [[d.part, d.field, show(d.a), show(d.b), d.affects_bits] for d in report.differences]
+    if report.bisect is not None:
+        header.append("cause")
+        words = {True: "yes", False: "no", None: "-"}
+        for row, difference in zip(rows, report.differences, strict=True):
+            row.append(words[difference.cause])
+    return header, rows
+
+
+def list_figure_rows(report: DiffReport) -> tuple[list[str], list[list[str]]]:
+    """Return the header and the rows of the table of figures."""
+    rows = [
+        [name, *(_number(pair[column]) for column in ("a", "b", "difference"))]
+        for name, pair in report.metrics.items()
+    ]
+    return ["metric", "a", "b", "b - a"], rows
+
+
+def describe_predictions(report: DiffReport) -> str | None:
+    """Return how far the predictions of the same images are apart, or None."""
+    changed = report.predictions
+    if changed is None:
+        return None
+    return (
+        f"{changed.changed_decisions} of {changed.images} decisions changed; "
+        f"largest change of a probability {changed.largest_probability_change:.3g}"
+    )
+
+
+def show(value: Any) -> str:
+    """Return a value for a table."""
+    return "-" if value is None else str(value)
+
+
+def _number(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.6g}"

@@ -1,0 +1,132 @@
+"""``diff --replay`` names the op that differs, ``diff --bisect`` the input that makes it differ."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from support.program import read_answer, read_error, run_cxr
+from support.recipes import Recipe, images, vectors
+from support.runs import FinishedRuns, Run, copy_run
+
+
+def ask(a: Path | Run, b: Path | Run, *options: str) -> dict[str, Any]:
+    """Return the answer of ``diff`` for two runs that differ."""
+    places = [run.directory if isinstance(run, Run) else run for run in (a, b)]
+    finished = run_cxr("diff", *places, "--json", *options)
+    assert finished.returncode == 1, finished.stderr
+    answer: dict[str, Any] = read_answer(finished)
+    return answer
+
+
+def test_another_number_of_threads_shows_in_an_op_and_is_the_cause(
+    finished_run: FinishedRuns, radiographs: Path
+):
+    recipe = convolutions(radiographs)
+    a, b = (finished_run({**recipe, "threads": threads}) for threads in (1, 2))
+    answer = ask(a, b, "--replay", "--bisect")
+    [difference] = answer["differences"]
+    assert (difference["field"], difference["cause"]) == ("threads", True)
+    assert answer["bisect"] == {"tried": 1, "causes": ["threads"], "not_exchanged": []}
+    replay = answer["replay"]
+    assert (replay["a"]["reproduced"], replay["b"]["reproduced"]) == (True, True)
+    op = replay["op"]
+    assert op["op"].startswith("aten.")
+    assert op["module"]
+    assert 0 < op["size"]["differing"] <= op["size"]["elements"]
+    # The order of a sum changes its last bits, not its value.
+    assert 0 < op["size"]["largest_difference"] < 1e-3
+
+
+def test_the_cause_is_found_among_fields_that_make_no_difference(finished_run: FinishedRuns):
+    a = finished_run(vectors())
+    b = finished_run(vectors(evaluate__batch_size=7, train__lr=2e-3, train__min_lr=0.0))
+    answer = ask(a, b, "--bisect")
+    causes = {found["field"]: found["cause"] for found in answer["differences"]}
+    assert causes == {"train.lr": True, "evaluate.batch_size": False}
+    assert answer["replay"] is None
+
+
+def test_two_causes_are_found_together(finished_run: FinishedRuns):
+    a = finished_run(vectors())
+    b = finished_run(vectors(train__lr=2e-3, train__weight_decay=0.5, evaluate__batch_size=7))
+    answer = ask(a, b, "--bisect")
+    assert sorted(answer["bisect"]["causes"]) == ["train.lr", "train.weight_decay"]
+    causes = {found["field"]: found["cause"] for found in answer["differences"]}
+    assert causes == {
+        "train.lr": True,
+        "train.weight_decay": True,
+        "evaluate.batch_size": False,
+    }
+
+
+def test_a_step_of_a_later_epoch_is_replayed_from_its_checkpoint(
+    finished_run: FinishedRuns, tmp_path: Path
+):
+    usual = finished_run(vectors(train__keep_checkpoints=9))
+    faulty = finished_run(vectors(train__keep_checkpoints=9), fault="gradient-noise:5")
+    answer = ask(usual, faulty, "--replay", "--bisect")
+    assert answer["first_divergence"]["step"] == 5
+    replay = answer["replay"]
+    assert (replay["a"]["reproduced"], replay["a"]["begun_at"]) == (True, 3)
+    # The fault is not there when it is run again: that run does not repeat, and is named.
+    assert (replay["b"]["reproduced"], replay["b"]["left_at"]) == (False, 5)
+    assert replay["op"] is None
+    assert replay["note"] == "run b leaves its own ledger at step 5 (gradients)"
+    assert answer["bisect"] == {"tried": 0, "causes": [], "not_exchanged": []}
+
+
+def test_another_seed_is_found_in_the_initial_state(finished_run: FinishedRuns):
+    answer = ask(finished_run(vectors()), finished_run(vectors(seed=2)), "--replay", "--bisect")
+    assert answer["first_divergence"]["step"] == -1
+    assert answer["bisect"]["causes"] == ["seed"]
+
+
+def test_other_pixels_are_the_cause_and_no_op_is(
+    finished_run: FinishedRuns, radiographs: Path, tmp_path: Path
+):
+    root = shutil.copytree(radiographs, tmp_path / "changed")
+    first, second, *_ = sorted((root / "train" / "NORMAL").iterdir())
+    shutil.copy(second, first)
+    a, b = finished_run(images(radiographs)), finished_run(images(root))
+    answer = ask(a, b, "--replay", "--bisect")
+    assert answer["bisect"]["causes"] == ["the data"]
+    assert answer["replay"]["note"] == "the images or labels themselves differ: no op is involved"
+
+
+def test_an_instruction_set_is_exchanged_through_its_variable(finished_run: FinishedRuns):
+    a = finished_run(vectors())
+    b = finished_run(vectors(), env={"ATEN_CPU_CAPABILITY": "default"})
+    finished = run_cxr("diff", a.directory, b.directory, "--json", "--bisect")
+    answer = read_answer(finished)
+    # Where a machine has one instruction set only, nothing differs and nothing is tried.
+    causes = answer["bisect"] and answer["bisect"]["causes"]
+    assert causes == (None if a.digests == b.digests else ["ATEN_CPU_CAPABILITY"])
+
+
+def test_a_run_whose_data_are_gone_cannot_be_replayed(
+    finished_run: FinishedRuns, radiographs: Path, tmp_path: Path
+):
+    a = finished_run(images(radiographs))
+    b = copy_run(finished_run(images(radiographs, seed=2)), tmp_path / "deep" / "moved")
+    problem, where, _ = read_error(run_cxr("diff", a.directory, b, "--replay"), code=3)
+    assert problem.startswith("the run cannot be run again here: error: the run or its data")
+    assert where == str(b.resolve())
+
+
+def test_markdown_says_the_same(finished_run: FinishedRuns):
+    a, b = finished_run(vectors()), finished_run(vectors(seed=2))
+    finished = run_cxr("diff", a.directory, b.directory, "--markdown", "--bisect")
+    assert finished.returncode == 1
+    lines = finished.stdout.splitlines()
+    assert lines[0] == "## different"
+    assert "- first divergence: the initial state, random (python)" in lines
+    assert "- cause: seed (1 tries)" in lines
+    assert "| part | field | a | b | bits | cause |" in lines
+    assert "| `config` | `seed` | `1` | `2` | `yes` | `yes` |" in lines
+
+
+def convolutions(radiographs: Path) -> Recipe:
+    """A network whose convolutions sum in another order with another number of threads."""
+    return images(radiographs, model__name="test_resnet", train__shards=1)

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cxr.compare.bisect import Exchange, derive_exchanges, find_causes
+from cxr.compare.inputs import find_differences
+from cxr.records.manifest import load_manifest
+
+NAMES = [f"field{number}" for number in range(12)]
+EXCHANGES = [Exchange(name, ()) for name in NAMES]
+
+
+def search(exchanges, causes):
+    """Look for causes of which all must be exchanged; return them and how often was tried."""
+    tries = []
+
+    def gives_b(subset):
+        tries.append(subset)
+        return causes <= {one.name for one in subset}
+
+    return {one.name for one in find_causes(exchanges, gives_b)}, len(tries)
+
+
+@given(st.sets(st.sampled_from(NAMES), min_size=1))
+def test_exactly_the_causes_are_found(causes):
+    found, tried = search(EXCHANGES, causes)
+    assert found == causes
+    assert tried <= len(NAMES) * (len(NAMES) + 3)
+
+
+def test_one_cause_is_found_one_at_a_time():
+    assert search(EXCHANGES, {"field3"}) == ({"field3"}, 4)
+
+
+def test_nothing_is_found_where_the_cause_cannot_be_exchanged():
+    found, tried = search(EXCHANGES[:4], {"elsewhere"})
+    assert (found, tried) == (set(), 5)
+    assert search([], {"elsewhere"}) == (set(), 0)
+
+
+def exchanges_of(a, b):
+    manifests = load_manifest(a), load_manifest(b)
+    differences = find_differences(a, b, *manifests)
+    exchanges, left = derive_exchanges((b, manifests[1]), differences)
+    described = {one.name: (one.overrides, one.variables) for one in exchanges}
+    return described, [one.field for one in left]
+
+
+def test_a_field_is_exchanged_as_the_config_writes_it(make_run):
+    b = make_run(config={"seed": 2, "train.class_weights": [1.0, 2.5], "name": "other"})
+    assert exchanges_of(make_run(), b) == (
+        {
+            "seed": (("seed=2",), ()),
+            "train.class_weights": (("train.class_weights=[1.0, 2.5]",), ()),
+        },
+        [],
+    )
+
+
+def test_all_differing_images_are_one_exchange(make_run, replace_image):
+    changed = replace_image("train/B/2.png", sha256="sha256:other", label="A")
+    b = make_run(config={"data.root": "/elsewhere/data"}, samples=changed)
+    found, left = exchanges_of(make_run(), b)
+    assert found == {"the data": (('data.root="/elsewhere/data"',), ())}
+    assert left == []
+
+
+def test_given_weights_are_one_exchange(make_run):
+    named = {"source": "file", "path": "/w.safetensors", "sha256": f"sha256:{'1' * 64}"}
+    a, b = make_run(), make_run(config={"model.weights": named}, weights_in="sha256:1")
+    found, _ = exchanges_of(a, b)
+    [(name, ([text], _))] = found.items()
+    assert name == "the given weights"
+    assert text.startswith('model.weights={"source": "file", "path": "/w.safetensors"')
+    found, _ = exchanges_of(b, a)
+    assert found == {"the given weights": (("model.weights=null",), ())}
+
+
+def test_a_variable_is_exchanged_and_another_processor_is_not(make_run):
+    b = make_run(
+        environment={"variables.MKL_CBWR": "AVX2", "cpu.model": "B", "packages.torch": "3"},
+        controls={"MKL_CBWR": "AVX2"},
+        code="sha256:other",
+    )
+    found, left = exchanges_of(make_run(), b)
+    assert found == {"MKL_CBWR": ((), (("MKL_CBWR", "AVX2"),))}
+    assert sorted(left) == ["code_digest", "cpu.model", "packages.torch"]

@@ -252,9 +252,9 @@ def _evaluation_in_between(_: str) -> None:
 
     from cxr.training import loop
 
-    original = loop.run_step
+    original = loop.run_checked_step
 
-    def run(learner: Any, batch: Any) -> Any:
+    def run(learner: Any, batch: Any, doubled: Any) -> Any:
         random.seed(99)
         random.random()  # noqa: S311 - nothing is kept secret
         np.random.seed(99)  # noqa: NPY002 - others draw from it
@@ -265,9 +265,9 @@ def _evaluation_in_between(_: str) -> None:
         with torch.no_grad():
             learner.network(batch.images_BCHW)
         learner.network.train()
-        return original(learner, batch)
+        return original(learner, batch, doubled)
 
-    loop.run_step = run
+    loop.run_checked_step = run
 
 
 @fault

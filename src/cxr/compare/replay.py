@@ -26,7 +26,7 @@ from cxr.records.manifest import Manifest
 _WITHOUT_OPS: Final = {
     "samples": "other samples were chosen: no op is involved",
     "batch": "the images or labels themselves differ: no op is involved",
-    "random": "a generator was drawn from more or less often: no op is involved",
+    "random": "generators differ, by their seed or by a draw more or less: no op is involved",
     "end": "one run is done where the other goes on: no op is involved",
 }
 """Parts that differ before anything is computed."""

@@ -103,17 +103,25 @@ def find_causes(
 
     Source: Zeller and Hildebrandt, "Simplifying and isolating failure-inducing input", 2002.
     """
+    known: dict[frozenset[str], bool] = {}
+
+    def suffices(subset: Sequence[Exchange]) -> bool:
+        names = frozenset(one.name for one in subset)
+        if names not in known:
+            known[names] = gives_b(subset)
+        return known[names]
+
     for one in exchanges:
-        if gives_b([one]):
+        if suffices([one]):
             return [one]
-    if len(exchanges) < 2 or not gives_b(exchanges):  # noqa: PLR2004 - one was tried above
+    if not exchanges or not suffices(exchanges):
         return []
     kept, parts = list(exchanges), 2
     while len(kept) > 1:
         size = -(-len(kept) // parts)
         chunks = [kept[start : start + size] for start in range(0, len(kept), size)]
         rests = [[one for one in kept if one not in chunk] for chunk in chunks]
-        smaller = next((rest for rest in rests if rest and gives_b(rest)), None)
+        smaller = next((rest for rest in rests if rest and suffices(rest)), None)
         if smaller is not None:
             kept, parts = smaller, max(parts - 1, 2)
         elif parts >= len(kept):

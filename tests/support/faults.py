@@ -207,6 +207,24 @@ def _unrepeatable_op(value: str) -> None:
 
 
 @fault
+def _initial_weight(_: str) -> None:
+    """One weight that is drawn is off by 1e-7."""
+    import torch
+
+    from cxr.training import prepare
+
+    original = prepare.build_network
+
+    def build(*arguments: Any, **options: Any) -> Any:
+        network = original(*arguments, **options)
+        with torch.no_grad():
+            next(network.parameters()).view(-1)[0].add_(1e-7)
+        return network
+
+    prepare.build_network = build
+
+
+@fault
 def _other_order(value: str) -> None:
     """At step ``value`` the loader returns the right samples in another order."""
     import dataclasses

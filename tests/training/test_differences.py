@@ -115,6 +115,43 @@ def test_one_changed_label_is_the_one_difference(
     }
 
 
+def test_two_swapped_labels_are_the_two_differences(
+    finished_run: FinishedRuns, radiographs: Path, tmp_path: Path
+):
+    root = copy_images(radiographs, tmp_path)
+    pneumonia, number = first_pneumonia(root)
+    normal = min(path for path in (root / "train" / "NORMAL").iterdir())
+    (root / pneumonia).rename(root / "train" / "NORMAL" / Path(pneumonia).name)
+    normal.rename(root / "train" / "PNEUMONIA" / normal.name)
+    report = require_different(finished_run(images(radiographs)), finished_run(images(root)))
+    other = f"train/NORMAL/{normal.name}"
+    assert sorted(report["differences"], key=lambda found: found["field"]) == [
+        one_difference("data", f"{other}#label", "NORMAL", "PNEUMONIA"),
+        one_difference("data", f"{pneumonia}#label", "PNEUMONIA", "NORMAL"),
+    ]
+    parted = report["first_divergence"]
+    assert (parted["what"], parted["tensor"]) == ("batch", "labels")
+    assert parted["step"] <= step_of(number)
+
+
+def test_two_swapped_files_are_the_two_differences(
+    finished_run: FinishedRuns, radiographs: Path, tmp_path: Path
+):
+    root = copy_images(radiographs, tmp_path)
+    a, b, *_ = sorted((root / "train" / "NORMAL").iterdir())
+    digests = [digest(a), digest(b)]
+    contents = [a.read_bytes(), b.read_bytes()]
+    a.write_bytes(contents[1])
+    b.write_bytes(contents[0])
+    report = require_different(finished_run(images(radiographs)), finished_run(images(root)))
+    assert report["differences"] == [
+        one_difference("data", f"train/NORMAL/{a.name}", digests[0], digests[1]),
+        one_difference("data", f"train/NORMAL/{b.name}", digests[1], digests[0]),
+    ]
+    parted = report["first_divergence"]
+    assert (parted["epoch"], parted["what"], parted["tensor"]) == (0, "batch", "images")
+
+
 def test_other_initial_weights_are_named_and_nothing_else(finished_run: FinishedRuns):
     givers = [finished_run(vectors()), finished_run(vectors(seed=2))]
     files = [run.directory / "model.safetensors" for run in givers]

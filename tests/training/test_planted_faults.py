@@ -15,6 +15,7 @@ from support.runs import FinishedRuns, diff
         ("extra-draw:2", 2, "random", "torch"),
         ("other-order:3", 3, "samples", "indices"),
         ("other-lr:1", STEPS_PER_EPOCH, "optimizer", "lr"),
+        ("initial-weight", -1, "parameters", "backbone.1.weight"),
     ],
 )
 def test_a_planted_fault_is_found_where_it_acts(
@@ -26,7 +27,7 @@ def test_a_planted_fault_is_found_where_it_acts(
     assert (code, report["verdict"]) == (1, "different")
     assert report["first_divergence"] == {
         "step": step,
-        "epoch": step // STEPS_PER_EPOCH,
+        "epoch": max(step // STEPS_PER_EPOCH, -1),
         "what": what,
         "tensor": tensor,
     }

@@ -13,7 +13,8 @@ over ``--steps-per-epoch`` steps and counts against the target. Validation does 
 loop has none.
 
 A second table says where the time goes, measured in the same steps. A third compares bare steps
-with and without torch filling fresh memory (``fill_memory`` in a recipe).
+with and without torch filling fresh memory (``fill_memory`` in a recipe). A fourth compares steps
+that are run twice (``train.double_every``) with steps that are not; those are counted apart.
 
     uv run --group bench python benchmarks/step_time.py
     uv run --group bench python benchmarks/step_time.py --image-size 64 --rounds 9 --json step.json
@@ -41,6 +42,8 @@ from cxr.determinism.environment import reexecute_prepared, set_variables
 from result import Result, Table, Target, format_ms
 
 LIMIT: Final = 1.03
+LEDGER_LIMIT: Final = 0.02
+CHECKPOINT_LIMIT: Final = 0.01
 
 _WARM_UP_STEPS: Final = 2
 _NUM_EVALUATED: Final = 8
@@ -107,8 +110,10 @@ def main() -> None:
             write_images(options, size_px, Path(name))
             times = measure_steps(options, size_px, Path(name))
             filled, unfilled = measure_fill_memory(options, size_px, Path(name))
+            doubled, single = measure_doubling(options, size_px, Path(name))
         add_steps(result, times, size_px, options.steps_per_epoch)
         add_fill_memory(result, filled, unfilled, size_px)
+        add_doubling(result, doubled, single, size_px)
     result.show(options.json)
 
 
@@ -271,6 +276,32 @@ def measure_fill_memory(
     return drop_warm_up(filled), drop_warm_up(unfilled)
 
 
+def measure_doubling(
+    options: argparse.Namespace, size_px: int, scratch: Path
+) -> tuple[Rounds, Rounds]:
+    """Let steps that are run twice and steps that are not take turns."""
+    from cxr.progress import SILENCE
+    from cxr.training.batches import iterate_batches
+    from cxr.training.doubled import run_checked_step
+    from cxr.training.prepare import build_learner, prepare_run
+    from cxr.training.step import run_step
+    from cxr.training.tally import DoubledSteps
+
+    config = make_config(options, size_px, scratch)
+    every = config.model_copy(update={"train": config.train.model_copy(update={"double_every": 1})})
+    prepared = prepare_run(every, SILENCE)
+    learner, tally = build_learner(prepared), DoubledSteps()
+    learner.network.train()
+    doubled: Rounds = [[]]
+    single: Rounds = [[]]
+    for batch in iterate_batches(config, prepared.dataset.split("train"), 0):
+        single[0].append(time_call(lambda _, batch=batch: run_step(learner, batch).loss, 0))
+        doubled[0].append(
+            time_call(lambda _, batch=batch: run_checked_step(learner, batch, tally).loss, 0)
+        )
+    return drop_warm_up(doubled), drop_warm_up(single)
+
+
 def timed(function: Callable[..., Any], times: list[float]) -> Callable[..., Any]:
     """Return ``function`` so that it appends the time of each call to ``times``."""
 
@@ -345,7 +376,21 @@ def add_steps(result: Result, times: StepTimes, size_px: int, steps_per_epoch: i
     result.tables.append(show_parts(times, size_px, steps_per_epoch, bare_s))
     if not result.targets:
         name = f"step time, cxr / bare, {size_px} px"
-        result.targets.append(Target(name=name, figure=with_epoch, limit=LIMIT))
+        per_step = sum(statistics.median(times.parts[part]) for part in _STEP_PARTS)
+        checkpoint = statistics.median(times.parts["checkpoint"]) / steps_per_epoch
+        result.targets += [
+            Target(name=name, figure=with_epoch, limit=LIMIT),
+            Target(
+                name=f"digests and ledger, share of a bare step, {size_px} px",
+                figure=per_step / bare_s,
+                limit=LEDGER_LIMIT,
+            ),
+            Target(
+                name=f"checkpoint, share of an epoch, {size_px} px",
+                figure=checkpoint / bare_s,
+                limit=CHECKPOINT_LIMIT,
+            ),
+        ]
 
 
 def show_parts(times: StepTimes, size_px: int, steps_per_epoch: int, bare_s: float) -> Table:
@@ -387,6 +432,27 @@ def add_fill_memory(result: Result, filled: Rounds, unfilled: Rounds, size_px: i
     ]
     header = ("fill_memory", "step", "ratio", "median of paired ratios")
     title = f"Filling fresh memory in the bare loop at {size_px} px"
+    result.tables.append(Table(title=title, header=header, rows=rows))
+
+
+def add_doubling(result: Result, doubled: Rounds, single: Rounds, size_px: int) -> None:
+    """Add the cost of running a step twice, and of doing so at the default cadence."""
+    from cxr.config.schema import TrainConfig
+
+    every = TrainConfig.model_fields["double_every"].default
+    ratio = fastest(doubled) / fastest(single)
+    result.figures[f"{size_px} px"] |= {
+        "doubled_s": doubled,
+        "single_s": single,
+        "ratio_of_doubled": ratio,
+    }
+    rows = [
+        ("0", format_ms(fastest(single)), "1.000"),
+        ("1", format_ms(fastest(doubled)), f"{ratio:.3f}"),
+        (f"{every} (default)", "", f"{1 + (ratio - 1) / every:.4f}"),
+    ]
+    header = ("double_every", "step", "ratio")
+    title = f"Steps that are run twice at {size_px} px"
     result.tables.append(Table(title=title, header=header, rows=rows))
 
 

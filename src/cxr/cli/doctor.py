@@ -135,9 +135,9 @@ def show_selftest(record: dict[str, Any], *, quiet: bool) -> None:
         print_line(f"  found     {describe_found(case['found'])}")
     print_line(f"{record['verdict']}: {len(cases) - len(missed)} of {len(cases)} cases")
     if not quiet:
-        print_line(f"  environment  {record['environment_digest']}")
-        print_line(f"  code         {record['cxr']['code_digest']}")
-        print_line(f"  record       {record['manifest_digest']}")
+        print_line(f"machine  {record['environment_digest']}")
+        print_line(f"code     {record['cxr']['code_digest']}")
+        print_line(f"record   {record['manifest_digest']}")
 
 
 def describe_found(found: dict[str, Any], *, short: bool = False) -> str:

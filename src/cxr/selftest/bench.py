@@ -82,9 +82,7 @@ class Bench:
             # JSON is YAML.
             self._config(name).write_text(json.dumps({"name": name, **recipe}), encoding="utf-8")
 
-    def train(
-        self, recipe: str, changes: Sequence[str] = (), fault: Fault | None = None
-    ) -> Path:
+    def train(self, recipe: str, changes: Sequence[str] = (), fault: Fault | None = None) -> Path:
         """Train a recipe, with fields changed as ``--set`` does and with a fault planted.
 
         Raises:
@@ -148,9 +146,7 @@ class Bench:
             "findings": [f"{finding.path}: {finding.problem}" for finding in findings],
         }
 
-    def _train(
-        self, out: Path, recipe: str, changes: Sequence[str], fault: Fault | None
-    ) -> None:
+    def _train(self, out: Path, recipe: str, changes: Sequence[str], fault: Fault | None) -> None:
         config = load_config(self._config(recipe), changes)
         with fault or contextlib.nullcontext():
             train(config, out=out, progress=InterruptibleProgress(SILENCE))

@@ -5,27 +5,22 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
 
+import numpy as np
 import torch
 from PIL import Image
 
 from cxr.models.weights import load_tensors, write_tensors
 from cxr.records.run_directory import CHECKPOINTS, LEDGER
 
-_MIDDLE: Final = 0.5
-
 
 def change_pixel(file: Path) -> None:
-    """Make the pixel in the middle of a grey PNG brighter by one of 255 steps, or darker."""
+    """Change the pixel in the middle of a grey PNG by one of 255 steps."""
     with Image.open(file) as image:
-        pixels = image.copy()
-    place = (int(pixels.width * _MIDDLE), int(pixels.height * _MIDDLE))
-    value = pixels.getpixel(place)
-    if not isinstance(value, int):
-        raise TypeError("the picture is not grey")
-    pixels.putpixel(place, value ^ 1)
-    pixels.save(file)
+        pixels = np.array(image)
+    height, width = pixels.shape
+    pixels[height // 2, width // 2] ^= 1
+    Image.fromarray(pixels).save(file)
 
 
 def swap_files(a: Path, b: Path) -> None:

@@ -84,7 +84,9 @@ def _check_switches(capture: dict[str, Any]) -> Check:
 def _check_canaries(capture: dict[str, Any]) -> Check:
     images = capture["images"]
     if changed := images["canaries_changed"]:
-        return Check("decoders", ok=False, found=f"other pixels than expected: {', '.join(changed)}")
+        return Check(
+            "decoders", ok=False, found=f"other pixels than expected: {', '.join(changed)}"
+        )
     found = f"all {len(images['canaries'])} canaries give the expected pixels"
     return Check("decoders", ok=True, found=found)
 

@@ -24,6 +24,7 @@ from cxr.selftest.bench import IMAGES, VECTORS, Bench, Found
 from cxr.selftest.cases import CASES, Case
 
 _WHAT: Final = "self-test"
+_OTHER_PLACE: Final = "free space there, or set TMPDIR to a directory that can be written"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,8 @@ def run_selftest(progress: Progress, cases: Sequence[Case] = CASES) -> Manifest:
         raise Interrupted(
             error.problem, where="the self-test", hint="start it again; it has left nothing behind"
         ) from error
+    except StorageError as error:
+        raise StorageError(error.problem, where=error.where, hint=_OTHER_PLACE) from error
     return _record(outcomes, started)
 
 
@@ -140,7 +143,7 @@ def _temporary_directory() -> Iterator[Path]:
         raise StorageError(
             f"no temporary directory can be made: {error.strerror or error}",
             where="TMPDIR",
-            hint="set TMPDIR to a directory that can be written",
+            hint=_OTHER_PLACE,
         ) from error
     try:
         yield directory

@@ -101,13 +101,14 @@ def _check_cache() -> Check:
         require_writable(directory)
     except CxrError as error:
         return Check("cache", ok=False, found=f"{error.problem} ({error.where})")
-    nearest = next(place for place in (directory, *directory.parents) if place.exists())
-    return _check_disk("cache", nearest)
+    return _check_disk("cache", directory)
 
 
 def _check_disk(name: str, place: Path) -> Check:
-    free_bytes = shutil.disk_usage(place).free
-    found = f"{free_bytes / 2**30:,.1f} GiB free at {place}"
+    """Look at the space of the disk that ``place`` is on, or would be."""
+    nearest = next(above for above in (place, *place.parents) if above.exists())
+    free_bytes = shutil.disk_usage(nearest).free
+    found = f"{free_bytes / 2**30:,.1f} GiB free for {place}"
     return Check(name, ok=free_bytes >= _ENOUGH_BYTES, found=found)
 
 

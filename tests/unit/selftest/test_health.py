@@ -68,8 +68,9 @@ def test_little_space_is_a_warning(
     tmp_path: Path,
 ):
     monkeypatch.setattr(health.shutil, "disk_usage", lambda _: Usage(0, 0, free))
-    check = health._check_disk("runs", tmp_path)
-    assert (check.ok, check.found) == (ok, f"1.0 GiB free at {tmp_path}")
+    place = tmp_path / "not" / "there" / "yet"
+    check = health._check_disk("runs", place)
+    assert (check.ok, check.found) == (ok, f"1.0 GiB free for {place}")
 
 
 def test_a_user_without_a_home_has_no_cache(monkeypatch: pytest.MonkeyPatch):

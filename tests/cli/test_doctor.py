@@ -10,6 +10,7 @@ import pytest
 from cxr.cli.doctor import describe_found, show_selftest
 from cxr.digests.canonical import canonical_json
 from cxr.records.manifest import is_sealed
+from support.places import PLANTED, elsewhere
 from support.program import read_answer, read_error, run_cxr
 from support.recipes import images
 from support.runs import FinishedRuns
@@ -25,12 +26,14 @@ def test_every_planted_fault_is_caught_and_the_record_says_where(
 ):
     place, out = tmp_path / "tmp", tmp_path / "new" / "selftest.json"
     place.mkdir()
-    options = ["--json", "--out", out, "-q"]
-    finished = run_cxr("doctor", "--selftest", *options, env={"TMPDIR": str(place)})
+    surroundings = elsewhere(tmp_path)
+    surroundings["env"]["TMPDIR"] = str(place)
+    finished = run_cxr("doctor", "--selftest", "--json", "--out", out, "-q", **surroundings)
     assert (finished.returncode, finished.stderr) == (0, "")
     record = read_answer(finished)
     assert out.read_bytes() == canonical_json(record) + b"\n"
     assert list(place.glob("cxr-*")) == []
+    assert [name for name in (*PLANTED, str(tmp_path)) if name in finished.stdout] == []
 
     assert (record["schema"], record["verdict"]) == ("cxr.selftest/1", "all-caught")
     assert is_sealed(record)

@@ -20,6 +20,7 @@ from cxr.records.code import digest_code
 from cxr.records.environment import capture_environment
 from cxr.records.facts import digest_environment
 from cxr.records.manifest import SELFTEST_SCHEMA, Manifest, seal_manifest
+from cxr.records.run_record import hide_paths
 from cxr.selftest.bench import IMAGES, VECTORS, Bench, Found
 from cxr.selftest.cases import CASES, Case
 
@@ -91,7 +92,8 @@ def _run_case(case: Case, bench: Bench) -> Outcome:
     except (Interrupted, StorageError):
         raise
     except CxrError as error:
-        found = {"verdict": "error", "problem": error.problem}
+        problem = hide_paths(error.problem, bench.directory)
+        found = {"verdict": "error", "problem": problem}
     except RuntimeError as error:
         # What torch raises: its own words may name a path.
         found = {"verdict": "error", "problem": type(error).__name__}

@@ -76,6 +76,10 @@ def test_what_was_not_looked_for_is_not_found():
     ("error", "problem"),
     [
         (DataError("no such image", where="there", hint="restore it"), "no such image"),
+        (
+            DataError("cannot read /home/somebody/a", where="there", hint="restore it"),
+            "cannot read a path outside the run",
+        ),
         (DeterminismError("other bits", where="step 0", hint="replace it"), "other bits"),
         (RuntimeError("torch, in its own words, on /home/somebody"), "RuntimeError"),
     ],

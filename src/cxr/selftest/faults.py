@@ -54,8 +54,8 @@ def reverse_batch(number: int) -> Fault:
     """At step ``number`` the loader returns the right samples in another order."""
 
     def plant(original: Callable[..., Iterator[Batch]]) -> Callable[..., Iterator[Batch]]:
-        def iterate(*arguments: Any) -> Iterator[Batch]:
-            for batch in original(*arguments):
+        def iterate(*arguments: Any, **options: Any) -> Iterator[Batch]:
+            for batch in original(*arguments, **options):
                 yield _reverse(batch) if batch.step == number else batch
 
         return iterate

@@ -81,6 +81,10 @@ class DeterminismError(CxrError):
     """A switch did not take, or something cannot be done deterministically."""
 
 
+class InstallationError(CxrError):
+    """A library that cxr needs is missing here, or cannot be loaded."""
+
+
 class StorageError(CxrError):
     """A file could not be written: the disk is full, read-only or gone."""
 

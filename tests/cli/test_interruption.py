@@ -19,6 +19,8 @@ LOADING = [
     (["evaluate", "RUN"], "torch"),
     (["diff", "RUN", "RUN"], "cxr.compare.diff"),
     (["verify", "RUN"], "cxr.compare.verify_run"),
+    (["doctor"], "cxr.selftest.health"),
+    (["doctor", "--selftest", "--out", "OUT"], "torch"),
     (["env", "capture", "--out", "OUT"], "cxr.records.environment"),
     (["data", "synth", "OUT"], "numpy"),
     (["data", "verify", "IMAGES"], "cxr.data.verify"),

@@ -10,6 +10,7 @@ COMMANDS: Final = [
     ["evaluate"],
     ["diff"],
     ["verify"],
+    ["doctor"],
     ["env", "capture"],
     ["data", "synth"],
     ["data", "verify"],

@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import errno
+import itertools
 import json
 import os
 import random
@@ -433,6 +434,44 @@ def _other_seed_in_run_2(_: str) -> None:
         return original([*command, *extra], **options)
 
     repeat.subprocess.Popen = start
+
+
+@fault
+def _blind_spots(value: str) -> None:
+    """What cxr should see it does not: ``value`` names some of the spots, with commas."""
+    from cxr.compare import inputs, verify_run
+    from cxr.determinism import arithmetic
+    from cxr.records import ledger
+    from cxr.training import loop, step
+
+    same = bytes(16)
+    spots: dict[str, tuple[Any, str, Any]] = {
+        "gradients": (step, "trace_gradients", lambda _: {"backbone.1.weight": same}),
+        "labels": (step, "trace_batch", lambda _: {"images": same, "labels": same}),
+        "samples": (inputs, "compare_samples", lambda *_: iter(())),
+        "ops": (arithmetic, "name_nondeterministic_op", lambda _: None),
+        "doubling": (
+            loop,
+            "run_checked_step",
+            lambda learner, batch, _: step.run_step(learner, batch),
+        ),
+        "files": (verify_run, "_check_files", lambda *_: iter(())),
+        "chain": (ledger, "require_link", lambda *_: None),
+    }
+    for name in value.split(","):
+        module, function, blind = spots[name]
+        setattr(module, function, blind)
+
+
+@fault
+def _unlike_runs(_: str) -> None:
+    """At step 5 the gradient of each run of one process is off by another amount."""
+    noise = itertools.count(1)
+
+    def disturb(learner: Any) -> None:
+        next(learner.network.parameters()).grad.add_(next(noise) * 1e-7)
+
+    _after_gradients(5, disturb)
 
 
 def _after_gradients(number: int, act: Callable[[Any], None]) -> None:

@@ -15,6 +15,7 @@ EXIT_CODES = {
     "DataError": 3,
     "WeightsError": 3,
     "DeterminismError": 3,
+    "InstallationError": 3,
     "StorageError": 3,
     "TrainingError": 3,
     "Interrupted": 130,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 import cxr
-from cxr.cli import data, diff, env, evaluate, repeat, replay, train, verify
+from cxr.cli import data, diff, doctor, env, evaluate, repeat, replay, train, verify
 from cxr.cli.console import print_line
 
 app = typer.Typer(
@@ -49,6 +49,7 @@ app.command("repeat")(repeat.repeat)
 app.command("evaluate")(evaluate.evaluate)
 app.command("diff")(diff.diff)
 app.command("verify")(verify.verify)
+app.command("doctor")(doctor.doctor)
 app.add_typer(env.app, name="env")
 app.add_typer(data.app, name="data")
 app.command("env-capture", hidden=True)(env.capture)

@@ -1,0 +1,203 @@
+"""``cxr doctor`` looks at the installation; its self-test finds what is planted, or says so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cxr.cli.doctor import describe_found, show_selftest
+from cxr.digests.canonical import canonical_json
+from cxr.records.manifest import is_sealed
+from support.places import PLANTED, elsewhere
+from support.program import read_answer, read_error, run_cxr
+from support.recipes import images
+from support.runs import FinishedRuns
+
+CONTROLS = {"untouched-vectors", "untouched-images", "evaluation-between"}
+
+
+def test_every_planted_fault_is_caught_and_the_record_says_where(
+    finished_run: FinishedRuns,
+    radiographs: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+):
+    place, out = tmp_path / "tmp", tmp_path / "new" / "selftest.json"
+    place.mkdir()
+    surroundings = elsewhere(tmp_path)
+    surroundings["env"]["TMPDIR"] = str(place)
+    finished = run_cxr("doctor", "--selftest", "--json", "--out", out, "-q", **surroundings)
+    assert (finished.returncode, finished.stderr) == (0, "")
+    record = read_answer(finished)
+    assert out.read_bytes() == canonical_json(record) + b"\n"
+    assert list(place.glob("cxr-*")) == []
+    assert [name for name in (*PLANTED, str(tmp_path)) if name in finished.stdout] == []
+
+    assert (record["schema"], record["verdict"]) == ("cxr.selftest/1", "all-caught")
+    assert is_sealed(record)
+    found = {case["name"]: case["found"] for case in record["cases"]}
+    assert len(found) == len(record["cases"]) == len(record["volatile"]["cases_s"])
+    assert {name for name, one in found.items() if one["verdict"] == "identical"} == CONTROLS
+    assert found["gradient-noise"] == {
+        "verdict": "different",
+        "step": 4,
+        "part": "gradients",
+        "tensor": "backbone.1.weight",
+        "fields": [],
+    }
+    # A run's record shows by this digest whether it is of a machine that was tested.
+    run = finished_run(images(radiographs)).manifest
+    assert record["environment_digest"] == run["environment_digest"]
+    assert record["cxr"]["code_digest"] == run["recipe"]["code_digest"]
+
+    show_selftest(record, quiet=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert f"all-caught: {len(found)} of {len(found)} cases" in lines
+
+
+def test_a_blind_spot_is_reported():
+    """The self-test can fail: where gradients go unseen, it says so, and what was seen instead."""
+    finished = run_cxr("doctor", "--selftest", "-q", fault="blind-spots:gradients")
+    assert finished.returncode == 1
+    assert finished.stdout.splitlines()[:4] == [
+        "not caught: gradient-noise",
+        "  planted   1e-10 is added to a gradient at step 4",
+        "  expected  different; step 4, gradients (backbone.1.weight)",
+        "  found     different; step 4, optimizer (backbone.1.weight.exp_avg)",
+    ]
+    assert finished.stdout.splitlines()[4].startswith("not-all-caught: ")
+
+
+@pytest.mark.parametrize(
+    ("fault", "missed"),
+    [
+        (
+            "blind-spots:labels,samples,ops,doubling,files,chain",
+            {
+                *("changed-pixel", "swapped-labels", "swapped-files"),
+                *("op-named", "op-refused", "unrepeatable-op"),
+                *("edited-checkpoint", "edited-line", "removed-line", "swapped-lines"),
+            },
+        ),
+        ("unlike-runs", CONTROLS),
+    ],
+)
+def test_what_is_not_seen_is_not_caught_and_nothing_else(fault: str, missed: set[str]):
+    finished = run_cxr("doctor", "--selftest", "--json", "-q", fault=fault)
+    record = read_answer(finished)
+    assert (finished.returncode, record["verdict"]) == (1, "not-all-caught")
+    assert {case["name"] for case in record["cases"] if not case["caught"]} == missed
+
+
+@pytest.mark.parametrize(
+    ("fault", "problem", "code"),
+    [
+        ("stuck-threads", "a determinism switch did not take", 3),
+        ("small-files:3000", "cannot write: ", 3),
+        ("signal:4", "stopped by SIGINT", 130),
+    ],
+)
+def test_what_cannot_be_run_to_its_end_is_said_and_leaves_nothing(
+    tmp_path: Path, fault: str, problem: str, code: int
+):
+    place = tmp_path / "tmp"
+    place.mkdir()
+    out = tmp_path / "selftest.json"
+    finished = run_cxr(
+        *("doctor", "--selftest", "-q", "--out", out), fault=fault, env={"TMPDIR": str(place)}
+    )
+    said, _, hint = read_error(finished, code=code)
+    assert said.startswith(problem)
+    assert "--resume" not in hint
+    assert finished.stdout == ""
+    assert list(place.glob("cxr-*")) == []
+    assert not out.exists()
+
+
+def test_a_record_that_could_not_be_written_stops_before_anything_is_trained(tmp_path: Path):
+    finished = run_cxr("doctor", "--selftest", "--out", tmp_path)
+    assert read_error(finished, code=2)[1] == str(tmp_path)
+    (tmp_path / "file").touch()
+    out = tmp_path / "file" / "selftest.json"
+    assert read_error(run_cxr("doctor", "--selftest", "--out", out), code=3)[0] == (
+        "cannot write: File exists"
+    )
+
+
+def test_a_record_goes_with_the_selftest(tmp_path: Path):
+    out = tmp_path / "selftest.json"
+    problem, where, hint = read_error(run_cxr("doctor", "--out", out), code=2)
+    assert (problem, where) == ("--out goes with --selftest", "cxr doctor")
+    assert "cxr doctor --selftest --out FILE" in hint
+
+
+def test_the_installation_is_looked_at():
+    finished = run_cxr("doctor", "--json", "-q")
+    answer = read_answer(finished)
+    checks = {check["name"]: check for check in answer["checks"]}
+    # Whether the sources are those of a commit is not for this test to know.
+    assert {name for name, check in checks.items() if not check["ok"]} <= {"code"}
+    assert finished.returncode == (answer["verdict"] != "healthy") == (not checks["code"]["ok"])
+    assert [*checks] == [
+        *("python", "numpy", "torch", "torchvision", "timm", "switches"),
+        *("decoders", "cache", "runs", "code", "gpu"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (
+            {"fault": "changed-canary"},
+            "warning  decoders     other pixels than expected: jpeg_grey",
+        ),
+        (
+            {"fault": "stuck-threads"},
+            "warning  switches     a determinism switch did not take: torch.num_threads is 3",
+        ),
+        (
+            {"blocked": ["torch"]},
+            "warning  torch        cannot be imported: torch is blocked in this test",
+        ),
+        (
+            {"env": {"XDG_CACHE_HOME": "/dev/null"}},
+            "warning  cache        cannot write: Not a directory (/dev/null/cxr/decoded)",
+        ),
+    ],
+    ids=["canary", "threads", "torch", "cache"],
+)
+def test_what_will_not_bear_is_a_warning(options: dict[str, Any], line: str):
+    finished = run_cxr("doctor", "-q", **options)
+    assert (finished.returncode, finished.stderr) == (1, "")
+    assert any(said.startswith(line) for said in finished.stdout.splitlines()), finished.stdout
+    assert "ok " not in finished.stdout
+
+
+def test_a_selftest_without_torch_says_what_is_missing():
+    finished = run_cxr("doctor", "--selftest", blocked=["torch"])
+    problem, _, hint = read_error(finished, code=3)
+    assert problem == "a library cannot be imported: torch is blocked in this test"
+    assert "cxr doctor" in hint
+
+
+def test_what_is_found_is_one_line():
+    findings = ["a: was changed", "b: is missing"]
+    texts = [
+        describe_found({"verdict": "identical", "step": None, "fields": []}),
+        describe_found({"fields": ["threads"]}),
+        describe_found({"verdict": "different", "step": -1, "part": "p", "tensor": "t"}),
+        describe_found({"verdict": "differs", "findings": findings}),
+        describe_found({"verdict": "differs", "findings": findings}, short=True),
+        describe_found({"verdict": "completed", "ops": {"put_": 1}, "op": None}),
+    ]
+    assert texts == [
+        "identical",
+        "threads",
+        "different; initial state, p (t)",
+        "differs; a: was changed; b: is missing",
+        "differs; b: is missing",
+        "completed; op put_, calls: 1",
+    ]

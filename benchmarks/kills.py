@@ -1,10 +1,10 @@
 """Kills training with SIGKILL again and again, goes on, and compares with a run left alone.
 
 Each process is killed once, alone or with its whole process group: at a random time of its life,
-or as soon as the run directory shows what was drawn, such as the second temporary file of a
-manifest. A run goes on until it comes to its end. It must then have the outcome and trace of the
-undisturbed run and the same ledger, byte for byte, and verify. Where a kill really landed is read
-from what it left behind. The script exits 1 if a run ends otherwise.
+or as soon as it makes or writes what was drawn, such as the temporary file of its second manifest.
+A run goes on until it comes to its end. It must then have the outcome and trace of the undisturbed
+run and the same ledger, byte for byte, and verify. Where a kill really landed is read from what it
+left behind. The script exits 1 if a run ends otherwise. It needs Linux.
 
     uv run python benchmarks/kills.py --kills 100
     uv run python benchmarks/kills.py --kills 20 --seed 7 --json kills.json
@@ -25,8 +25,11 @@ import tempfile
 import time
 from collections import Counter
 from dataclasses import asdict, dataclass, field
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
+
+from inotify import Watch
 
 STEPS_PER_EPOCH = 10
 CONFIG = f"""\
@@ -49,21 +52,30 @@ train:
 """
 """Few steps, and much else: a checkpoint an epoch, long validation and prediction."""
 
-ANY_TIME = "any time"
-AIMS = {
-    "inputs": (".env.json.*.tmp", ".data.lock.json.*.tmp", ".config.yaml.*.tmp"),
-    "manifest": (".manifest.json.*.tmp",),
-    "metrics": (".metrics.jsonl.*.tmp",),
-    "checkpoint": ("checkpoints/.step-*.tmp",),
-    "weights": (".model.safetensors.*.tmp",),
-    "predictions": (".predictions.csv.*.tmp",),
-}
-"""What to wait for: a temporary file of one of these names."""
-
+AIMS = (
+    (".manifest.json.*.tmp", 2),
+    ("checkpoints/.step-*.tmp", 8),
+    ("checkpoints/step-*.json", 3),
+    (".model.safetensors.*.tmp", 1),
+    (".predictions.csv.*.tmp", 1),
+    ("tensors.bin", 40),
+    ("metrics.jsonl", 4),
+)
+"""What to wait for: a name that is made or written, and up to how many times."""
+AIMS_FROM_THE_START = ((".*.json.*.tmp", 4), (".config.yaml.*.tmp", 1), ("ledger.jsonl", 80))
+AIMS_GOING_ON = ((".metrics.jsonl.*.tmp", 1), (".manifest.json.*.tmp", 1))
 INPUTS = ("config.yaml", "env.json", "data.lock.json")
 
 Snapshot = dict[str, tuple[int, int]]
 """Modification time and size of each file."""
+
+
+@dataclass(frozen=True)
+class Aim:
+    """The n-th time that a file whose name fits is made or written."""
+
+    pattern: str
+    number: int
 
 
 @dataclass
@@ -146,12 +158,15 @@ def kill_until_it_ends(
             shutil.rmtree(run)
             campaign.unbegun += 1
             before = {}
+        aim = draw_aim(draw, goes_on=goes_on)
+        watch = Watch(run)
         process = start(["--resume", run] if goes_on else ["--config", config, "--out", run])
-        wait_for_moment(process, run, duration_s, draw)
+        wait_for_moment(process, watch, draw.uniform(0, duration_s), aim)
         alone = draw.choice([True, False])
         if process.poll() is None:
             (os.kill if alone else os.killpg)(process.pid, signal.SIGKILL)
         code = process.wait()
+        watch.close()
         if code == -signal.SIGKILL:
             campaign.kills += 1
             campaign.alone += alone
@@ -162,23 +177,23 @@ def kill_until_it_ends(
 
 
 def wait_for_moment(
-    process: subprocess.Popen[bytes], run: Path, duration_s: float, draw: random.Random
+    process: subprocess.Popen[bytes], watch: Watch, deadline_s: float, aim: Aim | None
 ) -> None:
-    """Wait for what is drawn: a time, or a temporary file of some kind for the n-th time."""
-    aim = draw.choice([ANY_TIME, ANY_TIME, ANY_TIME, *AIMS])
-    if aim == ANY_TIME:
-        deadline = time.monotonic() + draw.uniform(0, duration_s)
-        while process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.001)
-        return
-    left, seen = draw.choice([1, 1, 2, 3, 5]), set(run.rglob("*.tmp"))
-    while process.poll() is None and left:
-        time.sleep(0.0002)
-        found = {path for pattern in AIMS[aim] for path in run.glob(pattern)} - seen
-        left -= bool(found)
-        seen |= found
-        if not any(path.exists() for path in seen):
-            seen.clear()
+    """Wait for a time, or until the n-th file that fits is made or written."""
+    deadline = time.monotonic() + deadline_s
+    left = aim.number if aim else 1
+    while process.poll() is None and left > 0:
+        names = watch.wait(0.02)
+        left -= sum(fnmatch(name, aim.pattern) for name in names) if aim else 0
+        if aim is None and time.monotonic() > deadline:
+            return
+
+
+def draw_aim(draw: random.Random, *, goes_on: bool) -> Aim | None:
+    """Draw what to wait for; None: a random time."""
+    known = AIMS_GOING_ON if goes_on else AIMS_FROM_THE_START
+    pattern, most = draw.choice([None, None, *known, *AIMS]) or (None, 0)
+    return Aim(pattern, draw.randint(1, most)) if pattern else None
 
 
 def start(arguments: list[str | Path]) -> subprocess.Popen[bytes]:

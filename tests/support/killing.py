@@ -13,7 +13,7 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 
 def killed_opening(value: str) -> None:
@@ -40,7 +40,7 @@ def killed_inside(value: str) -> None:
         def __getattr__(self, attribute: str) -> Any:
             return getattr(self._stream, attribute)
 
-        def __enter__(self) -> HalfWriter:
+        def __enter__(self) -> Self:
             return self
 
         def __exit__(self, *_: object) -> None:
@@ -93,9 +93,9 @@ def _at_event(event: str, value: str, act: Callable[[], None]) -> None:
     times = itertools.count(1)
 
     def hook(what: str, arguments: tuple[Any, ...]) -> None:
-        if what == event and _is_temporary_of(Path(str(arguments[0])), name):
-            if next(times) == number:
-                act()
+        fits = what == event and _is_temporary_of(Path(str(arguments[0])), name)
+        if fits and next(times) == number:
+            act()
 
     sys.addaudithook(hook)
 

@@ -107,25 +107,6 @@ def diff(a: Run | Path, b: Run | Path, *options: str) -> tuple[int, dict[str, An
     return finished.returncode, read_answer(finished)
 
 
-def resume_run(run: Path, *options: str | Path, code: int = 0, **changes: Any) -> Finished[str]:
-    """Go on with a run; ``changes`` are options of `run_cxr`."""
-    finished = run_cxr("train", "--resume", run, "--json", *options, **changes)
-    assert finished.returncode == code, finished.stderr
-    return finished
-
-
-def require_same_as_never_stopped(stopped: Path, never_stopped: Run) -> None:
-    """Go on with a run to its end: it must be the one that was never stopped, bit for bit."""
-    answer = read_answer(resume_run(stopped))
-    assert (answer["outcome_digest"], answer["trace_digest"]) == never_stopped.digests
-    assert answer["status"] == "completed"
-    for name in ("ledger.jsonl", "metrics.jsonl", "predictions.csv", "model.safetensors"):
-        assert (stopped / name).read_bytes() == (never_stopped.directory / name).read_bytes()
-    verified = run_cxr("verify", stopped, blocked=HEAVY)
-    assert verified.returncode == 0, verified.stdout
-    assert diff(stopped, never_stopped)[1]["verdict"] == "identical"
-
-
 def copy_run(run: Run, destination: Path) -> Path:
     """Copy a run directory to edit it."""
     shutil.copytree(run.directory, destination)

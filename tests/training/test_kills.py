@@ -10,7 +10,8 @@ import pytest
 
 from support.program import read_error, run_cxr, started_cxr, wait_until
 from support.recipes import vectors, write_recipe
-from support.runs import FinishedRuns, require_same_as_never_stopped, resume_run
+from support.resuming import require_same_as_never_stopped, resume_run
+from support.runs import FinishedRuns
 
 ENDLESS = 100_000
 
@@ -83,7 +84,7 @@ def test_a_directory_that_is_written_to_is_refused_until_its_process_is_dead(tmp
     out = tmp_path / "run"
     config = write_recipe(tmp_path / "recipe.yaml", vectors(train__epochs=ENDLESS))
     with started_cxr("train", "--config", config, "--out", out) as process:
-        wait_until(lambda: (out / "checkpoints").exists(), process)
+        wait_until((out / "checkpoints").exists, process)
         problem, where, hint = read_error(resume_run(out, code=3), code=3)
         assert problem == "another process is writing to this run directory"
         assert where == str(out)

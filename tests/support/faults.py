@@ -22,11 +22,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import killing  # beside this script
+
 from cxr.__main__ import main
 from cxr.determinism.environment import reexecute_prepared
 
 Fault = Callable[[str], None]
-FAULTS: dict[str, Fault] = {}
+FAULTS: dict[str, Fault] = {**killing.FAULTS}
 
 
 def fault(plant: Fault) -> Fault:

@@ -54,6 +54,27 @@ def vectors(**changes: Any) -> Recipe:
     return change(_VECTORS, changes)
 
 
+def early() -> Recipe:
+    """Return a recipe that stops early and keeps the weights of an earlier epoch."""
+    train = {
+        "epochs": 12,
+        "batch_size": 20,
+        "optimizer": "sgd",
+        "lr": 0.05,
+        "nesterov": True,
+        "schedule": "cosine",
+        "min_lr": 1e-4,
+        "warmup_epochs": 0.5,
+        "class_weights": "balanced",
+        "label_smoothing": 0.1,
+        "monitor": "accuracy",
+        "patience": 2,
+        "keep_checkpoints": 100,
+    }
+    synthetic = {"train": 65, "val": 20, "test": 20, "noise": 64}
+    return vectors(data__synthetic=synthetic, train=train)
+
+
 def images(root: Path, **changes: Any) -> Recipe:
     """Return the recipe for radiographs below ``root``, changed likewise."""
     return change(_IMAGES, {"data__root": str(root), **changes})

@@ -9,28 +9,10 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import load_file
 
-from support.recipes import STEPS_PER_EPOCH, images, vectors
+from support.recipes import STEPS_PER_EPOCH, early, images, vectors
 from support.runs import FinishedRuns, Run
 
-EARLY = vectors(
-    data__synthetic={"train": 65, "val": 20, "test": 20, "noise": 64},
-    train={
-        "epochs": 12,
-        "batch_size": 20,
-        "optimizer": "sgd",
-        "lr": 0.05,
-        "nesterov": True,
-        "schedule": "cosine",
-        "min_lr": 1e-4,
-        "warmup_epochs": 0.5,
-        "class_weights": "balanced",
-        "label_smoothing": 0.1,
-        "monitor": "accuracy",
-        "patience": 2,
-        "keep_checkpoints": 100,
-    },
-)
-"""Stops early, and keeps the weights of an earlier epoch."""
+EARLY = early()
 
 LAST = vectors(
     fill_memory=True,

@@ -74,18 +74,6 @@ def test_a_signal_ends_a_run_with_complete_records(tmp_path: Path, number: signa
     require_consistent(out, "interrupted")
 
 
-def test_a_run_that_was_killed_cannot_be_called_consistent(tmp_path: Path):
-    out = tmp_path / "run"
-    config = write_recipe(tmp_path / "recipe.yaml", vectors(train__epochs=ENDLESS))
-    with started_cxr("train", "--config", config, "--out", out) as process:
-        wait_until(lambda: count_lines(out) > 5, process)
-        process.kill()
-        process.communicate(timeout=DEADLINE_S)
-    assert json.loads((out / "manifest.json").read_bytes())["status"] == "running"
-    problem, _, _ = read_error(run_cxr("verify", out), code=3)
-    assert problem.startswith("the run never ended")
-
-
 def test_a_run_started_by_nohup_survives_its_terminal(tmp_path: Path):
     out = tmp_path / "run"
     config = write_recipe(tmp_path / "recipe.yaml", vectors(train__epochs=150))
@@ -123,6 +111,7 @@ def test_a_full_disk_fails_the_run_and_leaves_nothing_half_written(
     assert problem == "cannot write: File too large"
     assert Path(where).name == blamed
     assert "free space" in hint
+    assert f"cxr train --resume {out}" in hint
     assert [path for path in out.rglob("*") if path.name.endswith(".tmp")] == []
     manifest = json.loads((out / "manifest.json").read_bytes())
     assert manifest["status"] == "failed"

@@ -175,6 +175,12 @@ class TrainConfig(Section):
         json_schema_extra=NEVER,
         description="steps from one that is run twice and compared to the next; 0: none",
     )
+    tensor_digests_every: int = Field(
+        1,
+        ge=0,
+        json_schema_extra=NEVER,
+        description="steps from one whose tensors' digests are kept to the next; 0: none",
+    )
     checkpoint_every: int = Field(
         1, ge=1, json_schema_extra=NEVER, description="epochs between checkpoints"
     )

@@ -84,10 +84,15 @@ class LedgerWriter:
         directory: The run directory.
         resume_at: The chain at which a stopped run goes on, or None for a new run. Lines behind
             it stay: the steps that are run again must give the same lines.
+        tensors_every: Steps from one whose tensors go into ``tensors.bin`` to the next; 0: none.
+            Those of the initial state and of the predictions always do.
     """
 
-    def __init__(self, directory: Path, *, resume_at: str | None = None) -> None:
+    def __init__(
+        self, directory: Path, *, resume_at: str | None = None, tensors_every: int = 1
+    ) -> None:
         self._path = directory / LEDGER
+        self._tensors_every = tensors_every
         self._tensors = TensorDigestWriter(directory)
         self._ahead: deque[bytes] = deque()
         self.head = CHAIN_START
@@ -137,7 +142,8 @@ class LedgerWriter:
             self._require_same(self._ahead[0], raw, step)
             self._ahead.popleft()
         else:
-            self._tensors.append(step, {part: parts[part] for part in PARTS if part in parts})
+            if "samples" not in parts or (self._tensors_every and not step % self._tensors_every):
+                self._tensors.append(step, {part: parts[part] for part in PARTS if part in parts})
             append_whole(self._path, self._lines, raw)
         self.head = head
         self.num_steps += "samples" in parts
@@ -165,22 +171,26 @@ class LedgerWriter:
 
         A last line or frame that was cut short by the stop is removed.
         """
-        whole = [raw for raw in read_lines(directory) if raw.endswith(b"\n")]
-        with storage_errors(self._path):
-            os.truncate(self._path, sum(map(len, whole)))
-        self._ahead = deque(whole)
-        for number, record in enumerate(read_ledger(directory)):
-            if self.head == resume_at:
+        size_bytes, chain = 0, CHAIN_START
+        for number, raw in enumerate(read_lines(directory), start=1):
+            if not raw.endswith(b"\n"):
                 break
-            self.head = record.chain
-            self.num_steps += "samples" in record.parts
-            self._ahead = deque(whole[number + 1 :])
+            record = parse_line(self._path, number, raw)
+            require_link(self._path, number, raw, record, chain)
+            size_bytes, chain = size_bytes + len(raw), record.chain
+            if self.head == resume_at:
+                self._ahead.append(raw)
+            else:
+                self.head = chain
+                self.num_steps += "samples" in record.parts
         if self.head != resume_at:
             raise RecordError(
                 "the ledger does not hold the step that the checkpoint was taken at",
                 where=str(self._path),
                 hint="its lines were removed; restore it, or train again",
             )
+        with storage_errors(self._path):
+            os.truncate(self._path, size_bytes)
         drop_partial_frame(directory)
 
     def _require_same(self, before: bytes, again: bytes, step: int) -> None:

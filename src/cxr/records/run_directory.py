@@ -147,8 +147,11 @@ def hold_lock(path: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        lock.release()
-        (path / LOCK).unlink(missing_ok=True)
+        try:
+            # Before it is let go: after that the file may be another process's lock.
+            (path / LOCK).unlink(missing_ok=True)
+        finally:
+            lock.release()
 
 
 def list_files(path: Path) -> list[Path]:

@@ -6,22 +6,24 @@ written last: a checkpoint without it, or whose tensors have another digest, is 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import torch
+from pydantic import BaseModel, ConfigDict, Field
 
 from cxr.digests.canonical import canonical_json
 from cxr.digests.files import digest_file
-from cxr.errors import RecordError
+from cxr.errors import RecordError, WeightsError
 from cxr.models.weights import load_tensors, write_tensors
 from cxr.records.atomic import make_directory, write_bytes
-from cxr.records.json_file import load_json_object
 from cxr.records.run_directory import CHECKPOINTS
-from cxr.training.optimizer import name_optimizer_state
+from cxr.training.optimizer import describe_state, name_optimizer_state
 from cxr.training.selection import Selection
 from cxr.training.step import Learner
+from cxr.training.tally import Tally
 
 SCHEMA: Final = "cxr.checkpoint/1"
 
@@ -51,6 +53,20 @@ class Checkpoint:
     best_weights: dict[str, torch.Tensor] | None
 
 
+class _Content(BaseModel):
+    """What a checkpoint's JSON file must hold."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    format: str = Field(alias="schema", pattern=f"^{SCHEMA}$")
+    next_epoch: int = Field(ge=1)
+    next_step: int
+    ledger_head: str
+    selection: Selection
+    tally: dict[str, Any]
+    tensors: str
+
+
 def write_checkpoint(directory: Path, learner: Learner, checkpoint: Checkpoint) -> None:
     """Write a checkpoint into a run directory and remove those too old to keep.
 
@@ -76,7 +92,7 @@ def write_checkpoint(directory: Path, learner: Learner, checkpoint: Checkpoint) 
         "tensors": digest_file(place / f"{stem}.safetensors"),
     }
     write_bytes(place / f"{stem}.json", canonical_json(content) + b"\n")
-    _prune(place, keep=learner.config.train.keep_checkpoints)
+    _prune(place, newest=stem, keep=learner.config.train.keep_checkpoints)
 
 
 def list_checkpoints(directory: Path) -> list[Path]:
@@ -92,44 +108,88 @@ def restore_checkpoint(path: Path, learner: Learner) -> Checkpoint:
         learner: Built from the same recipe.
 
     Raises:
-        RecordError: It is damaged, or is not of this recipe.
+        RecordError: It is damaged, or is not of this recipe; ``learner`` is as it was.
     """
-    content = load_json_object(path)
-    tensors_path = path.with_suffix(".safetensors")
     try:
-        sound = digest_file(tensors_path) == content["tensors"]
-        tensors = load_tensors(tensors_path) if sound else {}
-        learner.network.load_state_dict(_take(tensors, _MODEL))
-        _restore_optimizer(learner, _take(tensors, _OPTIMIZER))
-        return Checkpoint(
-            next_epoch=content["next_epoch"],
-            next_step=content["next_step"],
-            ledger_head=content["ledger_head"],
-            selection=Selection(**content["selection"]),
-            tally=content["tally"],
-            best_weights=_take(tensors, _BEST) or None,
-        )
-    except (OSError, KeyError, TypeError, RuntimeError) as error:
+        content = _Content.model_validate_json(path.read_bytes())
+        tensors = _load_checked(path.with_suffix(".safetensors"), content.tensors)
+        network, optimizer, best = (_take(tensors, kind) for kind in (_MODEL, _OPTIMIZER, _BEST))
+        wanted = learner.network.state_dict()
+        _require_fit(network, wanted)
+        _require_fit(optimizer, _describe_optimizer_state(learner, optimizer))
+        if learner.config.train.keep_weights == "best":
+            _require_fit(best, wanted)
+        if content.next_step != content.next_epoch * learner.steps_per_epoch:
+            raise ValueError("it was not taken at an epoch's end")
+        Tally().go_on_from(content.tally)
+    except (OSError, ValueError, KeyError, TypeError, WeightsError) as error:
         raise RecordError(
             "a checkpoint is damaged or is not of this recipe",
             where=str(path),
             hint="remove it to go on from the one before it, or train again",
         ) from error
+    # Only now: whoever goes on from another checkpoint must find the learner as it was.
+    learner.network.load_state_dict(network)
+    _restore_optimizer(learner, optimizer)
+    return Checkpoint(
+        next_epoch=content.next_epoch,
+        next_step=content.next_step,
+        ledger_head=content.ledger_head,
+        selection=content.selection,
+        tally=content.tally,
+        best_weights=best or None,
+    )
+
+
+def _load_checked(path: Path, digest: str) -> dict[str, torch.Tensor]:
+    """Read the tensors of a checkpoint whose file has the digest that its JSON says.
+
+    Raises:
+        ValueError: It has another one.
+        OSError: It cannot be read.
+        WeightsError: It is not safetensors.
+    """
+    if digest_file(path) != digest:
+        raise ValueError("the tensors have another digest")
+    return load_tensors(path)
+
+
+def _require_fit(found: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.Tensor]) -> None:
+    """Compare names, shapes and dtypes.
+
+    Raises:
+        ValueError: They differ.
+    """
+    kinds = [
+        {name: (value.shape, value.dtype) for name, value in tensors.items()}
+        for tensors in (found, wanted)
+    ]
+    if kinds[0] != kinds[1]:
+        raise ValueError("its tensors have other names, shapes or dtypes")
+
+
+def _describe_optimizer_state(
+    learner: Learner, found: Mapping[str, torch.Tensor]
+) -> dict[str, torch.Tensor]:
+    """Return tensors, without content, like those that the optimizer keeps at an epoch's end.
+
+    A parameter that never had a gradient has none of them; which these are, only ``found`` says.
+    """
+    return {
+        f"{name}.{key}": like
+        for name, parameter in learner.network.named_parameters()
+        if parameter.requires_grad and any(key.startswith(f"{name}.") for key in found)
+        for key, like in describe_state(learner.config.train, parameter).items()
+    }
 
 
 def _restore_optimizer(learner: Learner, tensors: dict[str, torch.Tensor]) -> None:
     """Give each parameter the optimizer state that was kept for it."""
-    for name, parameter in learner.network.named_parameters():
-        prefix = f"{name}."
-        kept = {key.removeprefix(prefix): key for key in tensors if key.startswith(prefix)}
-        state = {
-            # Fused kernels count their steps on the device as well.
-            short: tensors[key].to(parameter.device)
-            for short, key in kept.items()
-            if "." not in short
-        }
-        if state:
-            learner.optimizer.state[parameter] = state
+    parameters = dict(learner.network.named_parameters())
+    for name, tensor in tensors.items():
+        owner, _, key = name.rpartition(".")
+        # Fused kernels count their steps on the device as well.
+        learner.optimizer.state[parameters[owner]][key] = tensor.to(parameters[owner].device)
 
 
 def _take(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
@@ -141,8 +201,12 @@ def _take(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tens
     }
 
 
-def _prune(place: Path, *, keep: int) -> None:
-    """Remove all but the newest checkpoints, the JSON first so that none is left half."""
-    for path in sorted(place.glob("step-*.json"))[:-keep]:
+def _prune(place: Path, *, newest: str, keep: int) -> None:
+    """Remove all but the newest checkpoints, the JSON first so that none is left half.
+
+    Those behind ``newest`` are damaged ones that the run went on before: they do not count.
+    """
+    known = [path for path in sorted(place.glob("step-*.json")) if path.stem <= newest]
+    for path in known[:-keep]:
         path.unlink()
         path.with_suffix(".safetensors").unlink(missing_ok=True)

@@ -44,6 +44,14 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:
         group["lr"] = lr
 
 
+def describe_state(config: TrainConfig, parameter: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Return tensors like those that the optimizer keeps of a parameter, without their content."""
+    like = torch.empty_like(parameter, device="meta")
+    if config.optimizer == "sgd":
+        return {"momentum_buffer": like} if config.momentum else {}
+    return {"exp_avg": like, "exp_avg_sq": like, "step": torch.empty((), device="meta")}
+
+
 def name_optimizer_state(
     optimizer: torch.optim.Optimizer, network: nn.Module
 ) -> dict[str, torch.Tensor]:

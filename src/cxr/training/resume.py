@@ -2,74 +2,126 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
-from cxr.config.load import load_config
-from cxr.config.schema import RunConfig
+from cxr.config.fields import find_recipe_fields
 from cxr.determinism.levels import Level
-from cxr.errors import RecordError
+from cxr.errors import RecordError, StorageError
 from cxr.progress import Progress
 from cxr.records.atomic import write_bytes
+from cxr.records.data_lock import load_data_lock
 from cxr.records.environment import capture_environment
 from cxr.records.facts import digest_environment, find_levels, flatten_environment
 from cxr.records.json_file import load_json_object
 from cxr.records.ledger import CHAIN_START
-from cxr.records.manifest import Manifest, load_sealed_run
-from cxr.records.recipe import Recipe
-from cxr.records.run_config import load_run_config
-from cxr.records.run_directory import CONFIG, ENVIRONMENT, LEDGER, METRICS
+from cxr.records.manifest import Manifest
+from cxr.records.run_directory import CONFIG, DATA_LOCK, ENVIRONMENT, LEDGER, METRICS
 from cxr.training.checkpoint import Checkpoint, list_checkpoints, restore_checkpoint
+from cxr.training.prepare import Prepared
 from cxr.training.step import Learner
 
+_NAMED: Final = 3
+"""How many images that changed are named one by one."""
 
-def load_stopped_run(directory: Path, *, root: Path | None = None) -> tuple[RunConfig, Manifest]:
-    """Return the config and manifest of a run that is to go on.
 
-    Args:
-        directory: The run directory.
-        root: The data set's root here; by default the one that the run used.
+def require_inputs(directory: Path) -> None:
+    """Refuse a run that was killed before all of its inputs were written, or that lost one.
 
     Raises:
-        RecordError: It is no run directory, or its manifest was edited.
-        ConfigError: Its config was edited beyond reading.
-        DataError: Its data set is not where it was.
+        RecordError: One is missing.
     """
-    manifest = load_sealed_run(directory)
-    if manifest["status"] == "completed":
-        return load_config(directory / CONFIG), manifest
-    return load_run_config(directory, root=root), manifest
+    missing = [n for n in (CONFIG, ENVIRONMENT, DATA_LOCK) if not (directory / n).is_file()]
+    if missing:
+        raise RecordError(
+            f"the run cannot go on: it lacks {', '.join(missing)}",
+            where=str(directory),
+            hint="restore it; a run killed as it began has lost nothing: remove it, train afresh",
+        )
 
 
-def require_same_inputs(directory: Path, manifest: Manifest, recipe: Recipe) -> None:
+def require_same_inputs(directory: Path, manifest: Manifest, prepared: Prepared) -> None:
     """Refuse to go on with other inputs than the run began with.
 
     Raises:
-        RecordError: The recipe, or under ``strict`` the environment, is another one; what differs
-            is named.
+        RecordError: The recipe, or except under ``warn`` the environment, is another one; what
+            differs is named.
     """
-    before = manifest["recipe"]
-    changed = [name for name in recipe if recipe[name] != before.get(name)]
+    changed = [
+        *_name_config(manifest, prepared),
+        *_name_data(directory, manifest, prepared),
+        *_name_code_and_weights(manifest, prepared),
+        *_name_environment(directory, manifest),
+    ]
     if changed:
         raise RecordError(
             f"the run cannot go on: {', '.join(changed)} changed since it began",
             where=str(directory),
             hint="restore what changed (cxr data verify --lock names data), or train afresh",
         )
-    level = Level(before["determinism"])
-    found = capture_environment()
+
+
+def _name_config(manifest: Manifest, prepared: Prepared) -> list[str]:
+    """Return the fields of the recipe that have another value."""
+    if prepared.recipe["config_digest"] == manifest["recipe"]["config_digest"]:
+        return []
+    before, now = manifest["config"]["recipe"], find_recipe_fields(prepared.config)
+    return [name for name in {**before, **now} if before.get(name, ...) != now.get(name, ...)]
+
+
+def _name_data(directory: Path, manifest: Manifest, prepared: Prepared) -> list[str]:
+    """Return the first images that were changed, added or removed."""
+    if prepared.recipe["data_digest"] == manifest["recipe"]["data_digest"]:
+        return []
+    before, now = (
+        {sample.path: (sample.sha256, sample.label, sample.split) for sample in lock.samples}
+        for lock in (load_data_lock(directory / DATA_LOCK), prepared.dataset.lock)
+    )
+    names = [f"data {path}" for path in {**before, **now} if before.get(path) != now.get(path)]
+    more = [f"{len(names) - _NAMED} more images"] if len(names) > _NAMED else []
+    return [*names[:_NAMED], *more] or ["data.classes"]
+
+
+def _name_code_and_weights(manifest: Manifest, prepared: Prepared) -> list[str]:
+    """Say whether cxr's own sources or the given weights are others."""
+    names = {"code_digest": "the code of cxr", "weights_in": "model.weights"}
+    before, now = manifest["recipe"], prepared.recipe
+    return [name for field, name in names.items() if now[field] != before[field]]
+
+
+def _name_environment(directory: Path, manifest: Manifest) -> list[str]:
+    """Return the facts that are others and act at the run's level; ``warn`` goes on anywhere."""
+    level, found = Level(manifest["recipe"]["determinism"]), capture_environment()
     if level is Level.WARN or digest_environment(found, level) == manifest["environment_digest"]:
-        return
+        return []
     then, now = (
         flatten_environment(capture)
         for capture in (load_json_object(directory / ENVIRONMENT), found)
     )
-    names = [n for n in now if now[n] != then.get(n) and level in find_levels(n)]
-    raise RecordError(
-        f"the run cannot go on here at {level}: {', '.join(names)} differ",
-        where=str(directory),
-        hint="go on where it began, or train afresh",
-    )
+    acting = [name for name in {**then, **now} if level in find_levels(name)]
+    return [f"environment {n}" for n in acting if then.get(n) != now.get(n)] or [ENVIRONMENT]
+
+
+@contextlib.contextmanager
+def resumable(directory: Path) -> Iterator[None]:
+    """Say how to go on where the block cannot write: what it wrote before is not lost.
+
+    Raises:
+        StorageError: The block did, with another hint.
+    """
+    try:
+        yield
+    except StorageError as error:
+        raise StorageError(
+            error.problem,
+            where=error.where,
+            hint="free space or mend the path, then go on with "
+            f"cxr train --resume {shlex.quote(str(directory))}",
+        ) from error
 
 
 def find_place(directory: Path, learner: Learner, progress: Progress) -> Checkpoint | None:
@@ -81,10 +133,11 @@ def find_place(directory: Path, learner: Learner, progress: Progress) -> Checkpo
         try:
             checkpoint = restore_checkpoint(path, learner)
         except RecordError as error:
-            progress.note(f"{error.problem}: {path.name}; going on from the one before it")
+            progress.note(f"{error.problem}: {path.name}; looking for the one before it")
             continue
         progress.note(f"going on after step {checkpoint.next_step - 1}")
         return checkpoint
+    progress.note("no checkpoint to go on from: the steps are run from the first")
     return None
 
 

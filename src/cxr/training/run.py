@@ -19,9 +19,10 @@ from cxr.models.weights import write_tensors
 from cxr.progress import Progress
 from cxr.records.environment import capture_environment
 from cxr.records.ledger import LedgerWriter
-from cxr.records.manifest import Manifest
+from cxr.records.manifest import Manifest, load_sealed_run
 from cxr.records.predictions import write_predictions
 from cxr.records.recipe import digest_recipe
+from cxr.records.run_config import load_run_config
 from cxr.records.run_directory import (
     PREDICTIONS,
     RUNS,
@@ -42,8 +43,9 @@ from cxr.training.resume import (
     drop_later_metrics,
     find_ledger_head,
     find_place,
-    load_stopped_run,
+    require_inputs,
     require_same_inputs,
+    resumable,
 )
 from cxr.training.step import Learner
 from cxr.training.trace import trace_predictions
@@ -97,7 +99,7 @@ def run_prepared(
         except StorageError:
             record.discard()
             raise
-        with LedgerWriter(out) as ledger:
+        with resumable(out), _open_ledger(out, config) as ledger:
             return out, _train_and_seal(prepared, learner, record, ledger, progress)
 
 
@@ -118,25 +120,38 @@ def resume(
         CxrError: The inputs are not those that it began with, or a step that is run again gives
             other bits than before.
     """
-    config, manifest = load_stopped_run(directory, root=root)
-    if manifest["status"] == "completed":
-        progress.note("the run is complete; nothing to do")
-        return directory, manifest
-    with hold_lock(directory):
-        prepared = prepare_run(config, progress)
-        require_same_inputs(directory, manifest, prepared.recipe)
-        obey("before the run went on")
-        remove_half_written(directory)
-        learner = build_learner(prepared)
-        place = find_place(directory, learner, progress)
-        head = find_ledger_head(directory, place)
-        with LedgerWriter(directory, resume_at=head) as ledger:
-            record = RunRecord(directory=directory)
-            # Before the manifest says that the run goes on: a damaged file leaves all as it is.
-            drop_later_metrics(directory, place.next_epoch if place else 0)
-            record.go_on(manifest, next_step=place.next_step if place else 0)
-            sealed = _train_and_seal(prepared, learner, record, ledger, progress, place)
-        return directory, sealed
+    if load_sealed_run(directory)["status"] != "completed":
+        with hold_lock(directory):
+            # Read again: another process may have gone on with it before this one had the lock.
+            manifest = load_sealed_run(directory)
+            if manifest["status"] != "completed":
+                return directory, _go_on(directory, manifest, root, progress)
+    progress.note("the run is complete; nothing to do")
+    return directory, load_sealed_run(directory)
+
+
+def _go_on(directory: Path, manifest: Manifest, root: Path | None, progress: Progress) -> Manifest:
+    """Train on from the newest sound checkpoint of a run whose lock is held."""
+    require_inputs(directory)
+    config = load_run_config(directory, root=root)
+    prepared = prepare_run(config, progress)
+    require_same_inputs(directory, manifest, prepared)
+    obey("before the run went on")
+    remove_half_written(directory)
+    learner = build_learner(prepared)
+    place = find_place(directory, learner, progress)
+    head = find_ledger_head(directory, place)
+    with resumable(directory), _open_ledger(directory, config, head) as ledger:
+        record = RunRecord(directory=directory)
+        # Before the manifest says that the run goes on: a damaged file leaves all as it is.
+        drop_later_metrics(directory, place.next_epoch if place else 0)
+        record.go_on(manifest, next_step=place.next_step if place else 0)
+        return _train_and_seal(prepared, learner, record, ledger, progress, place)
+
+
+def _open_ledger(directory: Path, config: RunConfig, resume_at: str | None = None) -> LedgerWriter:
+    every = config.train.tensor_digests_every
+    return LedgerWriter(directory, resume_at=resume_at, tensors_every=every)
 
 
 def _train_and_seal(

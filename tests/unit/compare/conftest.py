@@ -129,7 +129,8 @@ class Fabricated:
             controls=self.build_controls(config),
             controls_untaken=[],
         )
-        with LedgerWriter(directory) as ledger:
+        every = config.train.tensor_digests_every
+        with LedgerWriter(directory, tensors_every=every) as ledger:
             self.write_steps(ledger)
             if self.status != "completed":
                 if self.status != "running":

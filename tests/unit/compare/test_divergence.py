@@ -58,6 +58,15 @@ def test_without_the_side_file_the_part_is_named(make_run):
     assert compare(a, b) == Divergence(step=1, epoch=0, what="gradients", tensor=None)
 
 
+@pytest.mark.parametrize(("step", "tensor"), [(2, "w"), (1, None)])
+def test_a_tensor_is_named_where_both_runs_kept_that_steps_row(make_run, step, tensor):
+    upset = frozenset({(step, "gradients", "w")})
+    a, b = make_run(), make_run(upset=upset, config={"train.tensor_digests_every": 2})
+    for pair in ((a, b), (b, a)):
+        assert compare(*pair).what == "gradients"
+        assert compare(*pair).tensor == tensor
+
+
 def test_a_run_that_stops_earlier_diverges_at_its_end(make_run):
     whole, stopped = make_run(), make_run(status="interrupted")
     for pair in ((whole, stopped), (stopped, whole)):

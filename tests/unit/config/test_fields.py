@@ -77,6 +77,7 @@ EFFECTS = [
     ("train.keep_weights", "last", ALWAYS),
     ("train.patience", 3, ALWAYS),
     ("train.double_every", 7, NEVER),
+    ("train.tensor_digests_every", 5, NEVER),
     ("train.checkpoint_every", 2, NEVER),
     ("train.keep_checkpoints", 1, NEVER),
     ("evaluate.split", "val", ALWAYS),

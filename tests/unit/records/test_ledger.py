@@ -371,3 +371,25 @@ def test_tensors_of_a_ledger_that_goes_on_can_be_read(run, heads, tmp_path_facto
         found = read_tensor_digests(stopped, step)
         assert found is not None
         assert found == read_tensor_digests(run, step)
+
+
+@pytest.mark.parametrize(("every", "kept"), [(1, [0, 1, 2]), (2, [0, 2]), (5, [0]), (0, [])])
+def test_tensors_are_kept_of_every_kth_step_and_lines_of_every_one(
+    run, tmp_path_factory, every, kept
+):
+    sparse = tmp_path_factory.mktemp("sparse")
+    with LedgerWriter(sparse, tensors_every=every) as ledger:
+        ledger.append(INITIAL_STEP, INITIAL_STEP, INITIAL)
+        append_steps(ledger, 0)
+    assert (sparse / LEDGER).read_bytes() == (run / LEDGER).read_bytes()
+    for step in (-1, 0, 1, 2, 3):
+        found = read_tensor_digests(sparse, step)
+        assert found == (read_tensor_digests(run, step) if step in (-1, *kept, 3) else None)
+
+
+def test_a_damaged_line_behind_the_checkpoint_leaves_the_ledger_as_it_is(run, heads):
+    damaged = (run / LEDGER).read_bytes().replace(b'"step":2', b'"step":8') + b"{"
+    (run / LEDGER).write_bytes(damaged)
+    with pytest.raises(RecordError, match="the ledger's chain breaks"):
+        LedgerWriter(run, resume_at=heads[1])
+    assert (run / LEDGER).read_bytes() == damaged

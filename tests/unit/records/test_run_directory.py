@@ -3,6 +3,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
+import filelock
 import pytest
 
 from cxr.errors import ExitCode, RunDirectoryError, RunDirectoryTakenError, StorageError
@@ -14,6 +15,7 @@ from cxr.records.run_directory import (
     hold_lock,
     list_files,
     name_run,
+    remove_half_written,
     require_writable,
 )
 
@@ -98,6 +100,20 @@ def test_one_writer_holds_the_lock_and_leaves_none_behind(tmp_path):
     assert not (tmp_path / LOCK).exists()
 
 
+def test_the_locks_file_is_gone_before_it_is_let_go(tmp_path, monkeypatch):
+    # Let go first, it could be another process's lock by the time that it is removed.
+    there = []
+    release = filelock.FileLock.release
+    monkeypatch.setattr(
+        filelock.FileLock,
+        "release",
+        lambda lock: (there.append((tmp_path / LOCK).exists()), release(lock)),
+    )
+    with hold_lock(tmp_path):
+        pass
+    assert there[0] is False
+
+
 def test_the_lock_is_let_go_when_the_writer_fails(tmp_path):
     with pytest.raises(ZeroDivisionError), hold_lock(tmp_path):
         _ = 1 / 0
@@ -123,3 +139,19 @@ def test_files_are_listed_in_name_order(tmp_path):
         (tmp_path / name).touch()
     names = [path.relative_to(tmp_path).as_posix() for path in list_files(tmp_path)]
     assert names == ["a/y", "a/z", "b", "c"]
+
+
+def test_only_what_a_killed_writer_left_is_removed(tmp_path):
+    kept = ["notes.txt", "manifest.json", ".tmp", "x.tmp"]
+    kept += ["checkpoints/step-000000003.json", "checkpoints/step-000000003.safetensors"]
+    left = [
+        ".manifest.json.1.tmp",
+        "checkpoints/.step-000000006.safetensors.1.tmp",
+        "checkpoints/step-000000006.safetensors",
+    ]
+    for name in [*kept, *left]:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    remove_half_written(tmp_path)
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {path.relative_to(tmp_path).as_posix() for path in files} == set(kept) - {".tmp"}

@@ -122,7 +122,7 @@ def test_markdown_says_the_same(finished_run: FinishedRuns):
     lines = finished.stdout.splitlines()
     assert lines[0] == "## different"
     assert "- first divergence: the initial state, random (python)" in lines
-    assert "- cause: seed (1 tries)" in lines
+    assert "- cause: seed (1 try)" in lines
     assert "| part | field | a | b | bits | cause |" in lines
     assert "| `config` | `seed` | `1` | `2` | `yes` | `yes` |" in lines
 

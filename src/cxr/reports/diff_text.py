@@ -35,41 +35,46 @@ def describe_divergence(parted: Divergence) -> str:
 
 
 def describe_replay(replay: ReplayReport) -> list[str]:
-    """Return what running the step again showed, in one line or two."""
+    """Return what running the step again showed, in one line or a few."""
     if replay.op is None:
         return [f"replay: {replay.note}"]
-    return [
-        f"replay: both runs repeat here up to step {replay.step}",
-        f"first op that differs: {_describe_op(replay.op)}",
-    ]
-
-
-def _describe_op(op: ReplayedOp) -> str:
+    op = replay.op
     place = f" of {op.module}" if op.module else ""
-    told = f"{op.op}{place}{' (backward)' if op.backward else ''}"
+    lines = [
+        f"replay: both runs repeat here up to step {replay.step}",
+        f"first op that differs: {op.op}{place}{' (backward)' if op.backward else ''}",
+    ]
     if op.other_op is not None:
-        return f"{told}, where the other run has {op.other_op}"
+        lines.append(f"in its place the other run has: {op.other_op}")
+    elif op.size and op.size["differing"] is not None:
+        lines.append(f"by how much: {_describe_size(op)}")
+    return lines
+
+
+def _describe_size(op: ReplayedOp) -> str:
     size = op.size
-    if not size or size["differing"] is None:
-        return told
     shape = "x".join(map(str, size["shape"])) or "a single number"
     largest = size["largest_difference"]
-    by = f", by at most {largest:.3g}" if largest is not None else ", not all of them numbers"
+    by = f"by at most {largest:.3g}" if largest is not None else "not all of them numbers"
     count = f"{size['differing']:,} of {size['elements']:,} elements"
-    return f"{told}, output {op.output} ({shape}): {count}{by}"
+    return f"output {op.output} ({shape}), {count}, {by}"
 
 
 def describe_bisection(bisect: BisectReport) -> list[str]:
     """Return which inputs are the cause, and what could not be tried."""
     if bisect.causes:
-        lines = [f"cause: {' with '.join(bisect.causes)} ({bisect.tried} tries)"]
+        lines = [f"cause: {' with '.join(bisect.causes)} ({_count_tries(bisect)})"]
     elif bisect.tried:
-        lines = [f"cause: none of what was exchanged ({bisect.tried} tries)"]
+        lines = [f"cause: none of what was exchanged ({_count_tries(bisect)})"]
     else:
         lines = ["cause: nothing that can be exchanged differs"]
     if bisect.not_exchanged:
         lines.append(f"not exchanged: {', '.join(bisect.not_exchanged)}")
     return lines
+
+
+def _count_tries(bisect: BisectReport) -> str:
+    return "1 try" if bisect.tried == 1 else f"{bisect.tried} tries"
 
 
 def list_difference_rows(report: DiffReport) -> tuple[list[str], list[list[str]]]:

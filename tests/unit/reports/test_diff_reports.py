@@ -72,11 +72,10 @@ def test_a_comparison_alone_says_where_the_runs_parted():
             ],
         ),
         (
-            build_op(backward=True, size={**SIZE, "shape": [], "largest_difference": None}),
+            build_op(backward=True, size={**SIZE, "shape": [2], "largest_difference": None}),
             [
                 "first op that differs: aten.addmm.default of backbone.1 (backward)",
-                "by how much: output 0 (a single number), 12 of 6,400 elements, "
-                "not all of them numbers",
+                "by how much: output 0 (2), 12 of 6,400 elements, not all of them numbers",
             ],
         ),
         (

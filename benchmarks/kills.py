@@ -24,7 +24,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -123,7 +123,7 @@ def main() -> None:
     for mismatch in campaign.mismatches:
         print(f"  MISMATCH {mismatch}")
     if arguments.json:
-        arguments.json.write_text(json.dumps(asdict(campaign), indent=2) + "\n")
+        arguments.json.write_text(json.dumps(vars(campaign), indent=2) + "\n")
     sys.exit(1 if campaign.mismatches else 0)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 _MODIFIED: Final = 0x2
+_RENAMED_TO: Final = 0x80
 _CREATED: Final = 0x100
 _EVENT: Final = struct.Struct("iIII")
 _BUFFER_BYTES: Final = 1 << 16
@@ -37,7 +38,7 @@ class Watch:
         os.close(self._descriptor)
 
     def wait(self, timeout_s: float) -> list[str]:
-        """Return the names, below the run, of files made or written since the last call."""
+        """Return the names, below the run, of files made, written or renamed since last asked."""
         if not select.select([self._descriptor], [], [], timeout_s)[0]:
             return []
         content, position, names = os.read(self._descriptor, _BUFFER_BYTES), 0, []
@@ -55,7 +56,7 @@ class Watch:
 
     def _follow(self, place: Path) -> list[str]:
         """Follow a directory if it is there; return the names in it."""
-        mask = _MODIFIED | _CREATED
+        mask = _MODIFIED | _RENAMED_TO | _CREATED
         number = self._libc.inotify_add_watch(self._descriptor, os.fsencode(place), mask)
         if number < 0:
             return []

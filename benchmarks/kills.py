@@ -24,7 +24,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -55,15 +55,20 @@ train:
 AIMS = (
     (".manifest.json.*.tmp", 2),
     ("checkpoints/.step-*.tmp", 8),
-    ("checkpoints/step-*.json", 3),
+    ("checkpoints/step-*.safetensors", 4),
+    ("checkpoints/step-*.json", 4),
     (".model.safetensors.*.tmp", 1),
+    ("model.safetensors", 1),
     (".predictions.csv.*.tmp", 1),
+    ("predictions.csv", 1),
     ("tensors.bin", 40),
     ("metrics.jsonl", 4),
 )
-"""What to wait for: a name that is made or written, and up to how many times."""
+"""What to wait for: a name that is made, written or taken, and up to how many times."""
 AIMS_FROM_THE_START = ((".*.json.*.tmp", 4), (".config.yaml.*.tmp", 1), ("ledger.jsonl", 80))
-AIMS_GOING_ON = ((".metrics.jsonl.*.tmp", 1), (".manifest.json.*.tmp", 1))
+AIMS_GOING_ON = ((".metrics.jsonl.*.tmp", 1), ("manifest.json", 1), ("tensors.bin", 20))
+LONGEST_DELAY_S = 0.1
+
 INPUTS = ("config.yaml", "env.json", "data.lock.json")
 
 Snapshot = dict[str, tuple[int, int]]
@@ -118,7 +123,7 @@ def main() -> None:
     for mismatch in campaign.mismatches:
         print(f"  MISMATCH {mismatch}")
     if arguments.json:
-        arguments.json.write_text(json.dumps(asdict(campaign), indent=2) + "\n")
+        arguments.json.write_text(json.dumps(vars(campaign), indent=2) + "\n")
     sys.exit(1 if campaign.mismatches else 0)
 
 
@@ -162,6 +167,8 @@ def kill_until_it_ends(
         watch = Watch(run)
         process = start(["--resume", run] if goes_on else ["--config", config, "--out", run])
         wait_for_moment(process, watch, draw.uniform(0, duration_s), aim)
+        # At once, or while what comes next is under way.
+        time.sleep(draw.choice([0.0, draw.uniform(0, LONGEST_DELAY_S)]))
         alone = draw.choice([True, False])
         if process.poll() is None:
             (os.kill if alone else os.killpg)(process.pid, signal.SIGKILL)

@@ -45,6 +45,16 @@ def test_workers_do_not_change_bits(finished_run: FinishedRuns, radiographs: Pat
     assert sorted(listed) == [("config", "name", "no"), ("config", "workers", "no")]
 
 
+@pytest.mark.parametrize("every", [0, 4])
+def test_how_often_tensors_are_kept_does_not_change_bits(finished_run: FinishedRuns, every: int):
+    usual = finished_run(vectors())
+    sparse = finished_run(vectors(train__tensor_digests_every=every))
+    assert usual.digests == sparse.digests
+    assert usual.ledger == sparse.ledger
+    sizes = [(run.directory / "tensors.bin").stat().st_size for run in (usual, sparse)]
+    assert sizes[1] < sizes[0]
+
+
 def test_directory_hash_seed_and_order_of_variables_do_not_change_bits(
     finished_run: FinishedRuns, shared_directory: Path
 ):

@@ -7,6 +7,7 @@ working directory.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Sequence
@@ -75,9 +76,21 @@ def dump_config(config: RunConfig, directory: Path) -> str:
     for path in PATH_FIELDS:
         holder = _find_holder(tree, path)
         if holder is not None and holder.get(path[-1]) is not None:
-            relative = os.path.relpath(holder[path[-1]], os.path.realpath(directory))
-            holder[path[-1]] = Path(relative).as_posix()
+            holder[path[-1]] = _describe_place(holder[path[-1]], os.path.realpath(directory))
     return f"# The resolved config of a run: every field, defaults included.\n{dump_plain(tree)}"
+
+
+def _describe_place(path: str, directory: str) -> str:
+    """Return a path relative to ``directory``, or to the home directory where it only lies there.
+
+    From elsewhere the way into a home directory would name whose it is.
+    """
+    with contextlib.suppress(RuntimeError):  # there may be no home directory
+        home = Path.home()
+        leads_home = home != Path(home.anchor) and Path(path).is_relative_to(home)
+        if leads_home and not Path(directory).is_relative_to(home.resolve()):
+            return Path("~", os.path.relpath(path, home)).as_posix()
+    return Path(os.path.relpath(path, directory)).as_posix()
 
 
 def _load_chain(path: Path) -> Document:

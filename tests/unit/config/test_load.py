@@ -464,3 +464,16 @@ def test_every_config_of_the_project_loads():
     for path in whole:
         config = load_config(path)
         json.loads(config.model_dump_json())
+
+
+def test_a_place_in_somebodys_home_is_dumped_without_whose_it_is(write, tmp_path, monkeypatch):
+    home = tmp_path / "home" / "alice"
+    monkeypatch.setenv("HOME", str(home))
+    config = load_config(write(FOLDER), [f"data.root={home}/chest/x-rays"])
+    outside = dump_config(config, tmp_path / "runs" / "one")
+    assert "root: ~/chest/x-rays" in outside
+    assert "alice" not in outside
+    assert load_config(write(outside, "runs/one/config.yaml")) == config
+    inside = dump_config(config, home / "runs" / "one")
+    assert "root: ../../chest/x-rays" in inside
+    assert load_config(write(inside, "home/alice/runs/one/config.yaml")) == config

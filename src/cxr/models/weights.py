@@ -94,12 +94,19 @@ def load_tensors(path: Path) -> dict[str, torch.Tensor]:
 def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], *, kind: str) -> None:
     """Write tensors as safetensors, atomically, with one metadata key.
 
-    Two or more metadata keys would make the file's bytes depend on a hash order.
+    Two or more metadata keys would make the file's bytes depend on a hash order. Tensors that share
+    memory, as tied weights do, are each written whole.
 
     Raises:
         StorageError: The file cannot be written.
     """
-    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    plain: dict[str, torch.Tensor] = {}
+    written: set[int] = set()
+    for name, tensor in tensors.items():
+        value = tensor.detach().cpu().contiguous()
+        place = value.untyped_storage().data_ptr()
+        plain[name] = value.clone() if place in written else value
+        written.add(place)
     write_bytes(path, safetensors.torch.save(plain, metadata={"cxr": kind}))
 
 

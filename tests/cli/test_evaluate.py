@@ -75,7 +75,7 @@ def test_the_run_itself_does_not_change(
 
 
 def test_an_evaluation_has_a_manifest_that_names_the_run(
-    evaluated: tuple[Path, Finished[str], Finished[str]],
+    evaluated: tuple[Path, Finished[str], Finished[str]], tmp_path: Path
 ):
     run, same, _ = evaluated
     place = Path(read_answer(same)["evaluation"])
@@ -86,8 +86,9 @@ def test_an_evaluation_has_a_manifest_that_names_the_run(
     assert manifest["run"] == {key: of_run[key] for key in ("manifest_digest", "outcome_digest")}
     assert (place / "predictions.csv").read_bytes() == (run / "predictions.csv").read_bytes()
     assert run_cxr("verify", place, blocked=HEAVY).returncode == 0
-    (place / "predictions.csv").write_text("edited")
-    assert run_cxr("verify", place, blocked=HEAVY).returncode == 1
+    edited = shutil.copytree(place, tmp_path / "edited")
+    (edited / "predictions.csv").write_text("edited")
+    assert run_cxr("verify", edited, blocked=HEAVY).returncode == 1
 
 
 def test_a_run_that_did_not_complete_is_refused(finished_run: FinishedRuns):

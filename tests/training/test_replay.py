@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import signal
+import time
 from pathlib import Path
 from typing import Any
 
-from support.program import read_answer, read_error, run_cxr
+import pytest
+
+from support.program import DEADLINE_S, read_answer, read_error, run_cxr, started_cxr
 from support.recipes import Recipe, images, vectors
 from support.runs import FinishedRuns, Run, copy_run
 
@@ -28,7 +32,12 @@ def test_another_number_of_threads_shows_in_an_op_and_is_the_cause(
     answer = ask(a, b, "--replay", "--bisect")
     [difference] = answer["differences"]
     assert (difference["field"], difference["cause"]) == ("threads", True)
-    assert answer["bisect"] == {"tried": 1, "causes": ["threads"], "not_exchanged": []}
+    assert answer["bisect"] == {
+        "tried": 1,
+        "causes": ["threads"],
+        "not_exchanged": [],
+        "note": None,
+    }
     replay = answer["replay"]
     assert (replay["a"]["reproduced"], replay["b"]["reproduced"]) == (True, True)
     op = replay["op"]
@@ -44,7 +53,9 @@ def test_the_cause_is_found_among_fields_that_make_no_difference(finished_run: F
     b = finished_run(vectors(evaluate__batch_size=7, train__lr=2e-3, train__min_lr=0.0))
     answer = ask(a, b, "--bisect")
     causes = {found["field"]: found["cause"] for found in answer["differences"]}
-    assert causes == {"train.lr": True, "evaluate.batch_size": False}
+    # The other one is ruled out if it was tried, and else nothing is said of it.
+    assert causes["train.lr"] is True
+    assert causes["evaluate.batch_size"] is not True
     assert answer["replay"] is None
 
 
@@ -74,7 +85,70 @@ def test_a_step_of_a_later_epoch_is_replayed_from_its_checkpoint(
     assert (replay["b"]["reproduced"], replay["b"]["left_at"]) == (False, 5)
     assert replay["op"] is None
     assert replay["note"] == "run b leaves its own ledger at step 5 (gradients)"
-    assert answer["bisect"] == {"tried": 0, "causes": [], "not_exchanged": []}
+    assert (answer["bisect"]["tried"], answer["bisect"]["causes"]) == (0, [])
+
+
+def test_a_run_that_does_not_repeat_has_no_cause_that_could_be_found(
+    finished_run: FinishedRuns,
+):
+    faulty = finished_run(vectors(), fault="gradient-noise:2")
+    usual = finished_run(vectors(evaluate__batch_size=7))
+    answer = ask(faulty, usual, "--bisect")
+    assert answer["bisect"]["causes"] == []
+    assert answer["bisect"]["note"] == (
+        "run a does not repeat here: it leaves its own ledger at step 2 (gradients)"
+    )
+    assert [found["cause"] for found in answer["differences"]] == [None]
+
+
+def test_fields_that_do_not_go_together_alone_are_found_together(finished_run: FinishedRuns):
+    a = finished_run(vectors())
+    b = finished_run(vectors(train__batch_size=15, train__shards=3, evaluate__batch_size=7))
+    answer = ask(a, b, "--bisect")
+    assert sorted(answer["bisect"]["causes"]) == ["train.batch_size", "train.shards"]
+
+
+def test_a_run_that_is_done_earlier_is_said_to_be_so(finished_run: FinishedRuns):
+    answer = ask(finished_run(vectors()), finished_run(vectors(train__epochs=1)), "--bisect")
+    assert answer["bisect"]["tried"] == 0
+    assert answer["bisect"]["note"].startswith("one run is done where the other goes on")
+
+
+def test_the_choice_of_other_weights_is_no_ops_work(finished_run: FinishedRuns):
+    recipe = vectors(train__lr=0.5, train__epochs=4, train__monitor="loss")
+    a = finished_run(recipe)
+    b = finished_run({**recipe, "train": {**recipe["train"], "keep_weights": "last"}})
+    epochs = [run.manifest["selection"]["weights_epoch"] for run in (a, b)]
+    assert epochs[0] != epochs[1]
+    answer = ask(a, b, "--replay", "--bisect")
+    assert answer["first_divergence"]["what"] == "predictions"
+    said = f"the weights of another epoch were chosen: {epochs[0]} in a, {epochs[1]} in b"
+    assert answer["replay"]["note"].startswith(said)
+    assert answer["bisect"]["note"].startswith(said)
+    assert {found["cause"] for found in answer["differences"]} == {None}
+
+
+def test_an_edited_config_is_named_and_not_replayed(finished_run: FinishedRuns, tmp_path: Path):
+    a = copy_run(finished_run(vectors(train__lr=2e-3)), tmp_path / "edited")
+    text = (a / "config.yaml").read_text()
+    (a / "config.yaml").write_text(text.replace("lr: 0.002", "lr: 0.001"))
+    b = finished_run(vectors()).directory
+    problem, where, _ = read_error(run_cxr("diff", a, b, "--replay"), code=3)
+    assert problem == "the config is not the one that the run was trained with"
+    assert where == str(a / "config.yaml")
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_signal_ends_a_replay_and_its_process(finished_run: FinishedRuns, name: str):
+    a, b = finished_run(vectors()), finished_run(vectors(train__lr=2e-3))
+    with started_cxr("diff", a.directory, b.directory, "--replay") as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == "replaying step 0 of run a\n"
+        time.sleep(1.0)  # in the middle of the other process's start
+        process.send_signal(getattr(signal, name))
+        out, err = process.communicate(timeout=DEADLINE_S)
+    assert (process.returncode, out) == (130, "")
+    assert err.startswith(f"error: stopped by {name}\n  where: running a step again\n  do: ")
 
 
 def test_another_seed_is_found_in_the_initial_state(finished_run: FinishedRuns):
@@ -92,7 +166,7 @@ def test_other_pixels_are_the_cause_and_no_op_is(
     a, b = finished_run(images(radiographs)), finished_run(images(root))
     answer = ask(a, b, "--replay", "--bisect")
     assert answer["bisect"]["causes"] == ["the data"]
-    assert answer["replay"]["note"] == "the images or labels themselves differ: no op is involved"
+    assert answer["replay"]["note"].startswith("other pixels or labels reached the step")
 
 
 def test_an_instruction_set_is_exchanged_through_its_variable(finished_run: FinishedRuns):
@@ -111,8 +185,10 @@ def test_a_run_whose_data_are_gone_cannot_be_replayed(
     a = finished_run(images(radiographs))
     b = copy_run(finished_run(images(radiographs, train__lr=2e-3)), tmp_path / "deep" / "moved")
     problem, where, _ = read_error(run_cxr("diff", a.directory, b, "--replay"), code=3)
-    assert problem.startswith("the run cannot be run again here: error: no such data set")
-    assert where == str(b.resolve())
+    assert problem == "the run or its data set was moved: the data is not there"
+    assert "radiographs" in where
+    found = ask(a, b, "--replay", "--data-b", str(radiographs))
+    assert found["replay"]["b"]["reproduced"]
 
 
 def test_markdown_says_the_same(finished_run: FinishedRuns):

@@ -25,6 +25,9 @@ def taken(monkeypatch):
     """Signals of this process taken, and given back afterwards."""
     monkeypatch.setattr(interruption, "_state", interruption._State())
     before = {number: signal.getsignal(number) for number in STOPPING}
+    for number in STOPPING:
+        # Whoever started the tests may ignore one, as nohup does, and then it stays ignored.
+        signal.signal(number, signal.SIG_DFL)
     take_signals()
     yield
     for number, handler in before.items():

@@ -49,11 +49,17 @@ def shorten(text: str) -> str:
 
 
 def print_table(
-    title: str, header: Sequence[str], rows: Sequence[Sequence[str]], *, close: bool = False
+    title: str,
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    close: bool = False,
+    num_whole: int = 1,
 ) -> None:
     """Print a table that fits the terminal, or 80 columns where there is none.
 
-    With ``close`` its columns stand close together and to the right, as many counts need it.
+    With ``close`` its columns stand close together and to the right, as many counts need it. The
+    first ``num_whole`` columns are not folded.
     """
     from rich import box
     from rich.console import Console
@@ -65,9 +71,9 @@ def print_table(
     padding = 0 if close else 1
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, padding))
     for place, name in enumerate(header):
-        # What a row is about stays whole; the rest folds.
+        # What a row is about stays whole as long as that fits; the rest folds.
         justify: JustifyMethod = "right" if close else "left"
-        table.add_column(name, overflow="fold", no_wrap=place == 0, justify=justify)
+        table.add_column(name, overflow="fold", no_wrap=place < num_whole, justify=justify)
     for row in rows:
         # As Text: a path or a value is never read as markup.
         table.add_row(*(Text(cell) for cell in row))

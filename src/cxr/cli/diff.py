@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from cxr.compare.report import DiffReport
 
 _SHOWN: Final = 20
+_WHOLE: Final = 34
 
 
 def diff(
@@ -24,6 +25,12 @@ def diff(
     tolerance: Annotated[
         list[str] | None,
         typer.Option(metavar="METRIC=ABS", help="Call runs this close equivalent."),
+    ] = None,
+    data_a: Annotated[
+        Path | None, typer.Option("--data-a", help="Where the data set of RUN_A is now.")
+    ] = None,
+    data_b: Annotated[
+        Path | None, typer.Option("--data-b", help="Where the data set of RUN_B is now.")
     ] = None,
     *,
     replay: Annotated[
@@ -54,7 +61,13 @@ def diff(
 
         with shown_progress(quiet=quiet) as progress:
             report = investigate(
-                run_a, run_b, report, replay=replay, bisect=bisect, progress=progress
+                run_a,
+                run_b,
+                report,
+                roots=(data_a, data_b),
+                replay=replay,
+                bisect=bisect,
+                progress=progress,
             )
     if json:
         print_json(report.to_json())
@@ -92,6 +105,11 @@ def parse_tolerances(texts: list[str]) -> dict[str, float]:
     return tolerances
 
 
+def _num_whole(rows: list[list[str]]) -> int:
+    """Keep the names of fields whole, unless one is so long that nothing else would fit."""
+    return 2 if max(len(row[1]) for row in rows) <= _WHOLE else 1
+
+
 def show_diff(report: DiffReport) -> None:
     """Print a verdict line, the first divergence, the differences and the figures."""
     from cxr.reports import diff_text
@@ -103,7 +121,7 @@ def show_diff(report: DiffReport) -> None:
         print_line()
         header, rows = diff_text.list_difference_rows(report)
         shown = [[*row[:2], shorten(row[2]), shorten(row[3]), *row[4:]] for row in rows[:_SHOWN]]
-        print_table("what went in differently", header, shown)
+        print_table("what went in differently", header, shown, num_whole=_num_whole(rows))
         if len(rows) > _SHOWN:
             print_line(f"and {len(rows) - _SHOWN} more; --json has all of them")
     elif report.verdict != "identical":

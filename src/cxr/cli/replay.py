@@ -9,6 +9,7 @@ import typer
 
 from cxr.cli import options
 from cxr.cli.console import shown_progress
+from cxr.errors import CxrError
 
 
 def replay(
@@ -19,6 +20,7 @@ def replay(
         Path | None, typer.Option(help="Run whose ledger counts; by default its own.")
     ] = None,
     overrides: options.Set = None,
+    data: Annotated[Path | None, typer.Option(help="Root of the data set here.")] = None,
     keep: Annotated[int | None, typer.Option(min=0, help="Op whose outputs are kept.")] = None,
     tensors: Annotated[Path | None, typer.Option(help="File for these outputs.")] = None,
     *,
@@ -37,11 +39,18 @@ def replay(
         step=step,
         against=against or run,
         overrides=overrides or (),
+        root=data,
         trace=ops,
         keep=keep,
     )
     with shown_progress(quiet=True) as progress:
-        found = replay_step(plan, progress=progress)
+        try:
+            found = replay_step(plan, progress=progress)
+        except CxrError as error:
+            # Whoever started this process tells the user in its own way.
+            said = {"problem": error.problem, "where": error.where, "hint": error.hint}
+            write_bytes(answer, canonical_json({"error": said}) + b"\n")
+            raise
         if tensors is not None:
             write_kept(tensors, found)
         write_bytes(answer, canonical_json(found.to_json()) + b"\n")

@@ -8,29 +8,26 @@ One input at a time is tried first, then halves of all of them.
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from cxr.compare.replay import read_choices, run_replay
+from cxr.compare.replay import describe_replayed, explain_predictions, say_left
+from cxr.compare.replay_process import RecordedRun, ReplayFailedError, read_choices, run_replay
 from cxr.compare.report import BisectReport, Difference, Divergence
 from cxr.config.load import load_config
+from cxr.determinism.environment import NOT_RECORDED
 from cxr.progress import Progress
-from cxr.records.manifest import Manifest
 from cxr.records.run_directory import CONFIG
 
 _VARIABLES: Final = "variables."
-_DATA: Final = "data"
-_WEIGHTS: Final = "weights"
-
-_Run = tuple[Path, Manifest]
+_SOURCE: Final = "data.source"
+_OF_DATA: Final = "data."
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """An input of the second run that the first can be run with.
+    """Inputs of the second run that the first can be run with.
 
     Attributes:
         name: What is exchanged, for a person.
@@ -45,9 +42,24 @@ class Exchange:
     variables: tuple[tuple[str, str | None], ...] = ()
 
 
+@dataclass(slots=True)
+class Search:
+    """What a search for causes found.
+
+    Attributes:
+        causes: A smallest set of exchanges that makes the first run the second; or none.
+        ruled_out: Exchanges that were tried and are not among them.
+        tried: How many sets were tried.
+    """
+
+    causes: list[Exchange] = field(default_factory=list)
+    ruled_out: list[Exchange] = field(default_factory=list)
+    tried: int = 0
+
+
 def bisect_differences(
-    a: _Run,
-    b: _Run,
+    a: RecordedRun,
+    b: RecordedRun,
     divergence: Divergence,
     differences: Sequence[Difference],
     *,
@@ -56,46 +68,49 @@ def bisect_differences(
     """Say of each difference whether it is why two runs part.
 
     Args:
-        a: Directory and manifest of the first run.
-        b: Of the second.
+        a: The first run.
+        b: The second.
         divergence: Where they part.
         differences: What went in differently.
         progress: Told what is being tried.
 
     Returns:
-        The differences with their ``cause`` where it was tried, and what was tried.
+        The differences, with a ``cause`` where that was tried, and what was tried.
 
     Raises:
-        RecordError: A changed recipe cannot be run here.
+        ReplayFailedError: The first run cannot be run again here.
+        Interrupted: A signal came.
     """
     exchanges, left = derive_exchanges(b, differences)
-    tried = 0
+    not_exchanged = [f"{one.part} {one.field}" for one in left]
+    note = _find_obstacle(a, b, divergence, progress) if exchanges else None
+    search = Search()
+    if note is None:
 
-    def gives_b(subset: Sequence[Exchange]) -> bool:
-        nonlocal tried
-        tried += 1
-        progress.note(f"run a with {', '.join(one.name for one in subset)} of run b")
-        return _is_run_b(a, b, divergence, subset)
+        def gives_b(subset: Sequence[Exchange]) -> bool:
+            progress.note(f"run a with {', '.join(one.name for one in subset)} of run b")
+            return _is_run_b(a, b, divergence, subset)
 
-    causes = [] if divergence.what == "end" else find_causes(exchanges, gives_b)
-    judged = []
-    for difference in differences:
-        exchanged = any(difference in one.differences for one in exchanges)
-        causal = any(difference in one.differences for one in causes)
-        # Without an answer nothing is ruled out.
-        verdict = (causal if causes else None) if exchanged else None
-        judged.append(replace(difference, cause=verdict))
+        search = find_causes(exchanges, gives_b)
+    verdicts = {
+        id(difference): verdict
+        for verdict, found in ((True, search.causes), (False, search.ruled_out))
+        for one in found
+        for difference in one.differences
+    }
+    judged = [replace(one, cause=verdicts.get(id(one))) for one in differences]
     return judged, BisectReport(
-        tried=tried,
-        causes=[one.name for one in causes],
-        not_exchanged=[f"{one.part} {one.field}" for one in left],
+        tried=search.tried,
+        causes=[one.name for one in search.causes],
+        not_exchanged=not_exchanged,
+        note=note,
     )
 
 
 def find_causes(
     exchanges: Sequence[Exchange], gives_b: Callable[[Sequence[Exchange]], bool]
-) -> list[Exchange]:
-    """Return a smallest set of exchanges that makes the first run the second; empty if none does.
+) -> Search:
+    """Look for a smallest set of exchanges that makes the first run the second.
 
     One at a time first: one cause is the rule. Then by delta debugging, leaving out halves and
     quarters as long as the rest still suffices; the tries grow with the square of the exchanges
@@ -111,11 +126,12 @@ def find_causes(
             known[names] = gives_b(subset)
         return known[names]
 
-    for one in exchanges:
+    for number, one in enumerate(exchanges):
         if suffices([one]):
-            return [one]
+            return Search(causes=[one], ruled_out=list(exchanges[:number]), tried=len(known))
     if not exchanges or not suffices(exchanges):
-        return []
+        # Nothing is ruled out: what cannot be exchanged may act together with any of them.
+        return Search(tried=len(known))
     kept, parts = list(exchanges), 2
     while len(kept) > 1:
         size = -(-len(kept) // parts)
@@ -128,50 +144,85 @@ def find_causes(
             break
         else:
             parts = min(len(kept), 2 * parts)
-    return kept
+    ruled_out = [one for one in exchanges if one not in kept]
+    return Search(causes=kept, ruled_out=ruled_out, tried=len(known))
 
 
 def derive_exchanges(
-    b: _Run, differences: Sequence[Difference]
+    b: RecordedRun, differences: Sequence[Difference]
 ) -> tuple[list[Exchange], list[Difference]]:
     """Return what can be taken from the second run, and the differences that cannot.
 
-    What is known not to affect bits is neither.
+    What is known not to affect bits is neither. Fields of another kind of data go together.
     """
     affecting = [one for one in differences if one.affects_bits != "no"]
-    config = load_config(b[0] / CONFIG)
+    config = load_config(b.directory / CONFIG)
+    root = config.data.root if b.root is None else str(b.root.resolve())
+    fields = [one for one in affecting if one.part == "config"]
+    together = [one for one in fields if one.field.startswith(_OF_DATA)]
+    if not any(one.field == _SOURCE for one in together):
+        together = []
     exchanges = [
         Exchange(one.field, (one,), overrides=(f"{one.field}={json.dumps(one.b)}",))
-        for one in affecting
-        if one.part == "config"
+        for one in fields
+        if one not in together
     ]
-    data = tuple(one for one in affecting if one.part == _DATA)
-    if data and config.data.root is not None:
-        text = f"data.root={json.dumps(config.data.root)}"
-        exchanges.append(Exchange("the data", data, overrides=(text,)))
-    weights = tuple(one for one in affecting if one.part == _WEIGHTS)
+    data = (*together, *(one for one in affecting if one.part == "data"))
+    if data and (root is not None or together):
+        texts = [f"{one.field}={json.dumps(one.b)}" for one in together]
+        overrides = (*texts, f"data.root={json.dumps(root)}")
+        exchanges.append(Exchange("the data", data, overrides=overrides))
+    weights = tuple(one for one in affecting if one.part == "weights")
     if weights:
         given = config.model.weights
         value = None if given is None else json.loads(given.model_dump_json())
         text = f"model.weights={json.dumps(value)}"
         exchanges.append(Exchange("the given weights", weights, overrides=(text,)))
     exchanges += [
-        Exchange(name, (one,), variables=((name, one.b),))
+        Exchange(one.field.removeprefix(_VARIABLES), (one,), variables=(_take_variable(one),))
         for one in affecting
-        if one.part == "environment" and (name := one.field.removeprefix(_VARIABLES)) != one.field
+        if one.part == "environment"
+        and one.field.startswith(_VARIABLES)
+        and NOT_RECORDED not in (one.a, one.b)
     ]
-    covered = [difference for one in exchanges for difference in one.differences]
-    return exchanges, [one for one in affecting if one not in covered]
+    covered = {id(difference) for one in exchanges for difference in one.differences}
+    return exchanges, [one for one in affecting if id(one) not in covered]
 
 
-def _is_run_b(a: _Run, b: _Run, divergence: Divergence, subset: Sequence[Exchange]) -> bool:
+def _take_variable(difference: Difference) -> tuple[str, str | None]:
+    return difference.field.removeprefix(_VARIABLES), difference.b
+
+
+def _find_obstacle(
+    a: RecordedRun, b: RecordedRun, divergence: Divergence, progress: Progress
+) -> str | None:
+    """Say why exchanging inputs would show nothing, or return None."""
+    if divergence.what == "end":
+        return "one run is done where the other goes on: nothing was tried"
+    predicted = explain_predictions(a, b, divergence)
+    if predicted is not None:
+        return f"{predicted}: nothing was tried"
+    progress.note("run a as it was")
+    # Were it another run today, whatever is exchanged would seem to be the cause.
+    unchanged = describe_replayed(run_replay(a, ["--step", str(divergence.step)]))
+    if unchanged.reproduced:
+        return None
+    return f"run a does not repeat here: it {say_left(unchanged)}"
+
+
+def _is_run_b(
+    a: RecordedRun, b: RecordedRun, divergence: Divergence, subset: Sequence[Exchange]
+) -> bool:
     """Run the first recipe with some inputs of the second; say whether the step is the second's."""
-    options = ["--step", str(divergence.step), "--against", str(b[0].resolve())]
-    choices: dict[str, str | None] = dict(read_choices(a[1]))
+    options = ["--step", str(divergence.step), "--against", str(b.directory)]
+    choices: dict[str, str | None] = dict(read_choices(a.manifest))
     for one in subset:
         options += [part for text in one.overrides for part in ("--set", text)]
         choices |= dict(one.variables)
     kept = {name: value for name, value in choices.items() if value is not None}
-    with tempfile.TemporaryDirectory() as place:
-        answer = run_replay(options, a[0], kept, Path(place) / "answer.json")
-    return answer["left_at"] is None
+    try:
+        answer = run_replay(a, options, choices=kept)
+    except ReplayFailedError:
+        # Fields that do not go together are no recipe, so not the second run's either.
+        return False
+    return describe_replayed(answer).reproduced

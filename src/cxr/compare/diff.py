@@ -8,10 +8,11 @@ from pathlib import Path
 from cxr.compare.divergence import find_first_divergence
 from cxr.compare.inputs import find_differences
 from cxr.compare.report import DiffReport, Divergence, PredictionChange, Verdict
+from cxr.digests.files import digest_file
 from cxr.errors import RecordError, UsageError
 from cxr.records.figures import SCALARS
 from cxr.records.manifest import Manifest, load_sealed_run
-from cxr.records.predictions import load_predictions
+from cxr.records.predictions import Prediction, load_predictions
 from cxr.records.run_directory import PREDICTIONS
 
 
@@ -48,7 +49,7 @@ def diff_runs(a: Path, b: Path, tolerances: Mapping[str, float] | None = None) -
         first_divergence=divergence,
         differences=find_differences(a, b, manifest_a, manifest_b),
         metrics=metrics,
-        predictions=_compare_predictions(a, b),
+        predictions=_compare_predictions((a, manifest_a), (b, manifest_b)),
         tolerances=dict(tolerances or {}),
     )
 
@@ -102,12 +103,13 @@ def _pair_metrics(a: Manifest, b: Manifest) -> dict[str, dict[str, float | None]
     return paired
 
 
-def _compare_predictions(a: Path, b: Path) -> PredictionChange | None:
+def _compare_predictions(
+    a: tuple[Path, Manifest], b: tuple[Path, Manifest]
+) -> PredictionChange | None:
     """Compare the predictions of images that both runs have, or None where one has none."""
-    if not (a / PREDICTIONS).is_file() or not (b / PREDICTIONS).is_file():
+    if not all((run / PREDICTIONS).is_file() for run, _ in (a, b)):
         return None
-    classes_a, rows_a = load_predictions(a / PREDICTIONS)
-    classes_b, rows_b = load_predictions(b / PREDICTIONS)
+    (classes_a, rows_a), (classes_b, rows_b) = (_load_predictions(*run) for run in (a, b))
     if classes_a != classes_b:
         return None
     by_path = {row.path: row for row in rows_b}
@@ -122,3 +124,16 @@ def _compare_predictions(a: Path, b: Path) -> PredictionChange | None:
         changed_decisions=sum(row_a.decision != row_b.decision for row_a, row_b in pairs),
         largest_probability_change=max(changes, default=0.0),
     )
+
+
+def _load_predictions(run: Path, manifest: Manifest) -> tuple[tuple[str, ...], list[Prediction]]:
+    """Read a run's predictions, once they are known to be those of its outcome."""
+    found = load_predictions(run / PREDICTIONS)
+    wanted = manifest.get("outcome", {}).get("predictions_digest")
+    if wanted is not None and digest_file(run / PREDICTIONS) != wanted:
+        raise RecordError(
+            "the predictions are not those of the run's outcome",
+            where=str(run / PREDICTIONS),
+            hint="they were edited; restore them; cxr verify says more",
+        )
+    return found

@@ -1,165 +1,87 @@
 """Replaying the step at which two runs parted, each in a process of its own, op by op.
 
-Each process gets the variables that its run recorded; threads and every other switch come from its
-recipe. The ledgers are equal before that step, so the first op whose output differs is where the
-difference came in.
+The ledgers are equal before that step, so the first op whose output differs is where the difference
+came in. Threads and every other switch come from each run's recipe.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from cxr.compare.replay_process import RecordedRun, run_replay
 from cxr.compare.report import Divergence, ReplayedOp, ReplayedRun, ReplayReport
-from cxr.determinism.environment import NOT_RECORDED, OWN_VARIABLES, read_variables
-from cxr.errors import RecordError
 from cxr.progress import Progress
-from cxr.records.manifest import Manifest
+from cxr.records.op_record import OpRecord, find_first_difference
 
-_WITHOUT_OPS: Final = {
-    "samples": "other samples were chosen: no op is involved",
-    "batch": "the images or labels themselves differ: no op is involved",
-    "random": "generators differ, by their seed or by a draw more or less: no op is involved",
-    "end": "one run is done where the other goes on: no op is involved",
+_NOT_COMPUTED: Final = {
+    "samples": "other samples were chosen; no op is involved",
+    "batch": "other pixels or labels reached the step, by their files, decoding or augmentation; "
+    "no op of the network is involved",
+    "random": "the generators differ, by their seed or by how much was drawn; ops are not compared",
+    "end": "one run is done where the other goes on; no op is involved",
 }
-"""Parts that differ before anything is computed."""
-
-_Run = tuple[Path, Manifest]
+"""Parts that differ without an op that computes otherwise."""
 
 
 def replay_divergence(
-    a: _Run, b: _Run, divergence: Divergence, *, progress: Progress
+    a: RecordedRun, b: RecordedRun, divergence: Divergence, *, progress: Progress
 ) -> ReplayReport:
     """Find the first op whose output differs at the step where two runs parted.
 
     Args:
-        a: Directory and manifest of the first run.
-        b: Of the second.
+        a: The first run.
+        b: The second.
         divergence: Where they parted.
         progress: Told what is being replayed.
 
     Raises:
-        RecordError: A run cannot be run again here; its own error says why.
+        ReplayFailedError: A run cannot be run again here.
+        Interrupted: A signal came.
     """
     step = divergence.step
-    if divergence.what in _WITHOUT_OPS:
-        return ReplayReport(step=step, note=_WITHOUT_OPS[divergence.what])
-    with tempfile.TemporaryDirectory() as place:
-        sides = [_Side(*run, Path(place) / name) for name, run in (("a", a), ("b", b))]
-        found = []
-        for name, side in zip("ab", sides, strict=True):
-            progress.note(f"replaying step {step} of run {name}")
-            found.append(side.replay(step))
-        runs = [_describe(answer) for answer in found]
-        if any(not run.reproduced for run in runs):
-            return ReplayReport(step=step, a=runs[0], b=runs[1], note=_say_who_left(runs))
-        number = find_first_difference(found[0]["ops"], found[1]["ops"])
-        if number is None:
-            return ReplayReport(
-                step=step, a=runs[0], b=runs[1], note="every op gave equal outputs here"
-            )
-        for side in sides:
-            side.keep(step, number)
-        op = _describe_op(number, found[0]["ops"], found[1]["ops"], sides)
+    note = _NOT_COMPUTED.get(divergence.what) or explain_predictions(a, b, divergence)
+    if note is not None:
+        return ReplayReport(step=step, note=note)
+    answers = []
+    for name, run in (("a", a), ("b", b)):
+        progress.note(f"replaying step {step} of run {name}")
+        answers.append(run_replay(run, ["--step", str(step), "--ops"]))
+    runs = [describe_replayed(answer) for answer in answers]
+    if any(not run.reproduced for run in runs):
+        told = [f"run {name} {say_left(run)}" for name, run in zip("ab", runs, strict=True)]
+        left = [text for text, run in zip(told, runs, strict=True) if not run.reproduced]
+        return ReplayReport(step=step, a=runs[0], b=runs[1], note="; ".join(left))
+    traces = [[_read_op(op) for op in answer["ops"]] for answer in answers]
+    number = find_first_difference(*traces)
+    if number is None:
+        note = "every op gave equal outputs here"
+        return ReplayReport(step=step, a=runs[0], b=runs[1], note=note)
+    op = _describe_op(number, traces, (a, b), step)
     return ReplayReport(step=step, a=runs[0], b=runs[1], op=op)
 
 
-def find_first_difference(a: Sequence[Any], b: Sequence[Any]) -> int | None:
-    """Return the number of the first op in which two traces differ, or None."""
-    for number, (one, other) in enumerate(zip(a, b, strict=False)):
-        if one != other:
-            return number
-    return None if len(a) == len(b) else min(len(a), len(b))
-
-
-@dataclass(frozen=True, slots=True)
-class _Side:
-    """One of two runs, and where its replay leaves its answer."""
-
-    run: Path
-    manifest: Manifest
-    place: Path
-
-    def replay(self, step: int) -> dict[str, Any]:
-        """Replay a step with its ops."""
-        self.place.mkdir()
-        return run_replay(
-            ["--step", str(step), "--ops"],
-            self.run,
-            read_choices(self.manifest),
-            self.place / "answer.json",
+def explain_predictions(a: RecordedRun, b: RecordedRun, divergence: Divergence) -> str | None:
+    """Say why predictions differ where no op is to blame: other weights, or other images."""
+    if divergence.what != "predictions":
+        return None
+    splits = [run.manifest.get("metrics", {}).get("split") for run in (a, b)]
+    if splits[0] != splits[1]:
+        return f"other images were predicted: {splits[0]} in a, {splits[1]} in b"
+    weights = [run.manifest.get("outcome", {}).get("weights_digest") for run in (a, b)]
+    if weights[0] != weights[1]:
+        epochs = [run.manifest.get("selection", {}).get("weights_epoch") for run in (a, b)]
+        return (
+            f"the weights of another epoch were chosen: {epochs[0]} in a, {epochs[1]} in b; "
+            "see train.monitor and train.keep_weights"
         )
-
-    def keep(self, step: int, number: int) -> None:
-        """Replay it once more and keep what one op wrote."""
-        options = ["--step", str(step), "--ops", "--keep", str(number)]
-        options += ["--tensors", str(self.kept)]
-        run_replay(options, self.run, read_choices(self.manifest), self.place / "kept.json")
-
-    @property
-    def kept(self) -> Path:
-        """File of the kept outputs."""
-        return self.place / "kept.safetensors"
+    return None
 
 
-def run_replay(
-    options: Sequence[str], run: Path, choices: Mapping[str, str], answer: Path
-) -> dict[str, Any]:
-    """Replay a run in a fresh process.
-
-    Args:
-        options: Of the hidden command ``cxr replay``.
-        run: The run directory.
-        choices: Variables by which kernels are chosen; others of that kind are unset.
-        answer: File for the answer.
-
-    Raises:
-        RecordError: The process failed.
-    """
-    program = [sys.executable, "-P", "-m", "cxr", "replay", str(run), "--answer", str(answer)]
-    chosen_here = [name for name in read_variables() if name not in OWN_VARIABLES]
-    kept = {name: value for name, value in os.environ.items() if name not in chosen_here}
-    process = subprocess.run(  # noqa: S603 - this very program
-        [*program, *options],
-        env={**kept, **choices},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="backslashreplace",
-        check=False,
-    )
-    if process.returncode or not answer.is_file():
-        said = " ".join(process.stderr.split())[-400:]
-        raise RecordError(
-            f"the run cannot be run again here: {said or process.returncode}",
-            where=str(run),
-            hint="mend what it says, then compare again",
-        )
-    found: dict[str, Any] = json.loads(answer.read_bytes())
-    return found
-
-
-def read_choices(manifest: Manifest) -> dict[str, str]:
-    """Return the variables by which a run's user had chosen kernels."""
-    return {
-        name: value
-        for name, value in manifest["controls"].items()
-        if name.isupper()
-        and name not in OWN_VARIABLES
-        and isinstance(value, str)
-        and value != NOT_RECORDED
-    }
-
-
-def _describe(answer: dict[str, Any]) -> ReplayedRun:
+def describe_replayed(answer: dict[str, Any]) -> ReplayedRun:
+    """Return what a replay's answer says of the run."""
     return ReplayedRun(
         reproduced=answer["left_at"] is None,
         begun_at=answer["begun_at"],
@@ -168,39 +90,53 @@ def _describe(answer: dict[str, Any]) -> ReplayedRun:
     )
 
 
-def _say_who_left(runs: Sequence[ReplayedRun]) -> str:
-    """Say which run does not repeat here, and where it leaves its own ledger."""
-    told = [
-        f"run {name} leaves its own ledger at step {run.left_at} ({run.left_in})"
-        for name, run in zip("ab", runs, strict=True)
-        if not run.reproduced
-    ]
-    return "; ".join(told)
+def say_left(run: ReplayedRun) -> str:
+    """Say where a run that does not repeat here leaves its own ledger."""
+    return f"leaves its own ledger at step {run.left_at} ({run.left_in})"
+
+
+def _read_op(content: dict[str, Any]) -> OpRecord:
+    return OpRecord(**{**content, "outputs": tuple(content["outputs"])})
 
 
 def _describe_op(
-    number: int, a: Sequence[Any], b: Sequence[Any], sides: Sequence[_Side]
+    number: int,
+    traces: Sequence[Sequence[OpRecord]],
+    runs: Sequence[RecordedRun],
+    step: int,
 ) -> ReplayedOp:
     """Name the first differing op, and measure how far its outputs are apart."""
-    one = a[number] if number < len(a) else None
-    other = b[number] if number < len(b) else None
-    told = one or other or {}
-    names = [None if op is None else (op["op"], op["module"]) for op in (one, other)]
-    output = None
-    size: dict[str, Any] = {}
-    if one is not None and other is not None and names[0] == names[1]:
-        pairs = zip(one["outputs"], other["outputs"], strict=False)
+    one, other = (trace[number] if number < len(trace) else None for trace in traces)
+    told = one or other
+    if told is None:
+        raise ValueError("neither trace has that op")
+    output, size, other_op = None, {}, None
+    if one is None or other is None:
+        other_op = "nothing"
+    elif (one.op, one.module) != (other.op, other.module):
+        other_op = other.op
+    else:
+        pairs = zip(one.outputs, other.outputs, strict=False)
         output = next((place for place, pair in enumerate(pairs) if pair[0] != pair[1]), None)
-    if output is not None:
-        from cxr.training.replay import measure_difference
-
-        size = measure_difference(sides[0].kept, sides[1].kept, output)
+        size = {} if output is None else _measure(runs, step, number, output)
     return ReplayedOp(
         number=number,
-        op=told["op"],
-        module=told["module"],
-        backward=told["backward"],
-        other_op=None if names[0] == names[1] else (other or {}).get("op"),
+        op=told.op,
+        module=told.module,
+        backward=told.backward,
+        other_op=other_op,
         output=output,
         size=size,
     )
+
+
+def _measure(runs: Sequence[RecordedRun], step: int, number: int, output: int) -> dict[str, Any]:
+    """Replay both runs once more, keep what one op wrote, and compare it."""
+    from cxr.training.replay import measure_difference
+
+    with tempfile.TemporaryDirectory() as place:
+        kept = [Path(place) / f"{name}.safetensors" for name in "ab"]
+        for run, file in zip(runs, kept, strict=True):
+            options = ["--step", str(step), "--ops", "--keep", str(number), "--tensors", str(file)]
+            run_replay(run, options)
+        return measure_difference(kept[0], kept[1], output)

@@ -37,7 +37,7 @@ class Difference:
         a: Its value in the first run.
         b: Its value in the second.
         affects_bits: Whether it does, at the level of these runs.
-        cause: Whether it is why the runs part; None while that has not been tried.
+        cause: Whether it is why the runs part where they do; None where that was not tried.
     """
 
     part: Part
@@ -130,11 +130,13 @@ class BisectReport:
         tried: How often the first run was run again with inputs of the second.
         causes: The inputs that make it the second run; empty where none does.
         not_exchanged: Differences that cannot be exchanged here, such as another processor.
+        note: Why nothing was tried, or None.
     """
 
     tried: int
     causes: list[str]
     not_exchanged: list[str]
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from cxr.config.fields import digest_config
 from cxr.config.schema import RunConfig
 from cxr.data.dataset import Dataset, load_dataset
 from cxr.determinism.arithmetic import arithmetic
@@ -35,8 +34,8 @@ from cxr.records.manifest import (
     write_manifest,
 )
 from cxr.records.predictions import Prediction, write_predictions
-from cxr.records.run_config import load_run_config
-from cxr.records.run_directory import CONFIG, ENVIRONMENT, EVALUATIONS, PREDICTIONS, WEIGHTS
+from cxr.records.run_config import load_recorded_config
+from cxr.records.run_directory import ENVIRONMENT, EVALUATIONS, PREDICTIONS, WEIGHTS
 
 Split = Literal["train", "val", "test"]
 
@@ -72,13 +71,7 @@ def evaluate_run(
         DataError: The data is not the run's.
     """
     manifest = load_sealed_run(run, completed=True)
-    config = load_run_config(run, root=root)
-    if digest_config(config) != manifest["recipe"]["config_digest"]:
-        raise RecordError(
-            "the config is not the one that the run was trained with",
-            where=str(run / CONFIG),
-            hint="it was edited; restore it",
-        )
+    config = load_recorded_config(run, manifest, root=root)
     if split is not None:
         config = config.model_copy(
             update={"evaluate": config.evaluate.model_copy(update={"split": split})}

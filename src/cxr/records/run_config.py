@@ -5,10 +5,35 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from cxr.config.fields import digest_config
 from cxr.config.load import load_config
 from cxr.config.schema import RunConfig
-from cxr.errors import DataError
+from cxr.errors import DataError, RecordError
+from cxr.records.manifest import Manifest
 from cxr.records.run_directory import CONFIG
+
+
+def load_recorded_config(run: Path, manifest: Manifest, *, root: Path | None = None) -> RunConfig:
+    """Return the config that a run was trained with, once it is known to be that one.
+
+    Args:
+        run: The run directory.
+        manifest: Its manifest.
+        root: The data set's root here; by default the one that the run used.
+
+    Raises:
+        RecordError: The config is not the one of the manifest.
+        ConfigError: It was edited beyond reading.
+        DataError: There is no data set at this root.
+    """
+    config = load_run_config(run, root=root)
+    if digest_config(config) != manifest["recipe"]["config_digest"]:
+        raise RecordError(
+            "the config is not the one that the run was trained with",
+            where=str(run / CONFIG),
+            hint="it was edited; restore it",
+        )
+    return config
 
 
 def load_run_config(run: Path, *, root: Path | None) -> RunConfig:

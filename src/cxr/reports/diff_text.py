@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cxr.compare.report import BisectReport, DiffReport, Divergence, ReplayedOp, ReplayReport
+from cxr.records.op_record import describe_op
 
 
 def describe_verdict(report: DiffReport) -> str:
@@ -29,7 +30,8 @@ def describe_findings(report: DiffReport) -> list[str]:
 
 def describe_divergence(parted: Divergence) -> str:
     """Return where two runs parted, and in what."""
-    place = "the initial state" if parted.step < 0 else f"epoch {parted.epoch}, step {parted.step}"
+    step = _name_step(parted.step)
+    place = step if parted.step < 0 else f"epoch {parted.epoch}, {step}"
     tensor = f" ({parted.tensor})" if parted.tensor else ""
     return f"first divergence: {place}, {parted.what}{tensor}"
 
@@ -39,16 +41,19 @@ def describe_replay(replay: ReplayReport) -> list[str]:
     if replay.op is None:
         return [f"replay: {replay.note}"]
     op = replay.op
-    place = f" of {op.module}" if op.module else ""
     lines = [
-        f"replay: both runs repeat here up to step {replay.step}",
-        f"first op that differs: {op.op}{place}{' (backward)' if op.backward else ''}",
+        f"replay: both runs repeat here up to {_name_step(replay.step)}",
+        f"first op that differs: {describe_op(op.op, op.module, backward=op.backward)}",
     ]
     if op.other_op is not None:
         lines.append(f"in its place the other run has: {op.other_op}")
     elif op.size and op.size["differing"] is not None:
         lines.append(f"by how much: {_describe_size(op)}")
     return lines
+
+
+def _name_step(step: int) -> str:
+    return "the initial state" if step < 0 else f"step {step}"
 
 
 def _describe_size(op: ReplayedOp) -> str:
@@ -62,7 +67,9 @@ def _describe_size(op: ReplayedOp) -> str:
 
 def describe_bisection(bisect: BisectReport) -> list[str]:
     """Return which inputs are the cause, and what could not be tried."""
-    if bisect.causes:
+    if bisect.note is not None:
+        lines = [f"cause: not found; {bisect.note}"]
+    elif bisect.causes:
         lines = [f"cause: {' with '.join(bisect.causes)} ({_count_tries(bisect)})"]
     elif bisect.tried:
         lines = [f"cause: none of what was exchanged ({_count_tries(bisect)})"]

@@ -6,16 +6,18 @@ state before it is put back, and it is taken again; both must leave the same dig
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import Any, Final
 
 import torch
 
 from cxr.determinism.levels import Level
-from cxr.errors import DeterminismError
+from cxr.errors import CxrError, DeterminismError
 from cxr.records.ledger import PARTS
+from cxr.records.op_record import OpRecord
 from cxr.training.batches import Batch
-from cxr.training.op_trace import OpRecord, find_unrepeatable_op
+from cxr.training.op_trace import find_unrepeatable_op
 from cxr.training.step import Learner, StepResult, run_step
 from cxr.training.tally import DoubledSteps
 
@@ -46,10 +48,14 @@ def run_checked_step(learner: Learner, batch: Batch, doubled: DoubledSteps) -> S
     second = run_step(learner, batch)
     doubled.num_doubled += 1
     if first.parts != second.parts:
+        # Counted before its op is looked for: nothing that happens there may hide it.
+        mismatch = _count(batch, doubled, first, second)
         after = copy_state(learner)
         op = _find_op(learner, batch, before)
         restore_state(learner, after)
-        _report(learner, batch, doubled, (first, second), op)
+        mismatch["op"] = op.describe() if op is not None else None
+        if learner.config.determinism is not Level.WARN:
+            raise _describe(batch, mismatch)
     return second
 
 
@@ -91,36 +97,35 @@ def _copy(value: Any) -> Any:
 
 
 def _find_op(learner: Learner, batch: Batch, before: LearnerState) -> OpRecord | None:
-    """Run the step again under trace; None where tracing lets it repeat."""
+    """Run the step again under trace; None where tracing lets it repeat, or breaks it."""
 
     def run() -> None:
         restore_state(learner, before)
         run_step(learner, batch)
 
-    return find_unrepeatable_op(run, attempts=_ATTEMPTS)
+    with contextlib.suppress(CxrError, RuntimeError, ValueError):
+        return find_unrepeatable_op(run, attempts=_ATTEMPTS)
+    return None
 
 
-def _report(
-    learner: Learner,
-    batch: Batch,
-    doubled: DoubledSteps,
-    results: tuple[StepResult, StepResult],
-    op: OpRecord | None,
-) -> None:
-    """Count a step that did not repeat; under ``strict`` it ends the run."""
-    part, tensor = _find_tensor(*results)
+def _count(
+    batch: Batch, doubled: DoubledSteps, first: StepResult, second: StepResult
+) -> dict[str, Any]:
+    """Count a step that did not repeat; return what is known of it."""
+    part, tensor = _find_tensor(first, second)
+    mismatch = {"step": batch.step, "part": part, "tensor": tensor, "op": None}
     doubled.num_mismatched += 1
-    doubled.first = doubled.first or {
-        "step": batch.step,
-        "part": part,
-        "tensor": tensor,
-        "op": op.describe() if op is not None else None,
-    }
-    if learner.config.determinism is Level.WARN:
-        return
-    cause = f"{op.describe()} is the first op that differs" if op else "no single op was caught"
-    raise DeterminismError(
-        f"a step that was run twice gave other bits: {part} ({tensor}); {cause}",
+    doubled.first = doubled.first or mismatch
+    return mismatch
+
+
+def _describe(batch: Batch, mismatch: dict[str, Any]) -> DeterminismError:
+    """Return the error of a step that did not repeat."""
+    op = mismatch["op"]
+    cause = f"{op} is the first op that differs" if op else "no single op was caught"
+    return DeterminismError(
+        "a step that was run twice gave other bits: "
+        f"{mismatch['part']} ({mismatch['tensor']}); {cause}",
         where=f"step {batch.step}, epoch {batch.epoch}",
         hint="replace that op or its module, or use determinism: warn to have it counted",
     )

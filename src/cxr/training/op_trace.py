@@ -7,7 +7,6 @@ the step itself, so it is used where two runs of one step have already been seen
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any, Final, Self
 
 import torch
@@ -16,31 +15,10 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.module_tracker import ModuleTracker
 
 from cxr.digests.tensors import digest_value
+from cxr.records.op_record import OpRecord, find_first_difference
 
 _NOT_WRITTEN: Final = ("aten.empty", "aten.new_empty", "aten._efficientzerotensor")
 """Ops whose output nobody has written yet: it holds whatever the memory held."""
-
-
-@dataclass(frozen=True, slots=True)
-class OpRecord:
-    """One op that computed something.
-
-    Attributes:
-        op: Its name, such as ``aten.convolution_backward.default``.
-        module: Dotted path of the innermost module that it ran for; empty outside of all.
-        backward: Whether it belongs to the backward pass.
-        outputs: Hex digest of each tensor that it returned or wrote to.
-    """
-
-    op: str
-    module: str
-    backward: bool
-    outputs: tuple[str, ...]
-
-    def describe(self) -> str:
-        """Return the op, its pass and its module, for a person."""
-        place = f" of {self.module}" if self.module else ""
-        return f"{self.op}{' (backward)' if self.backward else ''}{place}"
 
 
 class OpTrace(TorchDispatchMode):
@@ -99,16 +77,6 @@ class OpTrace(TorchDispatchMode):
                 outputs=tuple(digest_value(tensor).hex() for tensor in written),
             )
         )
-
-
-def find_first_difference(a: Iterable[OpRecord], b: Iterable[OpRecord]) -> int | None:
-    """Return the number of the first op in which two traces differ, or None."""
-    records_a, records_b = list(a), list(b)
-    for number, (one, other) in enumerate(zip(records_a, records_b, strict=False)):
-        if one != other:
-            return number
-    shorter = min(len(records_a), len(records_b))
-    return None if len(records_a) == len(records_b) else shorter
 
 
 def find_unrepeatable_op(run: Callable[[], object], *, attempts: int) -> OpRecord | None:

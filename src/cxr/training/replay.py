@@ -8,6 +8,7 @@ this run that is being repeated, or another run's, to know whether a changed rec
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -25,11 +26,13 @@ from cxr.models.weights import load_tensors, write_tensors
 from cxr.progress import Progress
 from cxr.records.ledger import INITIAL_STEP, PARTS, StepRecord, digest_part, read_ledger
 from cxr.records.manifest import load_sealed_run
+from cxr.records.op_record import OpRecord
+from cxr.records.run_config import load_recorded_config
 from cxr.records.run_directory import CONFIG, WEIGHTS
 from cxr.training.batches import iterate_batches
 from cxr.training.checkpoint import list_checkpoints, restore_checkpoint
 from cxr.training.loop import trace_initial_state
-from cxr.training.op_trace import OpRecord, OpTrace
+from cxr.training.op_trace import OpTrace
 from cxr.training.prepare import Prepared, build_learner, prepare_run
 from cxr.training.step import Learner, run_step
 from cxr.training.trace import Digests, trace_predictions
@@ -46,6 +49,7 @@ class ReplayPlan:
         step: The step; -1 for the initial state, the number of steps for the predictions.
         against: The run whose ledger each step is held against.
         overrides: Changes of the recipe, as ``--set`` takes them.
+        root: The data set's root here; by default the one that the run used.
         trace: Whether the step's ops are recorded.
         keep: Number of the op whose outputs are kept, or None.
     """
@@ -54,6 +58,7 @@ class ReplayPlan:
     step: int
     against: Path
     overrides: Sequence[str] = ()
+    root: Path | None = None
     trace: bool = False
     keep: int | None = None
 
@@ -95,8 +100,10 @@ def replay_step(plan: ReplayPlan, *, progress: Progress) -> Replay:
         RecordError: The run's record cannot be relied on, or its ledger lacks the step.
         CxrError: The recipe cannot be run here.
     """
-    load_sealed_run(plan.run)
-    config = load_config(plan.run / CONFIG, plan.overrides)
+    config = load_recorded_config(plan.run, load_sealed_run(plan.run), root=plan.root)
+    if plan.overrides:
+        moved = [] if plan.root is None else [f"data.root={json.dumps(config.data.root)}"]
+        config = load_config(plan.run / CONFIG, [*moved, *plan.overrides])
     wanted = _load_lines(plan.against, plan.step)
     prepared = prepare_run(config, progress)
     if plan.step == INITIAL_STEP:

@@ -5,6 +5,8 @@ from hypothesis import strategies as st
 
 from cxr.compare.bisect import Exchange, derive_exchanges, find_causes
 from cxr.compare.inputs import find_differences
+from cxr.compare.replay_process import RecordedRun
+from cxr.determinism.environment import NOT_RECORDED
 from cxr.records.manifest import load_manifest
 
 NAMES = [f"field{number}" for number in range(12)]
@@ -19,7 +21,9 @@ def search(exchanges, causes):
         tries.append(subset)
         return causes <= {one.name for one in subset}
 
-    return {one.name for one in find_causes(exchanges, gives_b)}, len(tries)
+    found = find_causes(exchanges, gives_b)
+    assert found.tried == len(tries)
+    return {one.name for one in found.causes}, len(tries)
 
 
 @given(st.sets(st.sampled_from(NAMES), min_size=1))
@@ -27,6 +31,16 @@ def test_exactly_the_causes_are_found(causes):
     found, tried = search(EXCHANGES, causes)
     assert found == causes
     assert tried <= len(NAMES) * (len(NAMES) + 3)
+
+
+def test_only_what_was_tried_is_ruled_out():
+    found = find_causes(EXCHANGES[:5], lambda subset: "field2" in {one.name for one in subset})
+    assert [one.name for one in found.ruled_out] == ["field0", "field1"]
+    found = find_causes(EXCHANGES[:3], lambda _: False)
+    assert (found.causes, found.ruled_out) == ([], [])
+    both = {"field0", "field3"}
+    found = find_causes(EXCHANGES[:4], lambda subset: both <= {one.name for one in subset})
+    assert [one.name for one in found.ruled_out] == ["field1", "field2"]
 
 
 def test_one_cause_is_found_one_at_a_time():
@@ -42,7 +56,8 @@ def test_nothing_is_found_where_the_cause_cannot_be_exchanged():
 def exchanges_of(a, b):
     manifests = load_manifest(a), load_manifest(b)
     differences = find_differences(a, b, *manifests)
-    exchanges, left = derive_exchanges((b, manifests[1]), differences)
+    run = RecordedRun(directory=b, manifest=manifests[1])
+    exchanges, left = derive_exchanges(run, differences)
     described = {one.name: (one.overrides, one.variables) for one in exchanges}
     return described, [one.field for one in left]
 
@@ -64,6 +79,22 @@ def test_all_differing_images_are_one_exchange(make_run, replace_image):
     found, left = exchanges_of(make_run(), b)
     assert found == {"the data": (('data.root="/elsewhere/data"',), ())}
     assert left == []
+
+
+def test_fields_of_another_kind_of_data_go_together(make_run):
+    synthetic = {"data.source": "synthetic", "data.root": None, "data.classes": []}
+    b = make_run(config={**synthetic, "data.image_size": 28, "data.channels": 1}, samples=())
+    found, left = exchanges_of(make_run(), b)
+    assert list(found) == ["the data"]
+    assert 'data.source="synthetic"' in found["the data"][0]
+    assert "data.root=null" in found["the data"][0]
+    assert left == []
+
+
+def test_a_variable_whose_value_is_not_known_is_not_exchanged(make_run):
+    b = make_run(environment={"variables.OMP_TOOL_LIBRARIES": NOT_RECORDED})
+    found, left = exchanges_of(make_run(), b)
+    assert (found, left) == ({}, ["variables.OMP_TOOL_LIBRARIES"])
 
 
 def test_given_weights_are_one_exchange(make_run):

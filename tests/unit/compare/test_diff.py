@@ -54,9 +54,12 @@ def test_only_images_that_both_runs_predicted_are_compared(make_run, plain_sampl
     assert found.images == 1
 
 
-def test_predictions_of_other_classes_are_not_compared(make_run):
+def test_predictions_of_other_classes_are_not_compared(make_run, edit_manifest):
     other = make_run(**OTHER)
-    write_predictions(other / PREDICTIONS, ("A", "B", "C"), [])
+    written = write_predictions(other / PREDICTIONS, ("A", "B", "C"), [])
+    edit_manifest(
+        other, lambda manifest: manifest["outcome"].update(predictions_digest=written), seal=True
+    )
     assert diff_runs(make_run(), other).predictions is None
 
 
@@ -180,6 +183,14 @@ def test_an_edit_that_was_not_sealed_is_refused(make_run, edit_manifest):
     edited = edit_manifest(make_run(), lambda manifest: manifest.update(more=1))
     with pytest.raises(RecordError, match="the manifest was edited"):
         diff_runs(make_run(), edited)
+
+
+def test_predictions_that_were_edited_are_a_record_error(make_run):
+    a, b = make_run(), make_run(**OTHER)
+    content = (b / PREDICTIONS).read_bytes()
+    (b / PREDICTIONS).write_bytes(content[:-2] + b"9\n")
+    with pytest.raises(RecordError, match="not those of the run's outcome"):
+        diff_runs(a, b)
 
 
 def test_predictions_that_were_cut_are_a_record_error(make_run):

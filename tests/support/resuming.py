@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Any
 
 from support.program import Finished, read_answer, run_cxr
-from support.recipes import Recipe
+from support.recipes import Recipe, vectors, write_recipe
 from support.runs import HEAVY, FinishedRuns, Run, diff
 
 
@@ -18,6 +19,16 @@ def stop_run(finished_run: FinishedRuns, recipe: Recipe, step: int) -> Run:
     return stopped
 
 
+def kill(tmp_path: Path, fault: str) -> Path:
+    """Train until the fault kills the process; return the run directory that is left."""
+    out = tmp_path / "run"
+    config = write_recipe(tmp_path / "recipe.yaml", vectors())
+    finished = run_cxr("train", "--config", config, "--out", out, fault=fault)
+    assert finished.returncode == -signal.SIGKILL, finished.stderr
+    assert (out / "run.lock").exists()
+    return out
+
+
 def resume_run(run: Path, *options: str | Path, code: int = 0, **changes: Any) -> Finished[str]:
     """Go on with a run; ``changes`` are options of `run_cxr`."""
     finished = run_cxr("train", "--resume", run, "--json", *options, **changes)
@@ -25,9 +36,9 @@ def resume_run(run: Path, *options: str | Path, code: int = 0, **changes: Any) -
     return finished
 
 
-def require_same_as_never_stopped(stopped: Path, never_stopped: Run) -> None:
+def require_same_as_never_stopped(stopped: Path, never_stopped: Run, *options: str | Path) -> None:
     """Go on with a run to its end: it must be the one that was never stopped, bit for bit."""
-    answer = read_answer(resume_run(stopped))
+    answer = read_answer(resume_run(stopped, *options))
     assert (answer["outcome_digest"], answer["trace_digest"]) == never_stopped.digests
     assert answer["status"] == "completed"
     for name in ("ledger.jsonl", "metrics.jsonl", "predictions.csv", "model.safetensors"):
@@ -35,11 +46,3 @@ def require_same_as_never_stopped(stopped: Path, never_stopped: Run) -> None:
     verified = run_cxr("verify", stopped, blocked=HEAVY)
     assert verified.returncode == 0, verified.stdout
     assert diff(stopped, never_stopped)[1]["verdict"] == "identical"
-
-
-def point_to(run: Path, radiographs: Path) -> None:
-    """Let the config of a run that was copied find its images, which is no part of the recipe."""
-    config = run / "config.yaml"
-    lines = config.read_text().splitlines()
-    lines = [f"  root: {radiographs}" if line.startswith("  root:") else line for line in lines]
-    config.write_text("\n".join(lines) + "\n")

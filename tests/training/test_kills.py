@@ -10,7 +10,7 @@ import pytest
 
 from support.program import read_error, run_cxr, started_cxr, wait_until
 from support.recipes import vectors, write_recipe
-from support.resuming import require_same_as_never_stopped, resume_run
+from support.resuming import kill, require_same_as_never_stopped, resume_run
 from support.runs import FinishedRuns
 
 ENDLESS = 100_000
@@ -50,16 +50,16 @@ def test_a_run_that_was_killed_goes_on_to_the_same_bits(
 def test_going_on_can_be_killed_as_well(finished_run: FinishedRuns, tmp_path: Path):
     killed = kill(tmp_path, MOMENTS["inside a ledger line"])
     for fault in (
-        # Before and inside what says that the run goes on; at a step run again; at a later one.
-        "killed-renaming:metrics.jsonl",
+        # Inside and after what says that the run goes on; at a step run again; at a later one.
         "killed-inside:manifest.json",
+        "killed-renaming:metrics.jsonl",
         "killed-inside:step-000000006.safetensors",
         "killed-inside:predictions.csv",
     ):
         resume_run(killed, fault=fault, code=-signal.SIGKILL)
     require_same_as_never_stopped(killed, finished_run(vectors()))
     require_nothing_half_written(killed)
-    assert [stop["next_step"] for stop in list_interruptions(killed)] == [3, 3, 6]
+    assert [stop["next_step"] for stop in list_interruptions(killed)] == [3, 3, 3, 6]
 
 
 @pytest.mark.parametrize(
@@ -95,16 +95,6 @@ def test_a_directory_that_is_written_to_is_refused_until_its_process_is_dead(tmp
     # The dead one's lock is still there and in nobody's way.
     assert (out / "run.lock").exists()
     resume_run(out, fault="killed-opening:manifest.json", code=-signal.SIGKILL)
-
-
-def kill(tmp_path: Path, fault: str) -> Path:
-    """Train until the fault kills the process; return the run directory that is left."""
-    out = tmp_path / "run"
-    config = write_recipe(tmp_path / "recipe.yaml", vectors())
-    finished = run_cxr("train", "--config", config, "--out", out, fault=fault)
-    assert finished.returncode == -signal.SIGKILL, finished.stderr
-    assert (out / "run.lock").exists()
-    return out
 
 
 def require_nothing_half_written(run: Path) -> None:

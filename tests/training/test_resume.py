@@ -9,7 +9,7 @@ import pytest
 
 from support.program import read_answer, read_error, run_cxr
 from support.recipes import STEPS_PER_EPOCH, change, early, images, vectors
-from support.resuming import point_to, require_same_as_never_stopped, resume_run, stop_run
+from support.resuming import require_same_as_never_stopped, resume_run, stop_run
 from support.runs import FinishedRuns, copy_run
 
 
@@ -32,8 +32,7 @@ def test_dropout_and_augmentation_go_on_at_the_first_step_of_an_epoch(
 ):
     recipe = images(radiographs)
     stopped = copy_run(stop_run(finished_run, recipe, STEPS_PER_EPOCH), tmp_path / "stopped")
-    point_to(stopped, radiographs)
-    require_same_as_never_stopped(stopped, finished_run(recipe))
+    require_same_as_never_stopped(stopped, finished_run(recipe), "--data", radiographs)
 
 
 def test_a_damaged_checkpoint_is_named_and_the_one_before_it_taken(
@@ -41,12 +40,11 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_taken(
 ):
     recipe = images(radiographs)
     stopped = copy_run(stop_run(finished_run, recipe, STEPS_PER_EPOCH), tmp_path / "stopped")
-    point_to(stopped, radiographs)
     (checkpoint,) = (stopped / "checkpoints").glob("*.safetensors")
     content = bytearray(checkpoint.read_bytes())
     content[-1] ^= 1
     checkpoint.write_bytes(content)
-    finished = resume_run(stopped)
+    finished = resume_run(stopped, "--data", radiographs)
     assert "step-000000003.json" in finished.stderr
     assert read_answer(finished)["outcome_digest"] == finished_run(recipe).digests[0]
 
@@ -67,7 +65,6 @@ def test_a_run_whose_data_was_moved_goes_on_where_it_is_now(
     stopped = copy_run(
         stop_run(finished_run, recipe, STEPS_PER_EPOCH), tmp_path / "a" / "b" / "run"
     )
-    point_to(stopped, tmp_path / "nowhere")
     for command in (
         ["train", "--resume", stopped],
         ["evaluate", copy_run(finished_run(recipe), tmp_path / "c" / "d" / "completed")],

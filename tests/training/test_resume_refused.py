@@ -12,12 +12,15 @@ import cxr
 from cxr.records.manifest import seal_manifest
 from support.program import read_error, run_cxr
 from support.recipes import STEPS_PER_EPOCH, images, vectors
-from support.resuming import resume_run, stop_run
+from support.resuming import kill, resume_run, stop_run
 from support.runs import FinishedRuns, copy_run
 
+KILLED_IN_EPOCH_1 = "killed-inside:ledger.jsonl*5"
 
-def test_a_run_does_not_go_on_with_another_recipe(finished_run: FinishedRuns, tmp_path: Path):
-    stopped = copy_run(stop_run(finished_run, vectors(), 1), tmp_path / "stopped")
+
+def test_a_run_does_not_go_on_with_another_recipe(tmp_path: Path):
+    # What a run that was killed left: its manifest says nothing of files.
+    stopped = kill(tmp_path, "killed-inside:ledger.jsonl*2")
     config = stopped / "config.yaml"
     text = config.read_text().replace("seed: 1\n", "seed: 2\n", 1)
     config.write_text(text.replace("  lr: 0.001\n", "  lr: 0.01\n"))
@@ -45,9 +48,10 @@ def test_an_edited_manifest_does_not_go_on(
 
 @pytest.mark.parametrize("line", ["[]\n", "{}\n", "{\n", "\0\n"])
 def test_damaged_figures_of_the_epochs_before_are_named_and_nothing_is_changed(
-    finished_run: FinishedRuns, tmp_path: Path, line: str
+    tmp_path: Path, line: str
 ):
-    stopped = copy_run(stop_run(finished_run, vectors(), STEPS_PER_EPOCH + 1), tmp_path / "stopped")
+    stopped = kill(tmp_path, KILLED_IN_EPOCH_1)
+    (stopped / "run.lock").unlink()
     with (stopped / "metrics.jsonl").open("a") as stream:
         stream.write(line)
     before = {path: path.read_bytes() for path in stopped.rglob("*") if path.is_file()}
@@ -55,6 +59,39 @@ def test_damaged_figures_of_the_epochs_before_are_named_and_nothing_is_changed(
     assert problem == "a line of the epochs' figures is damaged"
     assert where == str(stopped / "metrics.jsonl")
     assert before == {path: path.read_bytes() for path in stopped.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["config.yaml", "env.json", "data.lock.json", "ledger.jsonl", "tensors.bin", "metrics.jsonl"],
+)
+@pytest.mark.parametrize("change", ["was changed", "is missing"])
+def test_a_file_that_is_not_as_the_manifest_names_it_is_named_and_nothing_is_changed(
+    finished_run: FinishedRuns, tmp_path: Path, name: str, change: str
+):
+    stopped = copy_run(stop_run(finished_run, vectors(), STEPS_PER_EPOCH + 1), tmp_path / "stopped")
+    if change == "is missing":
+        (stopped / name).unlink()
+    else:
+        with (stopped / name).open("ab") as stream:
+            stream.write(b"\n")
+    before = {path: path.read_bytes() for path in stopped.rglob("*") if path.is_file()}
+    problem, where, hint = read_error(resume_run(stopped, code=3), code=3)
+    assert problem == f"the run cannot go on: {name} {change}"
+    assert where == str(stopped / name)
+    assert f"cxr verify {stopped}" in hint
+    assert before == {path: path.read_bytes() for path in stopped.rglob("*") if path.is_file()}
+
+
+def test_a_killed_run_without_the_figures_of_an_epoch_does_not_go_on(tmp_path: Path):
+    killed = kill(tmp_path, KILLED_IN_EPOCH_1)
+    (killed / "run.lock").unlink()
+    (killed / "metrics.jsonl").unlink()
+    before = {path: path.read_bytes() for path in killed.rglob("*") if path.is_file()}
+    problem, where, _ = read_error(resume_run(killed, code=3), code=3)
+    assert problem == "the figures of epoch 0 are missing"
+    assert where == str(killed / "metrics.jsonl")
+    assert before == {path: path.read_bytes() for path in killed.rglob("*") if path.is_file()}
 
 
 def test_what_is_no_run_cannot_go_on(tmp_path: Path):

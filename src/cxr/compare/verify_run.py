@@ -12,6 +12,7 @@ from cxr.compare.verify_findings import EDITED, Finding, Verification, take
 from cxr.digests.canonical import digest_json
 from cxr.digests.files import digest_file
 from cxr.errors import RecordError
+from cxr.records.epoch_figures import read_epoch_lines
 from cxr.records.ledger import CHAIN_START, read_ledger
 from cxr.records.manifest import (
     EVALUATION_SCHEMA,
@@ -20,7 +21,7 @@ from cxr.records.manifest import (
     is_sealed,
     load_manifest,
 )
-from cxr.records.run_directory import EVALUATIONS, LEDGER, MANIFEST, walk_record
+from cxr.records.run_directory import EVALUATIONS, LEDGER, MANIFEST, METRICS, walk_record
 
 
 def verify_run(directory: Path) -> Verification:
@@ -43,7 +44,10 @@ def verify_run(directory: Path) -> Verification:
         findings += check_evaluation(directory, manifest, {one.path for one in findings})
     else:
         findings += _check_ledger(directory, manifest)
-        findings += check_run(directory, manifest, {one.path for one in findings})
+        spoiled = {one.path for one in findings}
+        findings += check_run(directory, manifest, spoiled)
+        if manifest.get("status") == "completed" and not spoiled & {LEDGER, METRICS}:
+            findings += _check_epochs(directory)
         for place in _list_evaluations(directory):
             found = _verify_evaluation(place, manifest)
             findings += found.findings
@@ -120,3 +124,15 @@ def _check_ledger(directory: Path, manifest: Manifest) -> Iterator[Finding]:
         yield Finding(LEDGER, "does not end at the manifest's ledger_head")
     if steps != trace.get("steps"):
         yield Finding(LEDGER, f"has {steps} steps, the manifest {trace.get('steps')}")
+
+
+def _check_epochs(directory: Path) -> Iterator[Finding]:
+    """Check that each epoch of the ledger has its figures, once and in order."""
+    epochs = {record.epoch for record in read_ledger(directory) if "samples" in record.parts}
+    try:
+        found = [epoch for epoch, _ in read_epoch_lines(directory)]
+    except RecordError as error:
+        yield Finding(METRICS, error.problem)
+        return
+    if found != sorted(epochs):
+        yield Finding(METRICS, "does not hold one line for each epoch of the ledger, in order")

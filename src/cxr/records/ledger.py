@@ -171,17 +171,13 @@ class LedgerWriter:
 
         A last line or frame that was cut short by the stop is removed.
         """
-        size_bytes, chain = 0, CHAIN_START
-        for number, raw in enumerate(read_lines(directory), start=1):
-            if not raw.endswith(b"\n"):
-                break
-            record = parse_line(self._path, number, raw)
-            require_link(self._path, number, raw, record, chain)
-            size_bytes, chain = size_bytes + len(raw), record.chain
+        size_bytes = 0
+        for raw, record in read_whole_lines(directory):
+            size_bytes += len(raw)
             if self.head == resume_at:
                 self._ahead.append(raw)
             else:
-                self.head = chain
+                self.head = record.chain
                 self.num_steps += "samples" in record.parts
         if self.head != resume_at:
             raise RecordError(
@@ -213,12 +209,27 @@ def read_ledger(directory: Path) -> Iterator[StepRecord]:
     Raises:
         RecordError: The ledger is missing, or a line is cut short, edited, added, removed or moved.
     """
+    for _, record in _follow_chain(directory, read_lines(directory)):
+        yield record
+
+
+def read_whole_lines(directory: Path) -> Iterator[tuple[bytes, StepRecord]]:
+    """Yield lines and steps like `read_ledger`, without a last line that a kill cut short.
+
+    Raises:
+        RecordError: The ledger is missing, or a line is edited, added, removed or moved.
+    """
+    whole = (raw for raw in read_lines(directory) if raw.endswith(b"\n"))
+    yield from _follow_chain(directory, whole)
+
+
+def _follow_chain(directory: Path, lines: Iterator[bytes]) -> Iterator[tuple[bytes, StepRecord]]:
     chain = CHAIN_START
-    for number, raw in enumerate(read_lines(directory), start=1):
+    for number, raw in enumerate(lines, start=1):
         record = parse_line(directory / LEDGER, number, raw)
         require_link(directory / LEDGER, number, raw, record, chain)
         chain = record.chain
-        yield record
+        yield raw, record
 
 
 def require_link(path: Path, number: int, raw: bytes, record: StepRecord, chain: str) -> None:

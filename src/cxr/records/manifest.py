@@ -42,6 +42,7 @@ _FIELDS: Final[dict[str, tuple[type, ...]]] = {
     "environment_digest": (str,),
     "volatile.started": (str,),
 }
+_ENDED_FIELDS: Final[dict[str, tuple[type, ...]]] = {"files": (dict,)}
 _COMPLETED_FIELDS: Final[dict[str, tuple[type, ...]]] = {
     "outcome.weights_digest": (str,),
     "outcome.predictions_digest": (str,),
@@ -51,7 +52,6 @@ _COMPLETED_FIELDS: Final[dict[str, tuple[type, ...]]] = {
     "trace_digest": (str,),
     "metrics.split": (str,),
     **{f"metrics.{name}": (float, int, NoneType) for name in SCALARS},
-    "files": (dict,),
 }
 """What readers of a run rely on, by dotted name and types."""
 
@@ -140,7 +140,11 @@ def load_sealed_run(directory: Path, *, completed: bool = False) -> Manifest:
             where=str(directory),
             hint="name a run that completed, or go on with cxr train --resume",
         )
-    wanted = {**_FIELDS, **(_COMPLETED_FIELDS if status == "completed" else {})}
+    wanted = {
+        **_FIELDS,
+        **(_ENDED_FIELDS if status != "running" else {}),
+        **(_COMPLETED_FIELDS if status == "completed" else {}),
+    }
     wrong = [name for name, kinds in wanted.items() if not isinstance(_find(manifest, name), kinds)]
     if wrong or status not in STATUSES:
         raise RecordError(

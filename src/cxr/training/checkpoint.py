@@ -1,12 +1,13 @@
 """Checkpoints: weights, buffers and optimizer state as safetensors, the rest as JSON.
 
 Random streams depend on the step alone, so no generator's state has to be kept. The JSON is
-written last: a checkpoint without it, or whose tensors have another digest, is none.
+written last: a checkpoint without it, or in which anything has another digest, is none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,18 +15,22 @@ from typing import Any, Final
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 
-from cxr.digests.canonical import canonical_json
+from cxr.digests.canonical import canonical_json, digest_json
 from cxr.digests.files import digest_file
 from cxr.errors import RecordError, WeightsError
 from cxr.models.weights import load_tensors, write_tensors
-from cxr.records.atomic import make_directory, write_bytes
+from cxr.records.atomic import make_directory, storage_errors, write_bytes
+from cxr.records.ledger import StepRecord
 from cxr.records.run_directory import CHECKPOINTS
+from cxr.training.agreement import name_disagreement
 from cxr.training.optimizer import describe_state, name_optimizer_state
 from cxr.training.selection import Selection
 from cxr.training.step import Learner
 from cxr.training.tally import Tally
 
 SCHEMA: Final = "cxr.checkpoint/1"
+
+_Tensors = dict[str, torch.Tensor]
 
 _MODEL: Final = "model/"
 _OPTIMIZER: Final = "optimizer/"
@@ -65,6 +70,7 @@ class _Content(BaseModel):
     selection: Selection
     tally: dict[str, Any]
     tensors: str
+    digest: str
 
 
 def write_checkpoint(directory: Path, learner: Learner, checkpoint: Checkpoint) -> None:
@@ -91,8 +97,9 @@ def write_checkpoint(directory: Path, learner: Learner, checkpoint: Checkpoint) 
         "tally": checkpoint.tally,
         "tensors": digest_file(place / f"{stem}.safetensors"),
     }
+    content["digest"] = digest_json(content)
     write_bytes(place / f"{stem}.json", canonical_json(content) + b"\n")
-    _prune(place, newest=stem, keep=learner.config.train.keep_checkpoints)
+    remove_checkpoints(list_checkpoints(directory)[: -learner.config.train.keep_checkpoints])
 
 
 def list_checkpoints(directory: Path) -> list[Path]:
@@ -100,18 +107,35 @@ def list_checkpoints(directory: Path) -> list[Path]:
     return sorted((directory / CHECKPOINTS).glob("step-*.json"))
 
 
-def restore_checkpoint(path: Path, learner: Learner) -> Checkpoint:
+def remove_checkpoints(paths: Iterable[Path]) -> None:
+    """Remove checkpoints, the JSON file first so that none is left half.
+
+    Raises:
+        StorageError: One cannot be removed.
+    """
+    for path in paths:
+        with storage_errors(path):
+            path.unlink(missing_ok=True)
+            path.with_suffix(".safetensors").unlink(missing_ok=True)
+
+
+def restore_checkpoint(
+    path: Path, learner: Learner, epoch_ends: Mapping[int, StepRecord] | None = None
+) -> Checkpoint:
     """Put a checkpoint's state into ``learner`` and return the rest of it.
 
     Args:
         path: The checkpoint's JSON file.
         learner: Built from the same recipe.
+        epoch_ends: The ledger's last line of each epoch, by epoch, which the checkpoint must agree
+            with; None where somebody else sees to that.
 
     Raises:
-        RecordError: It is damaged, or is not of this recipe; ``learner`` is as it was.
+        RecordError: It is damaged, is not of this recipe, or is not what the ledger saw;
+            ``learner`` is as it was.
     """
     try:
-        content = _Content.model_validate_json(path.read_bytes())
+        content = _load_content(path)
         tensors = _load_checked(path.with_suffix(".safetensors"), content.tensors)
         network, optimizer, best = (_take(tensors, kind) for kind in (_MODEL, _OPTIMIZER, _BEST))
         wanted = learner.network.state_dict()
@@ -128,6 +152,8 @@ def restore_checkpoint(path: Path, learner: Learner) -> Checkpoint:
             where=str(path),
             hint="remove it to go on from the one before it, or train again",
         ) from error
+    if epoch_ends is not None:
+        _require_agreement(path, content, learner, epoch_ends, (network, optimizer, best))
     # Only now: whoever goes on from another checkpoint must find the learner as it was.
     learner.network.load_state_dict(network)
     _restore_optimizer(learner, optimizer)
@@ -139,6 +165,52 @@ def restore_checkpoint(path: Path, learner: Learner) -> Checkpoint:
         tally=content.tally,
         best_weights=best or None,
     )
+
+
+def _load_content(path: Path) -> _Content:
+    """Read a checkpoint's JSON.
+
+    Raises:
+        ValueError: It is not what was written.
+        OSError: It cannot be read.
+    """
+    raw = path.read_bytes()
+    content = _Content.model_validate_json(raw)
+    rest = {name: value for name, value in json.loads(raw).items() if name != "digest"}
+    if content.digest != digest_json(rest):
+        raise ValueError("the JSON has another digest")
+    return content
+
+
+def _require_agreement(
+    path: Path,
+    content: _Content,
+    learner: Learner,
+    epoch_ends: Mapping[int, StepRecord],
+    tensors: tuple[_Tensors, _Tensors, _Tensors],
+) -> None:
+    """Hold the tensors of network, optimizer and best weights against the ledger.
+
+    Raises:
+        RecordError: They are not those that it saw.
+    """
+    network, optimizer, best = tensors
+    line = epoch_ends.get(content.next_epoch - 1)
+    if line is None or line.chain != content.ledger_head:
+        differing = ["its step"]
+    else:
+        differing = name_disagreement(line, learner, network, optimizer)
+    if best and not differing:
+        chosen = epoch_ends.get(content.selection.epoch)
+        differing = ["the best weights"]
+        if chosen is not None and not name_disagreement(chosen, learner, best):
+            differing = []
+    if differing:
+        raise RecordError(
+            f"a checkpoint is not what the ledger saw ({', '.join(differing)})",
+            where=str(path),
+            hint="remove it to go on from the one before it, or train again",
+        )
 
 
 def _load_checked(path: Path, digest: str) -> dict[str, torch.Tensor]:
@@ -192,21 +264,10 @@ def _restore_optimizer(learner: Learner, tensors: dict[str, torch.Tensor]) -> No
         learner.optimizer.state[parameters[owner]][key] = tensor.to(parameters[owner].device)
 
 
-def _take(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+def _take(tensors: _Tensors, prefix: str) -> _Tensors:
     """Return the tensors below a prefix, without it."""
     return {
         name.removeprefix(prefix): value
         for name, value in tensors.items()
         if name.startswith(prefix)
     }
-
-
-def _prune(place: Path, *, newest: str, keep: int) -> None:
-    """Remove all but the newest checkpoints, the JSON first so that none is left half.
-
-    Those behind ``newest`` are damaged ones that the run went on before: they do not count.
-    """
-    known = [path for path in sorted(place.glob("step-*.json")) if path.stem <= newest]
-    for path in known[:-keep]:
-        path.unlink()
-        path.with_suffix(".safetensors").unlink(missing_ok=True)

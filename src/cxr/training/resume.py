@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,22 +10,52 @@ from typing import Final
 
 from cxr.config.fields import find_recipe_fields
 from cxr.determinism.levels import Level
+from cxr.digests.files import digest_file
 from cxr.errors import RecordError, StorageError
 from cxr.progress import Progress
-from cxr.records.atomic import write_bytes
 from cxr.records.data_lock import load_data_lock
 from cxr.records.environment import capture_environment
+from cxr.records.epoch_figures import read_epoch_lines
 from cxr.records.facts import digest_environment, find_levels, flatten_environment
 from cxr.records.json_file import load_json_object
 from cxr.records.ledger import CHAIN_START
 from cxr.records.manifest import Manifest
-from cxr.records.run_directory import CONFIG, DATA_LOCK, ENVIRONMENT, LEDGER, METRICS
+from cxr.records.run_directory import (
+    CHECKPOINTS,
+    CONFIG,
+    DATA_LOCK,
+    ENVIRONMENT,
+    LEDGER,
+    METRICS,
+)
+from cxr.training.agreement import load_epoch_ends
 from cxr.training.checkpoint import Checkpoint, list_checkpoints, restore_checkpoint
 from cxr.training.prepare import Prepared
 from cxr.training.step import Learner
 
 _NAMED: Final = 3
 """How many images that changed are named one by one."""
+
+
+def require_unchanged(directory: Path, manifest: Manifest) -> None:
+    """Refuse a run of which a file is not as it was when its manifest was sealed.
+
+    The manifest of a killed run names no files. Checkpoints are looked at one by one: see
+    `find_place`.
+
+    Raises:
+        RecordError: A file was changed, or is missing.
+    """
+    for name, digest in manifest.get("files", {}).items():
+        path = directory / name
+        if path.parent == directory / CHECKPOINTS:
+            continue
+        if not path.is_file() or digest_file(path) != digest:
+            raise RecordError(
+                f"the run cannot go on: {name} {'was changed' if path.exists() else 'is missing'}",
+                where=str(path),
+                hint=f"restore it; cxr verify {shlex.quote(str(directory))} says more",
+            )
 
 
 def require_inputs(directory: Path) -> None:
@@ -124,14 +153,22 @@ def resumable(directory: Path) -> Iterator[None]:
         ) from error
 
 
-def find_place(directory: Path, learner: Learner, progress: Progress) -> Checkpoint | None:
+def find_place(
+    directory: Path, manifest: Manifest, learner: Learner, progress: Progress
+) -> Checkpoint | None:
     """Restore the newest sound checkpoint, or return None where there is none.
 
-    A damaged one is named and left aside for the one before it.
+    One that is damaged, was changed since the manifest was sealed, or is not what the ledger saw is
+    named and passed over for the one before it.
+
+    Raises:
+        RecordError: The ledger's chain breaks.
     """
+    epoch_ends = load_epoch_ends(directory, learner.steps_per_epoch)
     for path in reversed(list_checkpoints(directory)):
         try:
-            checkpoint = restore_checkpoint(path, learner)
+            _require_as_sealed(path, manifest)
+            checkpoint = restore_checkpoint(path, learner, epoch_ends)
         except RecordError as error:
             progress.note(f"{error.problem}: {path.name}; looking for the one before it")
             continue
@@ -141,6 +178,34 @@ def find_place(directory: Path, learner: Learner, progress: Progress) -> Checkpo
     return None
 
 
+def _require_as_sealed(path: Path, manifest: Manifest) -> None:
+    """Compare both files of a checkpoint with a manifest that names files.
+
+    Raises:
+        RecordError: One is not as it was, or is not named.
+    """
+    files = manifest.get("files")
+    if files is None:
+        return
+    for file in (path, path.with_suffix(".safetensors")):
+        if not file.is_file() or files.get(f"{CHECKPOINTS}/{file.name}") != digest_file(file):
+            raise RecordError(
+                "a checkpoint was changed since the run stopped",
+                where=str(file),
+                hint="remove it to go on from the one before it, or train again",
+            )
+
+
+def find_passed_over(directory: Path, place: Checkpoint | None) -> list[Path]:
+    """Return the checkpoints behind the one that the run goes on from.
+
+    They have to go before the manifest says that the run goes on: the next one to be sealed must
+    not name them.
+    """
+    first = place.next_step if place is not None else 0
+    return [path for path in list_checkpoints(directory) if path.stem > f"step-{first:09d}"]
+
+
 def find_ledger_head(directory: Path, checkpoint: Checkpoint | None) -> str | None:
     """Return the chain at which the ledger goes on; None where it was never begun."""
     if not (directory / LEDGER).exists():
@@ -148,23 +213,19 @@ def find_ledger_head(directory: Path, checkpoint: Checkpoint | None) -> str | No
     return checkpoint.ledger_head if checkpoint is not None else CHAIN_START
 
 
-def drop_later_metrics(directory: Path, next_epoch: int) -> None:
-    """Remove the figures of epochs that will be run again, and a line cut short.
+def read_earlier_metrics(directory: Path, next_epoch: int) -> bytes:
+    """Return the lines of the epochs that are not run again.
 
     Raises:
-        RecordError: A line is no epoch's figures.
-        StorageError: The file cannot be written.
+        RecordError: A line is no epoch's figures, or those of an epoch are missing.
     """
-    path = directory / METRICS
-    if not path.exists():
-        return
-    lines = [raw for raw in path.read_bytes().splitlines(keepends=True) if raw.endswith(b"\n")]
-    try:
-        kept = [raw for raw in lines if json.loads(raw)["epoch"] < next_epoch]
-    except (ValueError, TypeError, LookupError, RecursionError) as error:
-        raise RecordError(
-            "a line of the epochs' figures is damaged",
-            where=str(path),
-            hint="restore the file, or train again",
-        ) from error
-    write_bytes(path, b"".join(kept))
+    kept = [(epoch, raw) for epoch, raw in read_epoch_lines(directory) if epoch < next_epoch]
+    epochs = [epoch for epoch, _ in kept]
+    for epoch in range(next_epoch):
+        if epochs[epoch : epoch + 1] != [epoch]:
+            raise RecordError(
+                f"the figures of epoch {epoch} are missing",
+                where=str(directory / METRICS),
+                hint="restore the file, or train again",
+            )
+    return b"".join(raw for _, raw in kept)

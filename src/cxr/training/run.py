@@ -17,6 +17,7 @@ from cxr.evaluation.predict import predict_split
 from cxr.interruption import obey
 from cxr.models.weights import write_tensors
 from cxr.progress import Progress
+from cxr.records.atomic import write_bytes
 from cxr.records.environment import capture_environment
 from cxr.records.ledger import LedgerWriter
 from cxr.records.manifest import Manifest, load_sealed_run
@@ -24,6 +25,7 @@ from cxr.records.predictions import write_predictions
 from cxr.records.recipe import digest_recipe
 from cxr.records.run_config import load_run_config
 from cxr.records.run_directory import (
+    METRICS,
     PREDICTIONS,
     RUNS,
     WEIGHTS,
@@ -36,15 +38,17 @@ from cxr.records.run_directory import (
     require_writable,
 )
 from cxr.records.run_record import RunRecord
-from cxr.training.checkpoint import Checkpoint
+from cxr.training.checkpoint import Checkpoint, remove_checkpoints
 from cxr.training.loop import Trained, run_training
 from cxr.training.prepare import Prepared, build_learner, prepare_run
 from cxr.training.resume import (
-    drop_later_metrics,
     find_ledger_head,
+    find_passed_over,
     find_place,
+    read_earlier_metrics,
     require_inputs,
     require_same_inputs,
+    require_unchanged,
     resumable,
 )
 from cxr.training.step import Learner
@@ -132,6 +136,7 @@ def resume(
 
 def _go_on(directory: Path, manifest: Manifest, root: Path | None, progress: Progress) -> Manifest:
     """Train on from the newest sound checkpoint of a run whose lock is held."""
+    require_unchanged(directory, manifest)
     require_inputs(directory)
     config = load_run_config(directory, root=root)
     prepared = prepare_run(config, progress)
@@ -139,13 +144,15 @@ def _go_on(directory: Path, manifest: Manifest, root: Path | None, progress: Pro
     obey("before the run went on")
     remove_half_written(directory)
     learner = build_learner(prepared)
-    place = find_place(directory, learner, progress)
+    place = find_place(directory, manifest, learner, progress)
     head = find_ledger_head(directory, place)
+    metrics = read_earlier_metrics(directory, place.next_epoch if place else 0)
     with resumable(directory), _open_ledger(directory, config, head) as ledger:
         record = RunRecord(directory=directory)
-        # Before the manifest says that the run goes on: a damaged file leaves all as it is.
-        drop_later_metrics(directory, place.next_epoch if place else 0)
+        remove_checkpoints(find_passed_over(directory, place))
         record.go_on(manifest, next_step=place.next_step if place else 0)
+        # Only now: a manifest that still names files names the figures as they are.
+        write_bytes(directory / METRICS, metrics)
         return _train_and_seal(prepared, learner, record, ledger, progress, place)
 
 

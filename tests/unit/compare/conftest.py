@@ -140,7 +140,8 @@ class Fabricated:
             outcome = self.write_outcome(directory, config.data.classes)
             logits = {"logits": digest_of("logits", *self.logits)}
             ledger.append(ledger.num_steps, 1, {"predictions": logits})
-            record.append_metrics({"epoch": 0, "train_loss": 0.5, "val": None})
+            for epoch in (0, 1):
+                record.append_metrics({"epoch": epoch, "train_loss": 0.5, "val": None})
             record.complete(
                 outcome=outcome,
                 trace=ledger.describe_trace(),

@@ -302,6 +302,27 @@ def change_label(run):
     (run / DATA_LOCK).write_bytes(content.replace(b'"label":"A"', b'"label":"B"', 1))
 
 
+def remove_figures(run):
+    (run / METRICS).unlink()
+
+
+def cut_figures(run):
+    (run / METRICS).write_bytes((run / METRICS).read_bytes().splitlines(keepends=True)[0])
+
+
+def leave_gap_in_figures(run):
+    (run / METRICS).write_bytes((run / METRICS).read_bytes().splitlines(keepends=True)[1])
+
+
+def spoil_figures(run):
+    (run / METRICS).write_bytes(b"{}\n")
+
+
+def swap_figures(run):
+    lines = (run / METRICS).read_bytes().splitlines(keepends=True)
+    (run / METRICS).write_bytes(b"".join(reversed(lines)))
+
+
 def spoil_weights(run):
     (run / WEIGHTS).write_bytes(b"\x02\0\0\0\0\0\0\0[]")
 
@@ -325,6 +346,11 @@ def change_environment(run):
         (change_weights, WEIGHTS, "its content is not the one of weights_digest"),
         (change_predictions, PREDICTIONS, "its content is not the one of predictions_digest"),
         (change_label, DATA_LOCK, "its content is not the one of data_digest"),
+        (remove_figures, METRICS, "does not hold one line for each epoch"),
+        (cut_figures, METRICS, "does not hold one line for each epoch"),
+        (leave_gap_in_figures, METRICS, "does not hold one line for each epoch"),
+        (swap_figures, METRICS, "does not hold one line for each epoch"),
+        (spoil_figures, METRICS, "a line of the epochs' figures is damaged"),
         (spoil_weights, WEIGHTS, "cannot be read: "),
         (spoil_lock, DATA_LOCK, "cannot be read: "),
         (change_environment, ENVIRONMENT, "its content is not the one of environment_digest"),

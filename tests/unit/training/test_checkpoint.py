@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,14 @@ import safetensors.torch
 import torch
 
 from cxr.determinism.seeding import seed_global_generators
+from cxr.digests.canonical import digest_json
 from cxr.digests.files import digest_file
 from cxr.errors import RecordError
 from cxr.models.mlp import Mlp
 from cxr.models.weights import copy_weights
+from cxr.records.ledger import LedgerWriter
+from cxr.records.manifest import digest_files
+from cxr.records.run_directory import LEDGER
 from cxr.training.checkpoint import (
     Checkpoint,
     list_checkpoints,
@@ -21,13 +26,16 @@ from cxr.training.checkpoint import (
     write_checkpoint,
 )
 from cxr.training.optimizer import build_optimizer
-from cxr.training.resume import find_place
+from cxr.training.resume import find_passed_over, find_place
 from cxr.training.selection import Selection
 from cxr.training.step import Learner
 from cxr.training.tally import Tally
+from cxr.training.trace import trace_buffers, trace_optimizer, trace_parameters
 from support.recipes import load_recipe, vectors
 
 STEPS = 3
+KINDS = ("json", "safetensors")
+PAGE = Path(__file__).parents[3] / "docs" / "formats" / "run-directory.md"
 
 
 def make_learner(**changes):
@@ -50,7 +58,7 @@ def take_step(learner):
     learner.optimizer.step()
 
 
-def keep(run, learner, epoch):
+def keep(run, learner, epoch, head="0" * 64):
     """Write the checkpoint of the epochs before ``epoch``."""
     best = copy_weights(learner.network)
     write_checkpoint(
@@ -59,7 +67,7 @@ def keep(run, learner, epoch):
         Checkpoint(
             next_epoch=epoch,
             next_step=epoch * STEPS,
-            ledger_head=f"head {epoch}",
+            ledger_head=head,
             selection=Selection(epoch - 1, 0.5, 0),
             tally=Tally().to_json(),
             best_weights=best if learner.config.train.keep_weights == "best" else None,
@@ -84,10 +92,26 @@ def equal(a, b):
 def run(tmp_path):
     """A run directory with checkpoints after two epochs."""
     learner = make_learner()
-    for epoch in (1, 2):
-        take_step(learner)
-        keep(tmp_path, learner, epoch)
+    with LedgerWriter(tmp_path) as ledger:
+        for step in range(2 * STEPS):
+            take_step(learner)
+            ledger.append(step, step // STEPS, {"samples": {}, **trace(learner)})
+            if (step + 1) % STEPS == 0:
+                keep(tmp_path, learner, step // STEPS + 1, ledger.head)
     return tmp_path
+
+
+def trace(learner):
+    """What a ledger line says of the state after a step."""
+    return {
+        "buffers": trace_buffers(learner.network),
+        "optimizer": trace_optimizer(learner.optimizer, learner.network),
+        "parameters": trace_parameters(learner.network),
+    }
+
+
+def find(run, learner, notes, **manifest):
+    return find_place(run, manifest, learner, notes)
 
 
 def rewrite(path, edit):
@@ -96,8 +120,7 @@ def rewrite(path, edit):
     tensors = safetensors.torch.load_file(tensors_path)
     edit(tensors)
     safetensors.torch.save_file(tensors, tensors_path)
-    content = json.loads(path.read_bytes())
-    path.write_text(json.dumps({**content, "tensors": digest_file(tensors_path)}))
+    edit_json(path, "tensors", digest_file(tensors_path))
 
 
 def resize_last(tensors):
@@ -194,7 +217,30 @@ def replace_tensors(path):
 
 
 def edit_json(path, name, value):
+    """Edit a checkpoint's JSON and give it the digest of what it now holds."""
+    content = {**json.loads(path.read_bytes()), name: value}
+    del content["digest"]
+    path.write_text(json.dumps({**content, "digest": digest_json(content)}))
+
+
+def edit_json_alone(path, name, value):
     path.write_text(json.dumps({**json.loads(path.read_bytes()), name: value}))
+
+
+def edit_parameter(tensors):
+    tensors["model/classifier.bias"][0] += 1
+
+
+def edit_moment(tensors):
+    tensors["optimizer/classifier.weight.exp_avg_sq"][0] += 1
+
+
+def edit_count(tensors):
+    tensors["optimizer/classifier.weight.step"] += 1
+
+
+def edit_best(tensors):
+    tensors["best/classifier.bias"][0] += 1
 
 
 @pytest.mark.parametrize(
@@ -213,6 +259,15 @@ def edit_json(path, name, value):
         lambda path: edit_json(path, "selection", {"epoch": 1, "figure": "x", "epochs_since": 0}),
         lambda path: edit_json(path, "tally", {}),
         lambda path: edit_json(path, "note", "planted"),
+        lambda path: edit_json(path, "ledger_head", "0" * 64),
+        lambda path: edit_json_alone(
+            path, "selection", {"epoch": 0, "figure": 1.0, "epochs_since": 0}
+        ),
+        lambda path: edit_json_alone(path, "digest", "sha256:" + "0" * 64),
+        lambda path: rewrite(path, edit_parameter),
+        lambda path: rewrite(path, edit_moment),
+        lambda path: rewrite(path, edit_count),
+        lambda path: rewrite(path, edit_best),
     ],
 )
 def test_a_damaged_one_is_named_and_the_one_before_it_is_taken(run, damage):
@@ -221,8 +276,8 @@ def test_a_damaged_one_is_named_and_the_one_before_it_is_taken(run, damage):
     restore_checkpoint(sound, wanted)
     damage(newest)
     learner, notes = make_learner(), Notes()
-    place = find_place(run, learner, notes)
-    assert (place.next_epoch, place.next_step, place.ledger_head) == (1, STEPS, "head 1")
+    place = find(run, learner, notes)
+    assert (place.next_epoch, place.next_step) == (1, STEPS)
     assert equal(copy_state(learner), copy_state(wanted))
     assert newest.name in notes[0]
     assert notes[1:] == [f"going on after step {STEPS - 1}"]
@@ -233,7 +288,7 @@ def test_where_all_are_damaged_the_steps_are_run_from_the_first(run):
         flip_byte(path)
     learner, notes = make_learner(), Notes()
     before = copy_state(learner)
-    assert find_place(run, learner, notes) is None
+    assert find(run, learner, notes) is None
     assert equal(copy_state(learner), before)
     assert [note for note in notes if "from the first" in note] == notes[2:]
 
@@ -274,15 +329,45 @@ def test_the_newest_are_kept(tmp_path, number):
     assert names(tmp_path) == sorted(f"{stem}.{kind}" for stem in stems for kind in KINDS)
 
 
-def test_damaged_ones_that_the_run_went_on_before_do_not_count_as_newest(run):
-    flip_byte(list_checkpoints(run)[-1])
-    learner = make_learner(train__keep_checkpoints=1)
-    take_step(learner)
-    keep(run, learner, 1)
-    assert list_checkpoints(run)[0].stem == f"step-{STEPS:09d}"
+def test_those_behind_the_place_that_the_run_goes_on_from_are_passed_over(run):
+    first, second = list_checkpoints(run)
+    assert find_passed_over(run, restore_checkpoint(second, make_learner())) == []
+    assert find_passed_over(run, restore_checkpoint(first, make_learner())) == [second]
+    assert find_passed_over(run, None) == [first, second]
 
 
-KINDS = ("json", "safetensors")
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("change", ["edited", "not named"])
+def test_one_that_is_not_as_the_manifest_names_it_is_passed_over(run, kind, change):
+    files = digest_files(run)
+    assert find(run, make_learner(), Notes(), files=files).next_epoch == 2
+    newest = list_checkpoints(run)[-1]
+    name = f"checkpoints/{newest.with_suffix(f'.{kind}').name}"
+    if change == "edited":
+        files[name] = "sha256:" + "0" * 64
+    else:
+        del files[name]
+    notes = Notes()
+    assert find(run, make_learner(), notes, files=files).next_epoch == 1
+    assert notes[0].startswith(f"a checkpoint was changed since the run stopped: {newest.name}")
+
+
+def test_without_the_ledger_no_checkpoint_is_relied_on(run):
+    (run / LEDGER).unlink()
+    assert find(run, make_learner(), Notes()) is None
+
+
+def test_the_documented_example_is_sealed_and_has_the_keys_that_are_written(run):
+    text = PAGE.read_text(encoding="utf-8")
+    [example] = re.findall(r"^{.*\"schema\":\"cxr.checkpoint/1\".*}$", text, flags=re.MULTILINE)
+    documented, written = (
+        json.loads(content) for content in (example, list_checkpoints(run)[-1].read_bytes())
+    )
+    assert list(documented) == list(written)
+    for name in ("selection", "tally"):
+        assert list(documented[name]) == list(written[name])
+    digest = documented.pop("digest")
+    assert digest == digest_json(documented)
 
 
 def names(run: Path) -> list[str]:

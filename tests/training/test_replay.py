@@ -59,6 +59,14 @@ def test_the_cause_is_found_among_fields_that_make_no_difference(finished_run: F
     assert answer["replay"] is None
 
 
+def test_what_the_optimizer_wrote_is_named_by_its_parameter(finished_run: FinishedRuns):
+    answer = ask(finished_run(vectors()), finished_run(vectors(train__lr=2e-3)), "--replay")
+    op = answer["replay"]["op"]
+    assert op["op"].startswith("aten._fused_adamw_")
+    assert op["tensor"] == "backbone.1.weight"
+    assert op["size"]["differing"] > 0
+
+
 def test_two_causes_are_found_together(finished_run: FinishedRuns):
     a = finished_run(vectors())
     b = finished_run(vectors(train__lr=2e-3, train__weight_decay=0.5, evaluate__batch_size=7))

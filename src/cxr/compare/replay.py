@@ -110,7 +110,8 @@ def _describe_op(
     told = one or other
     if told is None:
         raise ValueError("neither trace has that op")
-    output, size, other_op = None, {}, None
+    output, tensor, other_op = None, None, None
+    size: dict[str, Any] = {}
     if one is None or other is None:
         other_op = "nothing"
     elif (one.op, one.module) != (other.op, other.module):
@@ -118,7 +119,8 @@ def _describe_op(
     else:
         pairs = zip(one.outputs, other.outputs, strict=False)
         output = next((place for place, pair in enumerate(pairs) if pair[0] != pair[1]), None)
-        size = {} if output is None else _measure(runs, step, number, output)
+        if output is not None:
+            tensor, size = _measure(runs, step, number, output)
     return ReplayedOp(
         number=number,
         op=told.op,
@@ -126,17 +128,20 @@ def _describe_op(
         backward=told.backward,
         other_op=other_op,
         output=output,
+        tensor=tensor,
         size=size,
     )
 
 
-def _measure(runs: Sequence[RecordedRun], step: int, number: int, output: int) -> dict[str, Any]:
-    """Replay both runs once more, keep what one op wrote, and compare it."""
+def _measure(
+    runs: Sequence[RecordedRun], step: int, number: int, output: int
+) -> tuple[str | None, dict[str, Any]]:
+    """Replay both runs once more, keep what one op wrote, name it and compare it."""
     from cxr.training.replay import measure_difference
 
     with tempfile.TemporaryDirectory() as place:
         kept = [Path(place) / f"{name}.safetensors" for name in "ab"]
         for run, file in zip(runs, kept, strict=True):
             options = ["--step", str(step), "--ops", "--keep", str(number), "--tensors", str(file)]
-            run_replay(run, options)
-        return measure_difference(kept[0], kept[1], output)
+            names = run_replay(run, options)["kept_names"]
+        return names[output], measure_difference(kept[0], kept[1], output)

@@ -91,6 +91,8 @@ class ReplayedOp:
         backward: Whether it belongs to the backward pass.
         other_op: What the second run did in its place, where that is another op.
         output: Number of the first output that differs, or None.
+        tensor: What that output is, where the step keeps it: a parameter, ``gradient of`` one, a
+            buffer or optimizer state.
         size: ``shape``, ``dtype``, ``elements``, how many differ, and the largest difference.
     """
 
@@ -100,6 +102,7 @@ class ReplayedOp:
     backward: bool
     other_op: str | None
     output: int | None
+    tensor: str | None
     size: dict[str, Any]
 
 

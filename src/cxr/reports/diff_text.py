@@ -62,7 +62,8 @@ def _describe_size(op: ReplayedOp) -> str:
     largest = size["largest_difference"]
     by = f"by at most {largest:.3g}" if largest is not None else "not all of them numbers"
     count = f"{size['differing']:,} of {size['elements']:,} elements"
-    return f"output {op.output} ({shape}), {count}, {by}"
+    what = op.tensor if op.tensor is not None else f"output {op.output}"
+    return f"{what} ({shape}), {count}, {by}"
 
 
 def describe_bisection(bisect: BisectReport) -> list[str]:

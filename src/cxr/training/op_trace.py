@@ -30,12 +30,14 @@ class OpTrace(TorchDispatchMode):
     Attributes:
         records: The ops so far, in the order that they ran.
         kept: Copies of the outputs of one op, on the CPU.
+        kept_places: Where in memory each of these lay.
     """
 
     def __init__(self, *, keep: int | None = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.records: list[OpRecord] = []
         self.kept: list[torch.Tensor] = []
+        self.kept_places: list[int] = []
         self._keep = keep
         self._modules = ModuleTracker()
 
@@ -69,6 +71,7 @@ class OpTrace(TorchDispatchMode):
     def _record(self, func: Any, written: list[torch.Tensor]) -> None:
         if len(self.records) == self._keep:
             self.kept = [tensor.detach().cpu().clone() for tensor in written]
+            self.kept_places = [tensor.data_ptr() for tensor in written]
         self.records.append(
             OpRecord(
                 op=str(func),

@@ -33,6 +33,7 @@ from cxr.training.batches import iterate_batches
 from cxr.training.checkpoint import list_checkpoints, restore_checkpoint
 from cxr.training.loop import trace_initial_state
 from cxr.training.op_trace import OpTrace
+from cxr.training.optimizer import name_optimizer_state
 from cxr.training.prepare import Prepared, build_learner, prepare_run
 from cxr.training.step import Learner, run_step
 from cxr.training.trace import Digests, trace_predictions
@@ -73,6 +74,8 @@ class Replay:
         left_in: The part of that step, or None.
         ops: The ops of the step, if they were asked for.
         kept: Outputs of one op.
+        kept_names: What each of these is: a parameter, a gradient, a buffer or optimizer state;
+            None for a value that only passes through.
     """
 
     begun_at: int = INITIAL_STEP
@@ -80,6 +83,7 @@ class Replay:
     left_in: str | None = None
     ops: list[OpRecord] = field(default_factory=list)
     kept: list[torch.Tensor] = field(default_factory=list)
+    kept_names: list[str | None] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """Return all but the kept tensors as plain JSON values."""
@@ -88,6 +92,7 @@ class Replay:
             "left_at": self.left_at,
             "left_in": self.left_in,
             "ops": [asdict(op) for op in self.ops],
+            "kept_names": self.kept_names,
         }
 
 
@@ -211,7 +216,7 @@ def _replay_training(
             if replay.left_at is not None:
                 return replay
             last = batch.step == plan.step
-            traced = _traced(plan, replay) if last else contextlib.nullcontext()
+            traced = _traced(plan, replay, learner) if last else contextlib.nullcontext()
             with _computing(prepared, f"step {batch.step}, epoch {epoch}"), traced:
                 result = run_step(learner, batch)
             _hold(replay, wanted[batch.step], result.parts)
@@ -257,11 +262,27 @@ def _computing(prepared: Prepared, where: str) -> contextlib.AbstractContextMana
 
 
 @contextlib.contextmanager
-def _traced(plan: ReplayPlan, replay: Replay) -> Iterator[None]:
-    """Record the block's ops, where the plan asks for it."""
+def _traced(plan: ReplayPlan, replay: Replay, learner: Learner | None = None) -> Iterator[None]:
+    """Record the block's ops, where the plan asks for it, and name what a learner keeps of them."""
     if not plan.trace:
         yield
         return
     with OpTrace(keep=plan.keep) as trace:
         yield
     replay.ops, replay.kept = trace.records, trace.kept
+    names = _name_places(learner) if learner is not None else {}
+    replay.kept_names = [names.get(place) for place in trace.kept_places]
+
+
+def _name_places(learner: Learner) -> dict[int, str]:
+    """Return the names of what a step leaves, by where it lies in memory."""
+    network = learner.network
+    gradients = {
+        f"gradient of {name}": value.grad
+        for name, value in network.named_parameters()
+        if value.grad is not None
+    }
+    state = name_optimizer_state(learner.optimizer, network)
+    named = {**state, **dict(network.named_buffers()), **gradients}
+    named |= dict(network.named_parameters())
+    return {tensor.data_ptr(): name for name, tensor in named.items()}

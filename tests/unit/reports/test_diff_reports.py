@@ -31,6 +31,7 @@ def build_op(**changes):
         "backward": False,
         "other_op": None,
         "output": 0,
+        "tensor": None,
         "size": SIZE,
     }
     return ReplayedOp(**{**plain, **changes})
@@ -83,6 +84,16 @@ def test_a_comparison_alone_says_where_the_runs_parted():
             [
                 "first op that differs: aten.addmm.default",
                 "in its place the other run has: aten.flip.default",
+            ],
+        ),
+        (
+            build_op(tensor="gradient of fc.weight"),
+            [
+                "first op that differs: aten.addmm.default of backbone.1",
+                (
+                    "by how much: gradient of fc.weight (50x128), 12 of 6,400 elements, "
+                    "by at most 1.25e-07"
+                ),
             ],
         ),
         (

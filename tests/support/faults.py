@@ -427,7 +427,6 @@ def _named_machine(_: str) -> None:
 @fault
 def _other_seed_in_run_2(_: str) -> None:
     """The second run of a repeat has another seed."""
-    from cxr.compare import repeat
 
     original = subprocess.Popen
 
@@ -435,7 +434,7 @@ def _other_seed_in_run_2(_: str) -> None:
         extra = ["--set", "seed=2"] if any("run-2" in word for word in command) else []
         return original([*command, *extra], **options)
 
-    repeat.subprocess.Popen = start
+    subprocess.Popen = start
 
 
 @fault

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import statistics
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from cxr.compare.child_process import run_cxr
 from cxr.config.fields import digest_config
 from cxr.config.load import dump_config
 from cxr.config.schema import RunConfig
 from cxr.digests.canonical import canonical_json
 from cxr.errors import CxrError, ExitCode, RecordError
-from cxr.interruption import blocked, has_signal, pass_on
+from cxr.interruption import has_signal
 from cxr.records.atomic import write_bytes, write_text
 from cxr.records.figures import SCALARS
 from cxr.records.manifest import REPEAT_SCHEMA, Manifest, load_sealed_run, seal_manifest
@@ -147,25 +146,9 @@ def summarise_runs(runs: Sequence[Path], num_runs: int) -> RepeatReport:
 
 
 def _train_in_fresh_process(config: Path, out: Path, *, quiet: bool) -> int:
-    """Run ``cxr train`` in an interpreter of its own; its progress goes to this one's stderr.
-
-    ``-P`` keeps modules of the working directory out. The process has a group of its own, so that
-    Ctrl-C does not reach it from the terminal too: what comes here is passed on, each signal once.
-    """
-    program = [sys.executable, "-P", "-m", "cxr", "train"]
+    """Run ``cxr train`` in an interpreter of its own; its progress goes to this one's stderr."""
     options = ["--config", str(config), "--out", str(out), *(["--quiet"] if quiet else [])]
-    with blocked():
-        process = subprocess.Popen(  # noqa: S603 - this very program
-            [*program, *options],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            process_group=0,
-        )
-        pass_on(process.send_signal)
-    try:
-        return process.wait()
-    finally:
-        pass_on(None)
+    return run_cxr(["train", *options])
 
 
 def _load_completed(run: Path) -> Manifest | None:

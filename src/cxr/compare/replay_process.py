@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cxr.compare.child_process import run_cxr
 from cxr.determinism.environment import NOT_RECORDED, OWN_VARIABLES, read_variables
 from cxr.errors import RecordError
-from cxr.interruption import blocked, obey, pass_on
+from cxr.interruption import obey
 from cxr.records.manifest import Manifest
 
 
@@ -56,11 +55,12 @@ def run_replay(
     """
     with tempfile.TemporaryDirectory() as place:
         answer = Path(place) / "answer.json"
-        program = [sys.executable, "-P", "-m", "cxr", "replay", str(run.directory)]
+        program = ["replay", str(run.directory)]
         moved = [] if run.root is None else ["--data", str(run.root)]
-        code = _wait_for(
+        code = run_cxr(
             [*program, "--answer", str(answer), *moved, *options],
-            read_choices(run.manifest) if choices is None else choices,
+            variables=_derive_variables(read_choices(run.manifest) if choices is None else choices),
+            silent=True,
         )
         obey("running a step again")
         found: dict[str, Any] = json.loads(answer.read_bytes()) if answer.is_file() else {}
@@ -88,21 +88,8 @@ def read_choices(manifest: Manifest) -> dict[str, str]:
     }
 
 
-def _wait_for(command: Sequence[str], choices: Mapping[str, str]) -> int:
-    """Run a command to its end, with these choices instead of this process's own."""
+def _derive_variables(choices: Mapping[str, str]) -> dict[str, str]:
+    """Return this process's variables, with these choices instead of its own."""
     chosen_here = [name for name in read_variables() if name not in OWN_VARIABLES]
     kept = {name: value for name, value in os.environ.items() if name not in chosen_here}
-    with blocked():
-        process = subprocess.Popen(  # noqa: S603 - this very program
-            command,
-            env={**kept, **choices},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            process_group=0,
-        )
-        pass_on(process.send_signal)
-    try:
-        return process.wait()
-    finally:
-        pass_on(None)
+    return {**kept, **choices}

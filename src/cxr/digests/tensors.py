@@ -21,9 +21,6 @@ from numpy.typing import NDArray
 
 from cxr.digests.canonical import PREFIX, canonical_json
 
-STEP_ALGORITHM: Final = "xxh3-128"
-"""Algorithm of the ledger's digests, as each of them names it."""
-
 _MAX_THREADS: Final = 4  # more than this and memory, not the processor, is what is waited for
 _SMALL_BYTES: Final = 1 << 20
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cxr.records.environment import capture_environment
+from cxr.environment.capture import capture_environment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Final
 
 import cxr
-from cxr.determinism.environment import FIXED_VARIABLES
+from cxr.determinism.variables import FIXED_VARIABLES
 from result import Result, Table, Target, format_ms
 
 LIMIT_S: Final = 0.2

@@ -38,7 +38,7 @@ from pathlib import Path
 from typing import Any, Final
 from unittest import mock
 
-from cxr.determinism.environment import reexecute_prepared, set_variables
+from cxr.determinism.variables import reexecute_prepared, set_variables
 from result import Result, Table, Target, format_ms
 
 LIMIT: Final = 1.03

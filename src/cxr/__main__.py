@@ -7,7 +7,7 @@ import os
 import sys
 from typing import Final, TextIO
 
-from cxr.determinism.environment import reexecute_prepared
+from cxr.determinism.variables import reexecute_prepared
 from cxr.errors import CxrError, ExitCode
 from cxr.interruption import (
     describe_stop,

@@ -21,7 +21,7 @@ LOADING = [
     (["verify", "RUN"], "cxr.compare.verify_run"),
     (["doctor"], "cxr.selftest.health"),
     (["doctor", "--selftest", "--out", "OUT"], "torch"),
-    (["env", "capture", "--out", "OUT"], "cxr.records.environment"),
+    (["env", "capture", "--out", "OUT"], "cxr.environment.capture"),
     (["data", "synth", "OUT"], "numpy"),
     (["data", "verify", "IMAGES"], "cxr.data.verify"),
 ]

@@ -25,7 +25,7 @@ from typing import Any
 import killing  # beside this script
 
 from cxr.__main__ import main
-from cxr.determinism.environment import reexecute_prepared
+from cxr.determinism.variables import reexecute_prepared
 
 Fault = Callable[[str], None]
 FAULTS: dict[str, Fault] = {**killing.FAULTS}
@@ -350,7 +350,7 @@ def _reported_thread_pools(_: str) -> None:
 @fault
 def _changed_canary(_: str) -> None:
     """One canary no longer decodes to the pixels that are expected of it."""
-    from cxr.records import canaries
+    from cxr.environment import canaries
 
     canaries.EXPECTED["jpeg_grey"] = "sha256:" + "0" * 64
 

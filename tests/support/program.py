@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from cxr.determinism.environment import HARMLESS_VARIABLES, read_variables
+from cxr.determinism.variables import HARMLESS_VARIABLES, read_variables
 
 FAULTS = Path(__file__).with_name("faults.py")
 BLOCKED = Path(__file__).with_name("blocked")

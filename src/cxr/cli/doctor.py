@@ -72,8 +72,8 @@ def doctor(
 
 def _run(out: Path | None, *, quiet: bool) -> dict[str, Any]:
     """Run the self-test, and write its record where one is asked for."""
+    from cxr.atomic import write_bytes
     from cxr.digests.canonical import canonical_json
-    from cxr.records.atomic import write_bytes
 
     if out is not None:
         _require_place(out)
@@ -97,7 +97,7 @@ def _run(out: Path | None, *, quiet: bool) -> dict[str, Any]:
 
 def _require_place(out: Path) -> None:
     """Refuse, before anything is trained, a file that could not be written in the end."""
-    from cxr.records.atomic import make_directory
+    from cxr.atomic import make_directory
     from cxr.records.run_directory import require_writable
 
     if out.is_dir():

@@ -32,9 +32,9 @@ def capture(
 
     Example: cxr env capture --out env.json
     """
+    from cxr.atomic import write_bytes
     from cxr.digests.canonical import canonical_json
-    from cxr.records.atomic import write_bytes
-    from cxr.records.environment import capture_environment
+    from cxr.environment.capture import capture_environment
 
     found = capture_environment()
     if out is not None:

@@ -30,8 +30,8 @@ def replay(
 
     Example: cxr replay runs/a --step 7 --ops --answer ops.json
     """
+    from cxr.atomic import write_bytes
     from cxr.digests.canonical import canonical_json
-    from cxr.records.atomic import write_bytes
     from cxr.training.replay import ReplayPlan, replay_step, write_kept
 
     plan = ReplayPlan(

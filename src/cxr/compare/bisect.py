@@ -16,7 +16,7 @@ from cxr.compare.replay import describe_replayed, explain_predictions, say_left
 from cxr.compare.replay_process import RecordedRun, ReplayFailedError, read_choices, run_replay
 from cxr.compare.report import BisectReport, Difference, Divergence
 from cxr.config.load import load_config
-from cxr.determinism.environment import NOT_RECORDED
+from cxr.determinism.variables import NOT_RECORDED
 from cxr.progress import Progress
 from cxr.records.run_directory import CONFIG
 

@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from cxr.compare.report import Affects, Difference
 from cxr.compare.samples import compare_samples
-from cxr.determinism.environment import OWN_VARIABLES, THREAD_VARIABLES
 from cxr.determinism.levels import Level
-from cxr.records.facts import find_levels, flatten_environment
-from cxr.records.json_file import load_json_object
+from cxr.determinism.variables import OWN_VARIABLES, THREAD_VARIABLES
+from cxr.environment.facts import find_levels, flatten_environment
+from cxr.json_file import load_json_object
 from cxr.records.manifest import Manifest
 from cxr.records.run_directory import ENVIRONMENT
 

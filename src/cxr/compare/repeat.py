@@ -9,14 +9,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from cxr.compare.child_process import run_cxr
+from cxr.atomic import write_bytes, write_text
+from cxr.child_process import run_cxr
 from cxr.config.fields import digest_config
 from cxr.config.load import dump_config
 from cxr.config.schema import RunConfig
 from cxr.digests.canonical import canonical_json
 from cxr.errors import CxrError, ExitCode, RecordError
 from cxr.interruption import has_signal
-from cxr.records.atomic import write_bytes, write_text
 from cxr.records.figures import SCALARS
 from cxr.records.manifest import REPEAT_SCHEMA, Manifest, load_sealed_run, seal_manifest
 from cxr.records.run_directory import CONFIG, REPEAT, create_directory, create_named, name_run

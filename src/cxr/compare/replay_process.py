@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cxr.compare.child_process import run_cxr
-from cxr.determinism.environment import NOT_RECORDED, OWN_VARIABLES, read_variables
+from cxr.child_process import run_cxr
+from cxr.determinism.variables import NOT_RECORDED, OWN_VARIABLES, read_variables
 from cxr.errors import RecordError
 from cxr.interruption import obey
 from cxr.records.manifest import Manifest

@@ -16,11 +16,11 @@ from cxr.config.load import load_config
 from cxr.determinism.levels import Level
 from cxr.digests.files import digest_file
 from cxr.digests.weights_file import digest_weights_file
+from cxr.environment.facts import Capture, digest_environment
 from cxr.errors import ConfigError, RecordError
 from cxr.evaluation.metrics import compute_metrics
+from cxr.json_file import load_json_object
 from cxr.records.data_lock import load_data_lock
-from cxr.records.facts import Capture, digest_environment
-from cxr.records.json_file import load_json_object
 from cxr.records.manifest import Manifest
 from cxr.records.predictions import load_predictions
 from cxr.records.run_directory import (

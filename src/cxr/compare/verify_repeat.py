@@ -10,7 +10,7 @@ from cxr.compare.repeat import summarise_runs
 from cxr.compare.verify_findings import EDITED, Finding, Verification
 from cxr.compare.verify_run import verify_run
 from cxr.errors import RecordError
-from cxr.records.json_file import load_json_object
+from cxr.json_file import load_json_object
 from cxr.records.manifest import REPEAT_SCHEMA, is_sealed
 from cxr.records.run_directory import CONFIG, MANIFEST, REPEAT
 

@@ -18,17 +18,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from cxr.atomic import atomic_writer, make_directory, storage_errors, write_bytes
 from cxr.data.decode import DecodePlan, decode_image
 from cxr.data.image_file import read_image
 from cxr.data.prefetch import prefetch
 from cxr.digests.canonical import canonical_json, digest_bytes, digest_json
 from cxr.digests.files import digest_file
+from cxr.environment.canaries import read_canaries
 from cxr.errors import DataError, RecordError, StorageError
+from cxr.json_file import load_json_object
 from cxr.progress import SILENCE, Progress
-from cxr.records.atomic import atomic_writer, make_directory, storage_errors, write_bytes
-from cxr.records.canaries import read_canaries
 from cxr.records.data_lock import DataLock, Sample
-from cxr.records.json_file import load_json_object
 
 if TYPE_CHECKING:
     import numpy as np

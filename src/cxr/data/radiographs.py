@@ -33,6 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from cxr.atomic import make_directory, storage_errors
 from cxr.data.anatomy import (
     Anatomy,
     Frame,
@@ -50,7 +51,6 @@ from cxr.data.anatomy import (
 )
 from cxr.determinism.streams import MAX_SEED, Stream, derive_stream
 from cxr.errors import UsageError
-from cxr.records.atomic import make_directory, storage_errors
 
 Kind = Literal["normal", "bacteria", "virus"]
 """What an image shows: nothing, focal consolidation, or diffuse haze on both sides."""

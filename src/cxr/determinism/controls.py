@@ -8,19 +8,19 @@ import sys
 from dataclasses import dataclass
 from typing import Any, Final
 
-from cxr.determinism.environment import (
+from cxr.determinism.levels import Level
+from cxr.determinism.thread_pools import (
+    count_pool_threads,
+    count_team_threads,
+    set_pool_threads,
+)
+from cxr.determinism.variables import (
     FIXED_VARIABLES,
     OWN_VARIABLES,
     REMOVED_VARIABLES,
     THREAD_VARIABLES,
     read_variables,
     set_variables,
-)
-from cxr.determinism.levels import Level
-from cxr.determinism.thread_pools import (
-    count_pool_threads,
-    count_team_threads,
-    set_pool_threads,
 )
 from cxr.errors import DeterminismError
 

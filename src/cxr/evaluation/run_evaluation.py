@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from cxr.atomic import flush_directory, make_directory, storage_errors, write_bytes
 from cxr.config.schema import RunConfig
 from cxr.data.dataset import Dataset, load_dataset
 from cxr.determinism.arithmetic import arithmetic
@@ -16,16 +17,15 @@ from cxr.determinism.controls import ControlPlan, find_untaken, require_device, 
 from cxr.determinism.levels import Level
 from cxr.digests.canonical import canonical_json
 from cxr.digests.tensors import digest_weights
+from cxr.environment.capture import capture_environment
+from cxr.environment.code import digest_code
+from cxr.environment.facts import digest_environment
 from cxr.errors import DataError, RecordError
 from cxr.evaluation.metrics import compute_metrics
 from cxr.evaluation.predict import predict_split
 from cxr.models.build import build_network
 from cxr.models.weights import load_tensors
 from cxr.progress import SILENCE, Progress
-from cxr.records.atomic import flush_directory, make_directory, storage_errors, write_bytes
-from cxr.records.code import digest_code
-from cxr.records.environment import capture_environment
-from cxr.records.facts import digest_environment
 from cxr.records.manifest import (
     EVALUATION_SCHEMA,
     Manifest,

@@ -11,12 +11,12 @@ import safetensors.torch
 import torch
 from torch import nn
 
+from cxr.atomic import write_bytes
 from cxr.config.schema import FileWeights, HubWeights
 from cxr.digests.files import digest_file
 from cxr.digests.tensors import digest_weights
 from cxr.errors import WeightsError
 from cxr.models.hub import fetch_weights
-from cxr.records.atomic import write_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,1 +1,1 @@
-"""What a run leaves behind: directory, manifest, ledger, data lock, environment."""
+"""What a run leaves behind: directory, manifest, ledger, data lock."""

@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from cxr.atomic import write_bytes
 from cxr.digests.canonical import canonical_json, digest_json
 from cxr.errors import RecordError
-from cxr.records.atomic import write_bytes
-from cxr.records.json_file import load_json_object
+from cxr.json_file import load_json_object
 
 SCHEMA: Final = "cxr.data-lock/1"
 

@@ -21,9 +21,9 @@ from typing import Any, Final, Self, cast
 
 import xxhash
 
+from cxr.atomic import append_whole, storage_errors
 from cxr.digests.canonical import canonical_json
 from cxr.errors import DeterminismError, RecordError
-from cxr.records.atomic import append_whole, storage_errors
 from cxr.records.run_directory import LEDGER
 from cxr.records.tensor_digests import TensorDigests, TensorDigestWriter, drop_partial_frame
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, Final
 
+from cxr.atomic import write_bytes
 from cxr.digests.canonical import canonical_json, digest_json
 from cxr.digests.files import digest_file
 from cxr.errors import RecordError
-from cxr.records.atomic import write_bytes
+from cxr.json_file import load_json_object
 from cxr.records.figures import SCALARS
-from cxr.records.json_file import load_json_object
 from cxr.records.run_directory import MANIFEST, list_files
 
 RUN_SCHEMA: Final = "cxr.manifest/1"

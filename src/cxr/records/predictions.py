@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from cxr.atomic import write_bytes
 from cxr.digests.canonical import digest_bytes
 from cxr.errors import RecordError
-from cxr.records.atomic import write_bytes
 
 _LOGIT: Final = "logit:"
 _PROBABILITY: Final = "probability:"

@@ -13,8 +13,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from cxr.atomic import TEMPORARY, make_directory, storage_errors
 from cxr.errors import RecordError, RunDirectoryError, RunDirectoryTakenError
-from cxr.records.atomic import TEMPORARY, make_directory, storage_errors
 
 MANIFEST: Final = "manifest.json"
 CONFIG: Final = "config.yaml"

@@ -11,16 +11,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, cast
 
+from cxr.atomic import append_whole, storage_errors, write_bytes, write_text
 from cxr.config.fields import find_recipe_fields, flatten_config
 from cxr.config.load import PATH_FIELDS, dump_config
 from cxr.config.schema import RunConfig
 from cxr.determinism.controls import Controls
 from cxr.determinism.streams import GENERATOR, PURPOSES
 from cxr.digests.canonical import canonical_json, digest_json
+from cxr.environment.facts import Capture, digest_environment
 from cxr.errors import CxrError
-from cxr.records.atomic import append_whole, storage_errors, write_bytes, write_text
 from cxr.records.data_lock import DataLock, write_data_lock
-from cxr.records.facts import Capture, digest_environment
 from cxr.records.manifest import RUN_SCHEMA, Manifest, digest_files, write_manifest
 from cxr.records.recipe import Recipe, digest_recipe
 from cxr.records.run_directory import (

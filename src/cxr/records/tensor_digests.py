@@ -15,8 +15,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, cast
 
+from cxr.atomic import append_whole, storage_errors
 from cxr.digests.canonical import canonical_json
-from cxr.records.atomic import append_whole, storage_errors
 from cxr.records.run_directory import TENSORS
 
 STORED_BYTES: Final = 8

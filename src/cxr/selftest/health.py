@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from cxr.determinism.controls import ControlPlan, set_controls
 from cxr.determinism.levels import Level
+from cxr.environment.capture import capture_environment
 from cxr.errors import CxrError
 from cxr.progress import Progress
-from cxr.records.environment import capture_environment
 from cxr.records.run_directory import require_writable
 
 _LIBRARIES: Final = ("numpy", "torch", "torchvision", "timm")

@@ -14,11 +14,11 @@ from typing import Any, Final
 
 import cxr
 from cxr.determinism.levels import Level
+from cxr.environment.capture import capture_environment
+from cxr.environment.code import digest_code
+from cxr.environment.facts import digest_environment
 from cxr.errors import CxrError, Interrupted, StorageError
 from cxr.progress import Progress
-from cxr.records.code import digest_code
-from cxr.records.environment import capture_environment
-from cxr.records.facts import digest_environment
 from cxr.records.manifest import SELFTEST_SCHEMA, Manifest, seal_manifest
 from cxr.records.run_record import hide_paths
 from cxr.selftest.bench import IMAGES, VECTORS, Bench, Found

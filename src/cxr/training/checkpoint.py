@@ -15,11 +15,11 @@ from typing import Any, Final
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 
+from cxr.atomic import make_directory, storage_errors, write_bytes
 from cxr.digests.canonical import canonical_json, digest_json
 from cxr.digests.files import digest_file
 from cxr.errors import RecordError, WeightsError
 from cxr.models.weights import load_tensors, write_tensors
-from cxr.records.atomic import make_directory, storage_errors, write_bytes
 from cxr.records.ledger import StepRecord
 from cxr.records.run_directory import CHECKPOINTS
 from cxr.training.agreement import name_disagreement

@@ -11,13 +11,13 @@ from typing import Final
 from cxr.config.fields import find_recipe_fields
 from cxr.determinism.levels import Level
 from cxr.digests.files import digest_file
+from cxr.environment.capture import capture_environment
+from cxr.environment.facts import digest_environment, find_levels, flatten_environment
 from cxr.errors import RecordError, StorageError
+from cxr.json_file import load_json_object
 from cxr.progress import Progress
 from cxr.records.data_lock import load_data_lock
-from cxr.records.environment import capture_environment
 from cxr.records.epoch_figures import read_epoch_lines
-from cxr.records.facts import digest_environment, find_levels, flatten_environment
-from cxr.records.json_file import load_json_object
 from cxr.records.ledger import CHAIN_START
 from cxr.records.manifest import Manifest
 from cxr.records.run_directory import (

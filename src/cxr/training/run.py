@@ -8,17 +8,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from cxr.atomic import write_bytes
 from cxr.config.schema import RunConfig
 from cxr.determinism.arithmetic import arithmetic
 from cxr.digests.tensors import digest_weights
+from cxr.environment.capture import capture_environment
 from cxr.errors import Interrupted, StorageError
 from cxr.evaluation.metrics import compute_metrics
 from cxr.evaluation.predict import predict_split
 from cxr.interruption import obey
 from cxr.models.weights import write_tensors
 from cxr.progress import Progress
-from cxr.records.atomic import write_bytes
-from cxr.records.environment import capture_environment
 from cxr.records.ledger import LedgerWriter
 from cxr.records.manifest import Manifest, load_sealed_run
 from cxr.records.predictions import write_predictions

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from cxr.compare.bisect import Exchange, derive_exchanges, find_causes
 from cxr.compare.inputs import find_differences
 from cxr.compare.replay_process import RecordedRun
-from cxr.determinism.environment import NOT_RECORDED
+from cxr.determinism.variables import NOT_RECORDED
 from cxr.records.manifest import load_manifest
 
 NAMES = [f"field{number}" for number in range(12)]

@@ -17,13 +17,13 @@ from cxr.determinism.controls import (
     set_controls,
     verify_controls,
 )
-from cxr.determinism.environment import (
+from cxr.determinism.levels import Level
+from cxr.determinism.variables import (
     FIXED_VARIABLES,
     OWN_VARIABLES,
     REMOVED_VARIABLES,
     read_variables,
 )
-from cxr.determinism.levels import Level
 from cxr.errors import DeterminismError
 
 STRICT = ControlPlan(level=Level.STRICT, threads=1, fill_memory=True)

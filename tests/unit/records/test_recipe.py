@@ -5,7 +5,7 @@ import json
 from cxr.config.fields import digest_config
 from cxr.config.schema import RunConfig
 from cxr.digests.canonical import digest_json
-from cxr.records.code import digest_code
+from cxr.environment.code import digest_code
 from cxr.records.data_lock import DataLock
 from cxr.records.recipe import derive_recipe, digest_recipe
 

@@ -9,9 +9,9 @@ from cxr.config.schema import RunConfig
 from cxr.determinism.levels import Level
 from cxr.determinism.streams import GENERATOR, PURPOSES
 from cxr.digests.canonical import digest_json
+from cxr.environment.facts import digest_environment
 from cxr.errors import DataError, TrainingError
 from cxr.records.data_lock import DataLock, load_data_lock
-from cxr.records.facts import digest_environment
 from cxr.records.manifest import digest_files, is_sealed, load_manifest
 from cxr.records.recipe import derive_recipe, digest_recipe
 from cxr.records.run_directory import CONFIG, DATA_LOCK, ENVIRONMENT, METRICS

@@ -5,7 +5,7 @@ import copy
 import pytest
 
 from cxr.determinism.levels import Level
-from cxr.records.facts import digest_environment, find_levels, flatten_environment
+from cxr.environment.facts import digest_environment, find_levels, flatten_environment
 
 CAPTURE = {
     "schema": "cxr.environment/1",

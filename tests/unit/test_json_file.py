@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from cxr.errors import RecordError
-from cxr.records.json_file import load_json_object
+from cxr.json_file import load_json_object
 
 
 def test_an_object_is_read(tmp_path):

@@ -7,8 +7,8 @@ import pytest
 
 import cxr
 from cxr.digests.files import digest_tree
-from cxr.records import code
-from cxr.records.code import PACKAGE, capture_code, digest_code
+from cxr.environment import code
+from cxr.environment.code import PACKAGE, capture_code, digest_code
 
 
 @pytest.fixture

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from cxr.determinism.environment import HARMLESS_VARIABLES, OWN_VARIABLES
 from cxr.determinism.levels import ALL_LEVELS, NATIVE_LEVELS, NO_LEVELS, Level
+from cxr.determinism.variables import HARMLESS_VARIABLES, OWN_VARIABLES
 from cxr.digests.canonical import digest_json
 
 SCHEMA: Final = "cxr.environment/1"
+
+NOT_READ: Final = "not_read"
+"""In place of a fact that was not looked for."""
 
 Capture = dict[str, Any]
 """``schema``, and groups of facts."""

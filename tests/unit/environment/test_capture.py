@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from cxr.determinism.environment import OWN_VARIABLES, read_variables
+from cxr.determinism.variables import OWN_VARIABLES, read_variables
 from cxr.digests.canonical import canonical_json
-from cxr.records.canaries import EXPECTED
-from cxr.records.environment import NOT_READ, capture_environment
+from cxr.environment.canaries import EXPECTED
+from cxr.environment.capture import capture_environment
+from cxr.environment.facts import NOT_READ
 
 SECRETS = {
     "HF_TOKEN": "hf_planted0000000001",

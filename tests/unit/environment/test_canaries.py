@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from PIL import Image, ImageFile
 
-from cxr.records import canaries
-from cxr.records.canaries import EXPECTED, find_changed_canaries, read_canaries
+from cxr.environment import canaries
+from cxr.environment.canaries import EXPECTED, find_changed_canaries, read_canaries
 
 
 def test_every_canary_decodes_to_the_expected_pixels():

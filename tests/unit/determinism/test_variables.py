@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from cxr.determinism import environment
-from cxr.determinism.environment import (
+from cxr.determinism import variables as variables_module
+from cxr.determinism.variables import (
     FIXED_VARIABLES,
     NOT_RECORDED,
     OWN_VARIABLES,
@@ -41,7 +41,7 @@ def executed(monkeypatch):
         calls.append((program, arguments, given))
         raise Reexecuted
 
-    monkeypatch.setattr(environment.os, "execve", execve)
+    monkeypatch.setattr(variables_module.os, "execve", execve)
     return calls
 
 

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from cxr.errors import StorageError
-from cxr.records import atomic
-from cxr.records.atomic import (
+from cxr import atomic
+from cxr.atomic import (
     append_whole,
     atomic_writer,
     make_directory,
     write_bytes,
     write_text,
 )
+from cxr.errors import StorageError
 
 
 @pytest.fixture

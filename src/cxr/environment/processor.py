@@ -1,0 +1,51 @@
+"""The processor: what it can do, and how much of it this process may use."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+from typing import Any, Final
+
+_INSTRUCTION_SETS: Final = frozenset(
+    {"sse4_1", "sse4_2", "avx", "avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512vl"}
+    | {"avx512_vnni", "avx_vnni", "avx512_bf16", "avx512_fp16", "amx_tile", "amx_int8", "amx_bf16"}
+    | {"asimd", "asimddp", "asimdhp", "bf16", "i8mm", "sve", "sve2"}
+)
+"""Feature flags for which numerical libraries have code of their own, on x86-64 and aarch64."""
+
+
+def capture_cpu() -> dict[str, Any]:
+    """Return model, instruction sets, cores and memory."""
+    model, flags = _read_cpuinfo()
+    available = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
+    return {
+        "machine": platform.machine(),
+        "model": model or platform.processor() or None,
+        "instruction_sets": sorted(_INSTRUCTION_SETS & flags),
+        "cores": os.cpu_count(),
+        "cores_available": len(available) if available is not None else os.cpu_count(),
+        "memory_bytes": _read_memory_bytes(),
+    }
+
+
+def _read_cpuinfo() -> tuple[str | None, frozenset[str]]:
+    """Return the processor's model and feature flags from Linux, where there is one."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None, frozenset()
+    fields: dict[str, str] = {}
+    for line in text.splitlines():
+        key, _, value = line.partition(":")
+        fields.setdefault(key.strip(), value.strip())
+    flags = fields.get("flags") or fields.get("Features") or ""
+    return fields.get("model name"), frozenset(flags.split())
+
+
+def _read_memory_bytes() -> int | None:
+    """Return the machine's memory in bytes, where the system tells."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None

@@ -10,7 +10,7 @@ from cxr.compare.report import Affects, Difference
 from cxr.compare.samples import compare_samples
 from cxr.determinism.levels import Level
 from cxr.determinism.variables import OWN_VARIABLES, THREAD_VARIABLES
-from cxr.environment.facts import find_levels, flatten_environment
+from cxr.environment.comparison import compare_captures
 from cxr.json_file import load_json_object
 from cxr.records.manifest import Manifest
 from cxr.records.run_directory import ENVIRONMENT
@@ -28,12 +28,6 @@ _CONSEQUENCES: Final = {
 
 _NAME_WEIGHTS: Final = "model.weights"
 """Beginning of the config fields that say where given weights are."""
-
-_FOLLOWING_FACTS: Final = {
-    "numerics.cpu_capability": "variables.ATEN_CPU_CAPABILITY",
-    "images.canaries_changed": "images.canaries",
-}
-"""Facts that follow from another one, where that differs too."""
 
 
 def find_differences(
@@ -100,17 +94,16 @@ def _compare_digest(part: Any, field: str, a: Manifest, b: Manifest) -> Iterator
 
 def _compare_environment(a: Path, b: Path, level: Level) -> Iterator[Difference]:
     """Compare captured facts; variables that cxr sets itself are switches, compared as such."""
-    facts_a = flatten_environment(load_json_object(a / ENVIRONMENT))
-    facts_b = flatten_environment(load_json_object(b / ENVIRONMENT))
+    captures = [load_json_object(run / ENVIRONMENT) for run in (a, b)]
     own = {f"variables.{name}" for name in OWN_VARIABLES} | {"python.hash_randomization"}
-    changed = {name for name in {**facts_a, **facts_b} if facts_a.get(name) != facts_b.get(name)}
-    for name in {**facts_a, **facts_b}:
-        value_a, value_b = facts_a.get(name), facts_b.get(name)
-        explained = name in own or _FOLLOWING_FACTS.get(name) in changed
-        if name in changed and not explained:
-            affects: Affects = "yes" if level in find_levels(name) else "no"
+    for one in compare_captures(*captures, level):
+        if one.field not in own:
             yield Difference(
-                part="environment", field=name, a=value_a, b=value_b, affects_bits=affects
+                part="environment",
+                field=one.field,
+                a=one.expected,
+                b=one.found,
+                affects_bits=one.affects_bits,
             )
 
 

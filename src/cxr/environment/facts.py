@@ -8,13 +8,20 @@ from cxr.determinism.levels import ALL_LEVELS, NATIVE_LEVELS, NO_LEVELS, Level
 from cxr.determinism.variables import HARMLESS_VARIABLES, OWN_VARIABLES
 from cxr.digests.canonical import digest_json
 
-SCHEMA: Final = "cxr.environment/1"
+SCHEMA: Final = "cxr.environment/2"
+READABLE_SCHEMAS: Final = ("cxr.environment/1", SCHEMA)
 
 NOT_READ: Final = "not_read"
 """In place of a fact that was not looked for."""
 
 Capture = dict[str, Any]
 """``schema``, and groups of facts."""
+
+COMPUTING_PACKAGES: Final = ("numpy", "timm", "torch", "torchvision")
+"""Distributions whose code computes what a run consists of."""
+
+NAMED_GROUPS: Final = ("variables", "packages", "origins", "installed")
+"""Groups whose facts are named by the world: one that is not there is known not to be there."""
 
 _LEVELS_BY_PREFIX: Final[tuple[tuple[str, tuple[Level, ...]], ...]] = (
     ("images.canaries", ALL_LEVELS),
@@ -30,10 +37,12 @@ _LEVELS_BY_PREFIX: Final[tuple[tuple[str, tuple[Level, ...]], ...]] = (
     ("variables", NATIVE_LEVELS),
     # Those that cxr decides about are switches: set, read back and compared as such.
     *((f"variables.{name}", NO_LEVELS) for name in (*OWN_VARIABLES, *HARMLESS_VARIABLES)),
-    ("packages.numpy", NATIVE_LEVELS),
-    ("packages.timm", NATIVE_LEVELS),
-    ("packages.torch", NATIVE_LEVELS),
-    ("packages.torchvision", NATIVE_LEVELS),
+    # What computes: its version, where it came from, and whether its files are as installed.
+    *(
+        (f"{group}.{name}", NATIVE_LEVELS)
+        for group in ("packages", "origins", "installed")
+        for name in COMPUTING_PACKAGES
+    ),
 )
 """Levels at which a fact affects bits, by the longest prefix of its dotted name; else at none.
 

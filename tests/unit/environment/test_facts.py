@@ -8,7 +8,7 @@ from cxr.determinism.levels import Level
 from cxr.environment.facts import digest_environment, find_levels, flatten_environment
 
 CAPTURE = {
-    "schema": "cxr.environment/1",
+    "schema": "cxr.environment/2",
     "python": {"version": "3.13.0", "compiler": "gcc"},
     "os": {"system": "Linux", "release": "6.1", "libc": "glibc 2.36", "locale": "C"},
     "cpu": {"machine": "x86_64", "model": "A", "instruction_sets": ["avx2"], "cores": 2},

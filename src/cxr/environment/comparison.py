@@ -1,0 +1,82 @@
+"""Comparing two captures, fact by fact."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from cxr.determinism.levels import Level
+from cxr.environment.facts import (
+    NAMED_GROUPS,
+    NOT_READ,
+    Capture,
+    find_levels,
+    flatten_environment,
+)
+
+Affects = Literal["yes", "no", "unknown"]
+
+_FOLLOWING_FACTS: Final = {
+    "numerics.cpu_capability": "variables.ATEN_CPU_CAPABILITY",
+    "images.canaries_changed": "images.canaries",
+}
+"""Facts that follow from another one, where that differs too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactDifference:
+    """One fact in which two environments differ.
+
+    Attributes:
+        field: ``group.fact``.
+        expected: Its value in the first; None where it has none.
+        found: Its value in the second.
+        affects_bits: Whether it does, at the level that was asked about.
+    """
+
+    field: str
+    expected: Any
+    found: Any
+    affects_bits: Affects
+
+
+def compare_captures(expected: Capture, found: Capture, level: Level) -> list[FactDifference]:
+    """Return every fact in which two captures differ, those that affect bits first.
+
+    A fact that one of them did not read, or that its version of the format does not have, is not
+    compared; `find_unread` names those. What follows from another difference is not listed again.
+    """
+    facts_a, facts_b = flatten_environment(expected), flatten_environment(found)
+    changed = {
+        name
+        for name in {**facts_a, **facts_b}
+        if facts_a.get(name) != facts_b.get(name)
+        and _is_known(name, expected)
+        and _is_known(name, found)
+    }
+    differences = [
+        FactDifference(
+            field=name,
+            expected=facts_a.get(name),
+            found=facts_b.get(name),
+            affects_bits="yes" if level in find_levels(name) else "no",
+        )
+        for name in {**facts_a, **facts_b}
+        if name in changed and _FOLLOWING_FACTS.get(name) not in changed
+    ]
+    return sorted(differences, key=lambda difference: difference.affects_bits != "yes")
+
+
+def find_unread(expected: Capture, found: Capture) -> list[str]:
+    """Return the facts that ``expected`` has and that ``found`` did not look for."""
+    names = [name for name, value in flatten_environment(expected).items() if value != NOT_READ]
+    return [name for name in names if not _is_known(name, found)]
+
+
+def _is_known(name: str, capture: Capture) -> bool:
+    """Say whether a capture tells about a fact, be it that there is none."""
+    group, _, fact = name.partition(".")
+    facts = capture.get(group)
+    if not isinstance(facts, dict):
+        return False
+    return group in NAMED_GROUPS or facts.get(fact, NOT_READ) != NOT_READ

@@ -23,6 +23,7 @@ def test_json_has_every_group_and_needs_no_heavy_library():
         "cpu",
         "gpu",
         "numerics",
+        "switches",
         "variables",
         "packages",
         "code",

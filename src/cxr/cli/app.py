@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 import cxr
-from cxr.cli import data, diff, doctor, env, evaluate, repeat, replay, train, verify
+from cxr.cli import data, diff, doctor, env, evaluate, probe, repeat, replay, train, verify
 from cxr.cli.console import print_line
 
 app = typer.Typer(
@@ -54,3 +54,4 @@ app.add_typer(env.app, name="env")
 app.add_typer(data.app, name="data")
 app.command("env-capture", hidden=True)(env.capture)
 app.command("replay", hidden=True)(replay.replay)
+app.command("probe", hidden=True)(probe.probe)

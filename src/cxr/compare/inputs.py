@@ -94,9 +94,9 @@ def _compare_digest(part: Any, field: str, a: Manifest, b: Manifest) -> Iterator
 
 def _compare_environment(a: Path, b: Path, level: Level) -> Iterator[Difference]:
     """Compare captured facts; variables that cxr sets itself are switches, compared as such."""
-    captures = [load_json_object(run / ENVIRONMENT) for run in (a, b)]
+    environment_a, environment_b = (load_json_object(run / ENVIRONMENT) for run in (a, b))
     own = {f"variables.{name}" for name in OWN_VARIABLES} | {"python.hash_randomization"}
-    for one in compare_captures(*captures, level):
+    for one in compare_captures(environment_a, environment_b, level):
         if one.field not in own:
             yield Difference(
                 part="environment",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from cxr.determinism.variables import read_variables
 from cxr.environment.code import capture_code
-from cxr.environment.facts import SCHEMA, Capture
+from cxr.environment.facts import NOT_READ, SCHEMA, Capture
 from cxr.environment.gpu import capture_gpu
 from cxr.environment.images import capture_images
 from cxr.environment.numerics import capture_numerics
@@ -21,7 +21,7 @@ def capture_environment() -> Capture:
     """Read the environment of this process.
 
     Returns:
-        ``schema``, and the groups ``python``, ``os``, ``cpu``, ``gpu``, ``numerics``,
+        ``schema``, and the groups ``python``, ``os``, ``cpu``, ``gpu``, ``numerics``, ``switches``,
         ``variables``, ``packages``, ``code`` and ``images``.
     """
     return {
@@ -31,6 +31,7 @@ def capture_environment() -> Capture:
         "cpu": capture_cpu(),
         "gpu": capture_gpu(),
         "numerics": capture_numerics(),
+        "switches": NOT_READ,
         "variables": read_variables(),
         "packages": capture_packages(),
         "code": capture_code(),

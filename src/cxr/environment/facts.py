@@ -34,6 +34,7 @@ _LEVELS_BY_PREFIX: Final[tuple[tuple[str, tuple[Level, ...]], ...]] = (
     ("os.system", NATIVE_LEVELS),
     ("os.libc", NATIVE_LEVELS),
     ("python.version", NATIVE_LEVELS),
+    ("switches", NATIVE_LEVELS),
     ("variables", NATIVE_LEVELS),
     # Those that cxr decides about are switches: set, read back and compared as such.
     *((f"variables.{name}", NO_LEVELS) for name in (*OWN_VARIABLES, *HARMLESS_VARIABLES)),

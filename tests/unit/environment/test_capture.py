@@ -51,6 +51,7 @@ def test_it_is_plain_json_with_all_its_groups(capture):
         "cpu",
         "gpu",
         "numerics",
+        "switches",
         "variables",
         "packages",
         "code",

@@ -67,6 +67,10 @@ def check_run(directory: Path, manifest: Manifest, spoiled: set[str]) -> list[Fi
         findings += _check_libraries(capture, manifest)
         if recipe.get("code_digest") != take(capture, "code").get("digest"):
             findings.append(Finding(MANIFEST, f"code_digest is not what {ENVIRONMENT} says"))
+        code = {name: take(manifest, "code").get(name) for name in take(capture, "code")}
+        # Manifests of 0.1.0 do not repeat it.
+        if "code" in manifest and code != capture["code"]:
+            findings.append(Finding(MANIFEST, f"code is not what {ENVIRONMENT} says"))
     return findings
 
 

@@ -85,7 +85,7 @@ def _check_manifest(manifest: Manifest) -> Iterator[Finding]:
     """Check the manifest against its own digests."""
     if not is_sealed(manifest):
         yield Finding(MANIFEST, EDITED)
-    for part in ("recipe", "outcome", "trace"):
+    for part in ("recipe", "environment", "outcome", "trace"):
         if part in manifest and manifest.get(f"{part}_digest") != digest_json(manifest[part]):
             yield Finding(MANIFEST, f"{part}_digest is not the digest of {part}")
     fields = take(manifest, "config").get("recipe")

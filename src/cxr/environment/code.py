@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,24 +26,40 @@ def digest_code() -> str:
 def capture_code() -> dict[str, Any]:
     """Return the sources' digest, and commit and cleanliness where git knows them."""
     facts: dict[str, Any] = {"version": cxr.__version__, "digest": digest_code()}
-    commit = _ask_git("rev-parse", "HEAD")
+    commit = ask_git("rev-parse", "HEAD")
     # A site-packages inside somebody's checkout is not that checkout's code.
-    tracked = commit and _ask_git("ls-files", "--", "__init__.py")
+    tracked = commit and ask_git("ls-files", "--", "__init__.py")
     facts["commit"] = commit if tracked else None
-    facts["dirty"] = bool(_ask_git("status", "--porcelain", "--", ".")) if tracked else None
+    facts["dirty"] = bool(ask_git("status", "--porcelain", "--", ".")) if tracked else None
     return facts
 
 
-def _ask_git(*arguments: str) -> str | None:
-    """Return what git says of the package's directory, or None."""
+def ask_git(
+    *arguments: str,
+    directory: Path | None = None,
+    variables: Mapping[str, str] | None = None,
+    strip: bool = True,
+) -> str | None:
+    """Return what git says, or None where there is no git, no repository or no answer.
+
+    Args:
+        arguments: What stands behind ``git``.
+        directory: Where it is asked; by default the package's directory.
+        variables: Environment variables besides this process's own.
+        strip: Whether white space around the answer is dropped.
+    """
     try:
         answer = subprocess.run(  # noqa: S603 - fixed program and arguments
-            ["git", "-C", str(PACKAGE), *arguments],  # noqa: S607 - the user's own git
+            ["git", "-C", str(directory or PACKAGE), *arguments],  # noqa: S607 - the user's own git
             capture_output=True,
-            text=True,
             timeout=_GIT_TIMEOUT_S,
             check=False,
+            env={**os.environ, **(variables or {})},
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return answer.stdout.strip() if answer.returncode == 0 else None
+    if answer.returncode != 0:
+        return None
+    # Bytes that are no UTF-8 stay what they are, so that a patch applies again.
+    text = answer.stdout.decode("utf-8", "surrogateescape")
+    return text.strip() if strip else text

@@ -71,7 +71,12 @@ def find_levels(name: str) -> tuple[Level, ...]:
     return max(matches, default=(0, NO_LEVELS))[1]
 
 
+def select_acting_facts(capture: Capture, level: Level) -> dict[str, Any]:
+    """Return the facts that affect bits at ``level``, by dotted name."""
+    facts = flatten_environment(capture)
+    return {name: value for name, value in facts.items() if level in find_levels(name)}
+
+
 def digest_environment(capture: Capture, level: Level) -> str:
     """Return the digest of the facts that affect bits at ``level``."""
-    facts = flatten_environment(capture)
-    return digest_json({name: facts[name] for name in facts if level in find_levels(name)})
+    return digest_json(select_acting_facts(capture, level))

@@ -18,7 +18,8 @@ from cxr.config.schema import RunConfig
 from cxr.determinism.controls import Controls
 from cxr.determinism.streams import GENERATOR, PURPOSES
 from cxr.digests.canonical import canonical_json, digest_json
-from cxr.environment.facts import Capture, digest_environment
+from cxr.environment.facts import Capture, digest_environment, select_acting_facts
+from cxr.environment.patch import Patch
 from cxr.errors import CxrError
 from cxr.records.data_lock import DataLock, write_data_lock
 from cxr.records.manifest import RUN_SCHEMA, Manifest, digest_files, write_manifest
@@ -30,6 +31,7 @@ from cxr.records.run_directory import (
     LOCK,
     MANIFEST,
     METRICS,
+    PATCH,
 )
 
 # From where an absolute or home path begins to what may end a phrase: a path can hold spaces.
@@ -70,6 +72,7 @@ class RunRecord:
         recipe: Recipe,
         weights_origin: dict[str, str] | None,
         environment: Capture,
+        patch: Patch,
         controls: Controls,
         controls_untaken: list[str],
     ) -> None:
@@ -86,6 +89,8 @@ class RunRecord:
             "recipe_digest": digest_recipe(recipe),
             "config": describe_config(config),
             "weights_origin": weights_origin,
+            "code": {**environment["code"], "patch_withheld": patch.withheld},
+            "environment": select_acting_facts(environment, config.determinism),
             "environment_digest": digest_environment(environment, config.determinism),
             "controls": controls,
             "controls_untaken": controls_untaken,
@@ -97,10 +102,12 @@ class RunRecord:
         write_text(self.directory / CONFIG, dump_config(config, self.directory))
         write_bytes(self.directory / ENVIRONMENT, canonical_json(environment) + b"\n")
         write_data_lock(self.directory / DATA_LOCK, lock)
+        if patch.content is not None:
+            write_bytes(self.directory / PATCH, patch.content)
 
     def discard(self) -> None:
         """Remove what `begin` wrote before it failed: a run that never began leaves nothing."""
-        for name in (MANIFEST, CONFIG, ENVIRONMENT, DATA_LOCK, LOCK):
+        for name in (MANIFEST, CONFIG, ENVIRONMENT, DATA_LOCK, PATCH, LOCK):
             (self.directory / name).unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             self.directory.rmdir()

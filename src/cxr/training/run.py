@@ -13,6 +13,7 @@ from cxr.config.schema import RunConfig
 from cxr.determinism.arithmetic import arithmetic
 from cxr.digests.tensors import digest_weights
 from cxr.environment.capture import capture_environment
+from cxr.environment.patch import capture_patch
 from cxr.errors import Interrupted, StorageError
 from cxr.evaluation.metrics import compute_metrics
 from cxr.evaluation.predict import predict_split
@@ -90,13 +91,15 @@ def run_prepared(
     record = RunRecord(directory=out)
     with hold_lock(out):
         learner = build_learner(prepared)
+        environment = capture_environment()
         try:
             record.begin(
                 config=config,
                 lock=prepared.dataset.lock,
                 recipe=recipe,
                 weights_origin=weights.origin if weights else None,
-                environment=capture_environment(),
+                environment=environment,
+                patch=capture_patch(environment["code"]),
                 controls=prepared.controls,
                 controls_untaken=prepared.controls_untaken,
             )

@@ -10,6 +10,7 @@ from cxr.determinism.levels import Level
 from cxr.determinism.streams import GENERATOR, PURPOSES
 from cxr.digests.canonical import digest_json
 from cxr.environment.facts import digest_environment
+from cxr.environment.patch import Patch
 from cxr.errors import DataError, TrainingError
 from cxr.records.data_lock import DataLock, load_data_lock
 from cxr.records.manifest import digest_files, is_sealed, load_manifest
@@ -18,7 +19,12 @@ from cxr.records.run_directory import CONFIG, DATA_LOCK, ENVIRONMENT, METRICS
 from cxr.records.run_record import RunRecord, describe_config
 
 LOCK = DataLock(classes=("a", "b"), samples=())
-ENVIRONMENT_FACTS = {"schema": "x", "cpu": {"model": "A"}, "packages": {"torch": "2.9"}}
+ENVIRONMENT_FACTS = {
+    "schema": "x",
+    "cpu": {"model": "A"},
+    "packages": {"torch": "2.9"},
+    "code": {"digest": "sha256:3", "commit": None, "dirty": None},
+}
 CONTROLS = {"torch.num_threads": 1}
 TRACE = {"ledger_head": "0" * 64, "steps": 3}
 TALLY = {"ops_without_deterministic_kernel": {"put_": 1}, "doubled_steps": {"doubled": 1}}
@@ -55,6 +61,7 @@ def record(tmp_path, config):
         recipe=derive_recipe(config, LOCK, None),
         weights_origin=None,
         environment=ENVIRONMENT_FACTS,
+        patch=Patch(),
         controls=CONTROLS,
         controls_untaken=["threads is 2, wanted 1"],
     )
@@ -113,6 +120,7 @@ def test_equal_runs_have_equal_manifests_but_for_what_is_volatile(record, config
         recipe=derive_recipe(config, LOCK, None),
         weights_origin=None,
         environment=ENVIRONMENT_FACTS,
+        patch=Patch(),
         controls=CONTROLS,
         controls_untaken=["threads is 2, wanted 1"],
     )

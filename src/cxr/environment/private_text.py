@@ -1,0 +1,68 @@
+"""Finding lines that look like a secret, or that name a person or a machine."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import re
+import socket
+from pathlib import Path
+from typing import Final
+
+_SECRETS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
+    ("a private key", re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY")),
+    # Source: the token formats that their issuers document for secret scanners.
+    (
+        "a token",
+        re.compile(
+            r"\b(?:hf_[A-Za-z0-9]{20,}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}"
+            r"|glpat-[\w-]{20,}|xox[abprs]-[\w-]{10,}|sk-[\w-]{20,}|pypi-[\w-]{20,}"
+            r"|AKIA[0-9A-Z]{16}|AIza[\w-]{30,}|eyJ[\w-]{10,}\.eyJ[\w-]{10,})"
+        ),
+    ),
+    ("a password in an address", re.compile(r"[a-z][a-z0-9+.-]*://[^\s/:@'\"]*:[^\s/@'\"]+@")),
+    (
+        "a secret",
+        re.compile(
+            r"(?i)\b[\w.-]*(?:secret|token|passw(?:or)?d|passphrase|credential|api_?key|access_?key)"
+            r"[\w.-]*[\"']?\s*(?::\s*[\w.\[\]| ]+)?(?::=|=|:)\s*[fbru]*([\"'])(?=[^\"']{8,}\1)(?=\S*\1)"
+        ),
+    ),
+)
+"""What a line holds, and how such a line looks."""
+
+_SHORTEST_NAME: Final = 3
+"""Names of fewer letters are found in any text."""
+
+_GENERIC_NAMES: Final = frozenset({"root", "user", "admin", "runner", "ubuntu", "localhost"})
+"""Names of accounts and machines that tell nobody from another."""
+
+
+def find_private_line(text: str) -> str | None:
+    """Return what a text must not leave this machine for, with the line's number; None if nothing.
+
+    The line itself is not repeated.
+    """
+    names = _list_names()
+    for number, line in enumerate(text.splitlines(), start=1):
+        for what, pattern in _SECRETS:
+            if pattern.search(line):
+                return f"its line {number} looks like {what}"
+        if any(name.search(line) for name in names):
+            return f"its line {number} names a person, a home directory or this machine"
+    return None
+
+
+def _list_names() -> list[re.Pattern[str]]:
+    """Return patterns of the home directory and of the names of user and machine."""
+    found = []
+    with contextlib.suppress(RuntimeError):
+        home = Path.home()
+        if home != Path(home.anchor):
+            found.append(re.compile(re.escape(str(home)) + r"(?![\w.-])"))
+    names = [socket.gethostname()]
+    # Source: docs.python.org, getpass.getuser: what it raises where no name can be found.
+    with contextlib.suppress(OSError, KeyError, ImportError):
+        names.append(getpass.getuser())
+    telling = [n for n in names if len(n) >= _SHORTEST_NAME and n.lower() not in _GENERIC_NAMES]
+    return [*found, *(re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-])") for name in telling)]

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import getpass
+import socket
+from pathlib import Path
+
+import pytest
+
+from cxr.environment.private_text import find_private_line
+
+# Put together here, so that no scanner takes this file for a leak.
+TOKENS = [
+    "hf_" + "a" * 24,
+    "ghp_" + "b" * 36,
+    "github_" + "pat_" + "c" * 30,
+    "glpat-" + "d" * 20,
+    "AKIA" + "E" * 16,
+    "sk-" + "f" * 24,
+    "eyJ" + "g" * 12 + ".eyJ" + "h" * 12,
+]
+
+
+@pytest.mark.parametrize("token", TOKENS)
+def test_a_token_is_found_and_not_repeated(token):
+    found = find_private_line(f"fine\nvalue = {token}\n")
+    assert found == "its line 2 looks like a token"
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ("+API_KEY = 'planted-0123'", "a secret"),
+        ('+    "db_password": "planted0123",', "a secret"),
+        ("+secret_token: str = f'planted0123'", "a secret"),
+        ("+index = 'https://somebody:planted@packages.invalid/simple'", "a password in an address"),
+        ("+-----BEGIN OPENSSH PRIVATE KEY-----", "a private key"),
+    ],
+)
+def test_a_line_that_looks_like_a_secret_is_found(line, what):
+    assert find_private_line(line) == f"its line 1 looks like {what}"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "+token = read_token()",
+        "+password = None",
+        "+sort_key = 'balanced'",
+        "+url = 'https://example.invalid/a@b'",
+        "+# the secret is patience: try it",
+        "index 0123456789abcdef0123456789abcdef01234567..89abcdef0123456789abcdef0123456789abcdef",
+        "+digest = 'sha256:3ba87855eb8b2488419bce790514e967544806dc9b3e6e8344379b03590c01d2'",
+    ],
+)
+def test_ordinary_code_is_not_taken_for_one(line):
+    assert find_private_line(line) is None
+
+
+def test_home_user_and_machine_are_found(monkeypatch):
+    monkeypatch.setattr(Path, "home", lambda: Path("/home/somebody"))
+    monkeypatch.setattr(getpass, "getuser", lambda: "somebody")
+    monkeypatch.setattr(socket, "gethostname", lambda: "xray-7")
+    names = "its line 1 names a person, a home directory or this machine"
+    for line in ("root = '/home/somebody/data'", "# ask somebody", "host = 'xray-7'"):
+        assert find_private_line(line) == names
+    for line in ("/home/somebodyelse/x", "xray-77", "somebody-else"):
+        assert find_private_line(line) is None
+
+
+def test_an_account_called_as_all_are_is_no_name(monkeypatch):
+    monkeypatch.setattr(Path, "home", lambda: Path("/root"))
+    monkeypatch.setattr(getpass, "getuser", lambda: "root")
+    monkeypatch.setattr(socket, "gethostname", lambda: "localhost")
+    assert find_private_line("data.root = root  # on localhost") is None
+    assert find_private_line("open('/root/notes')") is not None
+
+
+def test_a_user_without_home_or_name_is_no_error(monkeypatch):
+    def refuse():
+        raise KeyError("no such user")
+
+    def refuse_home():
+        raise RuntimeError("no home")
+
+    monkeypatch.setattr(getpass, "getuser", refuse)
+    monkeypatch.setattr(Path, "home", refuse_home)
+    assert find_private_line("anything") is None

@@ -5,12 +5,17 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from cxr.interruption import blocked, pass_on
 
 
 def run_cxr(
-    arguments: Sequence[str], *, variables: Mapping[str, str] | None = None, silent: bool = False
+    arguments: Sequence[str],
+    *,
+    variables: Mapping[str, str] | None = None,
+    python: Path | None = None,
+    silent: bool = False,
 ) -> int:
     """Run a command of cxr to its end; return its exit code, negative where a signal killed it.
 
@@ -20,11 +25,12 @@ def run_cxr(
     Args:
         arguments: What stands behind ``cxr``.
         variables: Its environment; None: this process's own.
+        python: The interpreter; None: this process's own.
         silent: Whether its stderr is dropped, as its stdout always is.
     """
     with blocked():
         process = subprocess.Popen(  # noqa: S603 - this very program
-            [sys.executable, "-P", "-m", "cxr", *arguments],
+            [str(python or sys.executable), "-P", "-m", "cxr", *arguments],
             env=variables,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

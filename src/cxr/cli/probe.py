@@ -25,7 +25,7 @@ def probe(
 
 
 def _read() -> dict[str, Any]:
-    """Return the groups of facts, or what is wrong with a library."""
+    """Return the capture of this process, or what is wrong with a library."""
     try:
         for library in _LIBRARIES:
             importlib.import_module(library)
@@ -45,4 +45,4 @@ def _read() -> dict[str, Any]:
         for name, value in read_controls().items()
         if not name.isupper() and name != "torch.cpu_capability"
     }
-    return {"gpu": captured["gpu"], "numerics": captured["numerics"], "switches": switches}
+    return {**captured, "switches": switches}

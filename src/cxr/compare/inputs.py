@@ -12,8 +12,9 @@ from cxr.determinism.levels import Level
 from cxr.determinism.variables import OWN_VARIABLES, THREAD_VARIABLES
 from cxr.environment.comparison import compare_captures
 from cxr.json_file import load_json_object
+from cxr.records.data_lock import load_data_lock
 from cxr.records.manifest import Manifest
-from cxr.records.run_directory import ENVIRONMENT
+from cxr.records.run_directory import DATA_LOCK, ENVIRONMENT
 
 _MISSING: Final = None
 
@@ -81,7 +82,8 @@ def _compare_data(
     """Compare the samples, where the recipes say that they differ."""
     if manifest_a["recipe"]["data_digest"] != manifest_b["recipe"]["data_digest"]:
         changed = {difference.field for difference in _compare_config(manifest_a, manifest_b)}
-        yield from compare_samples(a, b, changed)
+        locks = [load_data_lock(run / DATA_LOCK) for run in (a, b)]
+        yield from compare_samples(locks[0], locks[1], changed)
 
 
 def _compare_digest(part: Any, field: str, a: Manifest, b: Manifest) -> Iterator[Difference]:

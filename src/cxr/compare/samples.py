@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Final
 
 from cxr.compare.report import Difference
-from cxr.records.data_lock import Sample, load_data_lock
-from cxr.records.run_directory import DATA_LOCK
+from cxr.records.data_lock import DataLock, Sample
 
 _MAKE_SAMPLES: Final = ("data.synthetic.", "data.source")
 """Beginnings of config fields from which every sample follows."""
@@ -23,25 +22,22 @@ _MAKE_ASPECTS: Final = {
 _Key = Callable[[Sample], Hashable]
 
 
-def compare_samples(a: Path, b: Path, changed_fields: set[str]) -> Iterator[Difference]:
-    """Compare the samples of two runs.
+def compare_samples(a: DataLock, b: DataLock, changed_fields: set[str]) -> Iterator[Difference]:
+    """Compare the samples of two data sets.
 
     An image is first looked for by its path, then by name and bytes, then by bytes: one that was
     moved or renamed is one difference.
 
     Args:
-        a: The first run's directory.
+        a: The first one's lock.
         b: The second's.
         changed_fields: Config fields in which they differ; what follows from one is not listed.
-
-    Raises:
-        RecordError: A lock cannot be read.
     """
     if any(name.startswith(_MAKE_SAMPLES) for name in changed_fields):
         return
     follows = {aspect for aspect, names in _MAKE_ASPECTS.items() if changed_fields & names}
-    only_a = {sample.path: sample for sample in load_data_lock(a / DATA_LOCK).samples}
-    only_b = {sample.path: sample for sample in load_data_lock(b / DATA_LOCK).samples}
+    only_a = {sample.path: sample for sample in a.samples}
+    only_b = {sample.path: sample for sample in b.samples}
     for key in (_by_path, _by_name_in_split, _by_name, _by_bytes):
         for sample_a, sample_b in _pair(only_a, only_b, key):
             yield from _compare_pair(sample_a, sample_b, follows)

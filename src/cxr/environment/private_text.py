@@ -25,7 +25,8 @@ _SECRETS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
         "a secret",
         re.compile(
             r"(?i)\b[\w.-]*(?:secret|token|passw(?:or)?d|passphrase|credential|api_?key|access_?key)"
-            r"[\w.-]*[\"']?\s*(?::\s*[\w.\[\]| ]+)?(?::=|=|:)\s*[fbru]*([\"'])(?=[^\"']{8,}\1)(?=\S*\1)"
+            r"[\w.-]*[\"']?\s*(?::\s*[\w.\[\]| ]+)?(?::=|=|:)\s*[fbru]*"
+            r"([\"'])(?=[^\"']{8,}\1)(?=\S*\1)"
         ),
     ),
 )

@@ -121,23 +121,38 @@ def load_sealed_run(directory: Path, *, completed: bool = False) -> Manifest:
         RecordError: It is no run's, was edited, lacks a field, or the run did not complete.
     """
     manifest = load_manifest(directory)
-    if manifest["schema"] != RUN_SCHEMA:
+    require_sealed_run(manifest, directory / MANIFEST, completed=completed)
+    return manifest
+
+
+def require_sealed_run(manifest: Manifest, path: Path, *, completed: bool = False) -> None:
+    """Refuse a manifest that a reader cannot rely on.
+
+    Args:
+        manifest: What was read.
+        path: From which file.
+        completed: Whether only a run that came to its end will do.
+
+    Raises:
+        RecordError: It is no run's, was edited, lacks a field, or the run did not complete.
+    """
+    if manifest.get("schema") != RUN_SCHEMA:
         raise RecordError(
             "not a run: this is a later evaluation of one",
-            where=str(directory),
+            where=str(path.parent),
             hint="name the run's own directory",
         )
     if not is_sealed(manifest):
         raise RecordError(
             "the manifest was edited: its content has another digest",
-            where=str(directory / MANIFEST),
+            where=str(path),
             hint="restore it; cxr verify says more",
         )
     status = manifest.get("status")
     if completed and status != "completed":
         raise RecordError(
             f"the run did not complete: its status is {status}",
-            where=str(directory),
+            where=str(path.parent),
             hint="name a run that completed, or go on with cxr train --resume",
         )
     wanted = {
@@ -149,10 +164,9 @@ def load_sealed_run(directory: Path, *, completed: bool = False) -> Manifest:
     if wrong or status not in STATUSES:
         raise RecordError(
             f"the manifest lacks or misspells {', '.join(wrong or ['status'])}",
-            where=str(directory / MANIFEST),
+            where=str(path),
             hint="restore it; cxr verify says more",
         )
-    return manifest
 
 
 def _find(manifest: Manifest, dotted: str) -> Any:

@@ -5,7 +5,19 @@ from __future__ import annotations
 import typer
 
 import cxr
-from cxr.cli import data, diff, doctor, env, evaluate, probe, repeat, replay, train, verify
+from cxr.cli import (
+    data,
+    diff,
+    doctor,
+    env,
+    evaluate,
+    probe,
+    repeat,
+    replay,
+    reproduce,
+    train,
+    verify,
+)
 from cxr.cli.console import print_line
 
 app = typer.Typer(
@@ -49,6 +61,7 @@ app.command("repeat")(repeat.repeat)
 app.command("evaluate")(evaluate.evaluate)
 app.command("diff")(diff.diff)
 app.command("verify")(verify.verify)
+app.command("reproduce")(reproduce.reproduce)
 app.command("doctor")(doctor.doctor)
 app.add_typer(env.app, name="env")
 app.add_typer(data.app, name="data")

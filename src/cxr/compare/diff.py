@@ -54,6 +54,37 @@ def diff_runs(a: Path, b: Path, tolerances: Mapping[str, float] | None = None) -
     )
 
 
+def diff_manifests(
+    a: Manifest, b: Manifest, tolerances: Mapping[str, float] | None = None
+) -> DiffReport:
+    """Compare two completed runs of which the manifests are all there is.
+
+    They say whether anything differs; where the runs part stands in their ledgers alone.
+
+    Args:
+        a: The first run's manifest.
+        b: The second's.
+        tolerances: Largest absolute difference allowed, by metric.
+
+    Raises:
+        UsageError: A tolerance names no metric of these runs.
+    """
+    metrics = _pair_metrics(a, b)
+    _require_known(metrics, tolerances or {})
+    equal = all(a[name] == b[name] for name in ("outcome_digest", "trace_digest"))
+    verdict: Verdict = "identical" if equal else "different"
+    if not equal and tolerances and _within(metrics, tolerances):
+        verdict = "equivalent"
+    return DiffReport(
+        verdict=verdict,
+        first_divergence=None,
+        differences=[],
+        metrics=metrics,
+        predictions=None,
+        tolerances=dict(tolerances or {}),
+    )
+
+
 def _judge(
     a: Manifest,
     b: Manifest,

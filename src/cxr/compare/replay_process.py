@@ -59,7 +59,7 @@ def run_replay(
         moved = [] if run.root is None else ["--data", str(run.root)]
         code = run_cxr(
             [*program, "--answer", str(answer), *moved, *options],
-            variables=_derive_variables(read_choices(run.manifest) if choices is None else choices),
+            variables=derive_variables(read_choices(run.manifest) if choices is None else choices),
             silent=True,
         )
         obey("running a step again")
@@ -88,7 +88,7 @@ def read_choices(manifest: Manifest) -> dict[str, str]:
     }
 
 
-def _derive_variables(choices: Mapping[str, str]) -> dict[str, str]:
+def derive_variables(choices: Mapping[str, str]) -> dict[str, str]:
     """Return this process's variables, with these choices instead of its own."""
     chosen_here = [name for name in read_variables() if name not in OWN_VARIABLES]
     kept = {name: value for name, value in os.environ.items() if name not in chosen_here}

@@ -81,9 +81,3 @@ def _read_patch() -> str | None:
             variables=own,
             strip=False,
         )
-
-
-def describe_place(package: Path | None = None) -> str | None:
-    """Return where in its repository the package lies, as in ``src/cxr``; None outside of one."""
-    prefix = ask_git("rev-parse", "--show-prefix", directory=package)
-    return prefix.rstrip("/") if prefix else None

@@ -96,6 +96,15 @@ def load_manifest(directory: Path) -> Manifest:
             where=str(directory),
             hint="name a directory that cxr train wrote, such as one below runs/",
         )
+    return load_manifest_file(path)
+
+
+def load_manifest_file(path: Path) -> Manifest:
+    """Read a manifest that may have left its run directory; its digest is not checked here.
+
+    Raises:
+        RecordError: It is not a manifest that this version reads.
+    """
     manifest = load_json_object(path)
     schema = manifest.get("schema")
     if schema not in (RUN_SCHEMA, EVALUATION_SCHEMA):

@@ -11,20 +11,8 @@ from cxr.digests.files import digest_tree
 from cxr.environment import code as code_module
 from cxr.environment import patch as patch_module
 from cxr.environment.code import capture_code
-from cxr.environment.patch import Patch, capture_patch, describe_place
-
-
-def git(repository: Path, *arguments: str) -> str:
-    identity = ["-c", "user.name=a", "-c", "user.email=a@b.invalid"]
-    ran = subprocess.run(
-        ["git", *identity, *arguments],  # noqa: S607 - the user's own git
-        cwd=repository,
-        check=True,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull},
-    )
-    return ran.stdout
+from cxr.environment.patch import Patch, capture_patch
+from support.checkouts import commit_all, git
 
 
 @pytest.fixture
@@ -36,9 +24,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (package / "__init__.py").write_text("VALUE = 1\n")
     (package / "gone.py").write_text("pass\n")
     (repository / ".gitignore").write_text("ignored*\n__pycache__/\n")
-    git(repository, "init", "--quiet")
-    git(repository, "add", "--all")
-    git(repository, "commit", "--quiet", "-m", "first")
+    commit_all(repository)
     monkeypatch.setattr(code_module, "PACKAGE", package)
     return package
 
@@ -142,8 +128,3 @@ def test_outside_of_a_repository_there_is_none(package: Path):
     code = capture_code()
     assert (code["commit"], code["dirty"]) == (None, None)
     assert capture_patch(code) == Patch()
-    assert describe_place(package) is None
-
-
-def test_the_package_s_place_in_its_repository_is_told(package: Path):
-    assert describe_place(package) == "src/cxr"

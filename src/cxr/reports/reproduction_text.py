@@ -1,0 +1,63 @@
+"""A reproduction in words: what differs here, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from cxr.reproduce.plan import Item, Plan
+
+_SHOWN: Final = 30
+_REMEDIES: Final = {
+    "set": "put right",
+    "checkout": "put right",
+    "sync": "put right",
+}
+
+
+def describe_plan(plan: Plan) -> str:
+    """Return in one line whether anything keeps the run from being reproduced."""
+    num = len(plan.in_the_way)
+    if num:
+        things = "1 thing is" if num == 1 else f"{num} things are"
+        return f"not yet: {things} in the way at the level {plan.level}"
+    return f"possible: nothing that affects bits at the level {plan.level} is in the way"
+
+
+def list_rows(plan: Plan) -> list[list[str]]:
+    """Return a row for each difference, the first ones: field, recorded, here, effect."""
+    return [
+        [item.field, _show(item.expected), _show(item.found), describe_effect(item)]
+        for item in plan.items[:_SHOWN]
+    ]
+
+
+def describe_rest(plan: Plan) -> str | None:
+    """Return how many differences the rows leave out."""
+    left = len(plan.items) - _SHOWN
+    return f"and {left:,} more; --json has all" if left > 0 else None
+
+
+def describe_effect(item: Item) -> str:
+    """Return what a difference does to the reproduction."""
+    if item.remedy is not None:
+        return _REMEDIES[item.remedy]
+    return {"yes": "in the way", "unknown": "in the way", "no": "no matter"}[item.affects_bits]
+
+
+def list_advice(plan: Plan) -> list[str]:
+    """Return what to do about each thing in the way, each advice once."""
+    return list(dict.fromkeys(f"{_name(item)}: {item.do}" for item in plan.in_the_way))[:_SHOWN]
+
+
+def _name(item: Item) -> str:
+    return "images" if item.part == "data" and item.field != "data.root" else item.field
+
+
+def _show(value: Any) -> str:
+    """Return a value in a few letters."""
+    if value is None:
+        return "-"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(map(str, value)) or "none"
+    return str(value)

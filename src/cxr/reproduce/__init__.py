@@ -1,0 +1,1 @@
+"""Reproducing a recorded run: check what differs here, put right what can be, run it, compare."""

@@ -1,0 +1,198 @@
+"""What a reproduction would meet here: every difference from what the run recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from cxr.compare.report import Affects
+from cxr.compare.samples import compare_samples
+from cxr.config.schema import FileWeights, RunConfig
+from cxr.data.folder import scan_folder
+from cxr.determinism.levels import Level
+from cxr.digests.weights_file import digest_weights_file
+from cxr.progress import Progress
+from cxr.records.data_lock import DataLock, load_data_lock
+from cxr.records.run_directory import DATA_LOCK
+from cxr.reproduce.record import Record
+from cxr.reproduce.sources import Sources
+
+Part = Literal["config", "data", "code", "weights", "environment"]
+Remedy = Literal["set", "checkout", "sync"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One thing that is not here as it was when the run was made.
+
+    Attributes:
+        part: What it belongs to.
+        field: An image's path, a fact's dotted name, a digest's name.
+        expected: What the run recorded.
+        found: What is here.
+        affects_bits: Whether it does, at the run's level.
+        remedy: How the reproduction puts it right by itself, or None where it cannot.
+        do: What its user can do about it, in one line.
+    """
+
+    part: Part
+    field: str
+    expected: Any
+    found: Any
+    affects_bits: Affects
+    remedy: Remedy | None = None
+    do: str
+
+    @property
+    def is_in_the_way(self) -> bool:
+        """Whether bits may be others because of it."""
+        return self.remedy is None and self.affects_bits != "no"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is different here, and what the reproduction would run on.
+
+    Attributes:
+        items: Every difference, those in the way first.
+        unread: Recorded facts that nothing here tells.
+        sources: Where the recorded sources are.
+        level: The run's level.
+    """
+
+    items: list[Item]
+    unread: list[str]
+    sources: Sources
+    level: Level
+
+    @property
+    def in_the_way(self) -> list[Item]:
+        """What keeps the reproduction from being one."""
+        return [item for item in self.items if item.is_in_the_way]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the plan as plain JSON values."""
+        return {
+            "level": str(self.level),
+            "sources": self.sources.origin,
+            "items": [{**asdict(item), "in_the_way": item.is_in_the_way} for item in self.items],
+            "unread": self.unread,
+        }
+
+
+def order_items(items: list[Item]) -> list[Item]:
+    """Put what is in the way first, then what is put right, then what does not matter."""
+    return sorted(items, key=lambda item: (not item.is_in_the_way, item.affects_bits == "no"))
+
+
+def check_sources(record: Record, sources: Sources, own_digest: str) -> Iterator[Item]:
+    """Yield an item where the sources that run now are not the recorded ones."""
+    if sources.are_own:
+        return
+    found = sources.package is not None
+    yield Item(
+        part="code",
+        field="code_digest",
+        expected=record.manifest["recipe"]["code_digest"],
+        found=own_digest,
+        affects_bits="unknown",
+        remedy="checkout" if found else None,
+        do=f"runs {sources.origin}" if found else f"get the sources: {sources.origin}",
+    )
+
+
+def check_data(record: Record, config: RunConfig, progress: Progress) -> Iterator[Item]:
+    """Yield an item for each image that is not as the run used it.
+
+    Raises:
+        DataError: A data set is there, and cannot be read.
+    """
+    if config.data.source == "synthetic":
+        # Drawn from the recipe: nothing here could be another.
+        return
+    if not Path(config.data.root or "").is_dir():
+        yield Item(
+            part="data",
+            field="data.root",
+            expected="the data set",
+            found=None,
+            affects_bits="yes",
+            do="say with --data DIR which directory holds train, val and test",
+        )
+        return
+    lock = scan_folder(config.data, progress=progress)
+    wanted = record.manifest["recipe"]["data_digest"]
+    if lock.digest == wanted:
+        return
+    recorded = record.find_file(DATA_LOCK)
+    if recorded is None:
+        yield _other_data(wanted, lock, "the manifest alone names no image: use the run directory")
+        return
+    differences = list(compare_samples(load_data_lock(recorded), lock, set()))
+    for one in differences:
+        yield Item(
+            part="data",
+            field=one.field,
+            expected=one.a,
+            found=one.b,
+            affects_bits="yes",
+            do="restore the file, or name another data set with --data",
+        )
+    if not differences:
+        yield _other_data(wanted, lock, "its classes or splits are others")
+
+
+def _other_data(wanted: str, lock: DataLock, do: str) -> Item:
+    return Item(
+        part="data",
+        field="data_digest",
+        expected=wanted,
+        found=lock.digest,
+        affects_bits="yes",
+        do=do,
+    )
+
+
+def check_weights(record: Record, config: RunConfig) -> Iterator[Item]:
+    """Yield an item where the weights that the run started from are not here.
+
+    Those of a hub are fetched, and checked, when the run begins.
+    """
+    wanted, given = record.manifest["recipe"]["weights_in"], config.model.weights
+    if wanted is None or not isinstance(given, FileWeights):
+        return
+    try:
+        found = digest_weights_file(Path(given.path))
+    except (OSError, ValueError):
+        found = None
+    if found != wanted:
+        yield Item(
+            part="weights",
+            field="weights_in",
+            expected=wanted,
+            found=found,
+            affects_bits="yes",
+            do="name the weights that the run started from with --weights FILE",
+        )
+
+
+def check_variables(recorded: Mapping[str, str], here: Mapping[str, str]) -> Iterator[Item]:
+    """Yield an item for each choice of kernels that is another in this shell: it will be set.
+
+    Args:
+        recorded: Variables by which the run's user had chosen kernels.
+        here: Those of this process.
+    """
+    for name in sorted({*recorded, *here}):
+        if recorded.get(name) != here.get(name):
+            yield Item(
+                part="environment",
+                field=f"variables.{name}",
+                expected=recorded.get(name),
+                found=here.get(name),
+                affects_bits="yes",
+                remedy="set",
+                do="is set as recorded, for the reproduction alone",
+            )

@@ -1,0 +1,205 @@
+"""From a record to a plan: everything that a reproduction needs, found and compared."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from cxr.child_process import run_cxr
+from cxr.compare.environment_reference import Reference, load_reference
+from cxr.compare.replay_process import derive_variables, read_choices
+from cxr.compare.verify_environment import verify_environment
+from cxr.config.schema import RunConfig
+from cxr.determinism.variables import OWN_VARIABLES, read_variables
+from cxr.environment.code import PACKAGE, digest_code
+from cxr.environment.facts import Capture
+from cxr.errors import InstallationError
+from cxr.interruption import obey
+from cxr.progress import Progress
+from cxr.reproduce.aside import build_aside, derive_requirements
+from cxr.reproduce.pack_format import WEIGHTS_IN
+from cxr.reproduce.plan import (
+    Item,
+    Plan,
+    check_data,
+    check_sources,
+    check_variables,
+    check_weights,
+    order_items,
+)
+from cxr.reproduce.record import Record, load_record_config, open_record
+from cxr.reproduce.sources import Sources, find_sources
+
+_SYNCED: Final = ("packages", "origins", "python.version")
+"""Facts that an environment built aside puts right, and what follows from them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What is to be reproduced, and what its user says of this machine.
+
+    Attributes:
+        path: A run directory, a packed run or a manifest.
+        root: The data set's root here; None: where it was.
+        weights: The file of the initial weights here; None: where it was.
+        repository: A checkout of cxr to take commits from; None: the one that cxr runs from.
+        sync: Whether the recorded packages are built aside.
+    """
+
+    path: Path
+    root: Path | None = None
+    weights: Path | None = None
+    repository: Path | None = None
+    sync: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """What a reproduction runs, and on what.
+
+    Attributes:
+        record: What is to be reproduced.
+        config: Its config, with paths as they are here.
+        config_file: A file that holds it.
+        overrides: ``--set`` texts that go with the file.
+        plan: What differs here.
+        python: The interpreter; None: this process's own.
+        variables: The environment variables of the run.
+    """
+
+    record: Record
+    config: RunConfig
+    config_file: Path
+    overrides: list[str]
+    plan: Plan
+    python: Path | None
+    variables: dict[str, str]
+
+
+def prepare_reproduction(request: Request, *, scratch: Path, progress: Progress) -> Prepared:
+    """Find everything that the run needs and compare it with what was recorded.
+
+    Args:
+        request: What is to be reproduced.
+        scratch: An empty directory; what is found is in use until the reproduction is over.
+        progress: Told how far it is.
+
+    Raises:
+        CxrError: Something cannot be looked at; a difference that was found is in the plan.
+    """
+    record = open_record(request.path, place=scratch / "record")
+    reference = _load_reference(record, request.path)
+    config, config_file, overrides = load_record_config(
+        record, place=scratch, root=request.root, weights=_find_weights(request, record)
+    )
+    (scratch / "sources").mkdir()
+    sources = find_sources(record, scratch=scratch / "sources", repository=request.repository)
+    python = None
+    if request.sync:
+        python = build_aside(derive_requirements(record, reference.capture), progress)
+    choices = read_choices(record.manifest)
+    variables = _derive_variables(choices, sources, python, scratch)
+    capture = _capture_there(python, variables, progress)
+    chosen_here = {
+        name: value
+        for name, value in read_variables().items()
+        if name not in OWN_VARIABLES and value is not None
+    }
+    items = [
+        *check_sources(record, sources, digest_code()),
+        *check_data(record, config, progress),
+        *check_weights(record, config),
+        *check_variables(choices, chosen_here),
+        *_check_environment(reference, capture, synced=request.sync),
+    ]
+    report = verify_environment(reference, capture)
+    return Prepared(
+        record=record,
+        config=config,
+        config_file=config_file,
+        overrides=overrides,
+        plan=Plan(
+            items=order_items(items), unread=report.unread, sources=sources, level=record.level
+        ),
+        python=python,
+        variables=variables,
+    )
+
+
+def _load_reference(record: Record, path: Path) -> Reference:
+    """Return what the run recorded of its environment, from wherever it stands."""
+    return load_reference(path if record.directory is None else record.directory)
+
+
+def _find_weights(request: Request, record: Record) -> Path | None:
+    """Return the file of the initial weights, if it was named or came packed with the run."""
+    packed = record.directory / WEIGHTS_IN if record.directory is not None else None
+    if request.weights is None and packed is not None and packed.is_file():
+        return packed
+    return request.weights
+
+
+def _derive_variables(
+    choices: dict[str, str], sources: Sources, python: Path | None, scratch: Path
+) -> dict[str, str]:
+    """Return the variables under which the recorded sources are imported, and kernels chosen."""
+    variables = derive_variables(choices)
+    package = sources.package or PACKAGE
+    if sources.are_own and python is None:
+        return variables
+    # A directory that holds nothing else: the package may stand among this environment's others.
+    holder = scratch / "path"
+    holder.mkdir()
+    (holder / "cxr").symlink_to(package.resolve(), target_is_directory=True)
+    # Modules of this interpreter's path are not for another one.
+    own = variables.get("PYTHONPATH") if python is None else None
+    return {**variables, "PYTHONPATH": os.pathsep.join(filter(None, [str(holder), own]))}
+
+
+def _capture_there(python: Path | None, variables: dict[str, str], progress: Progress) -> Capture:
+    """Capture the environment of a process like the one that will train.
+
+    Raises:
+        InstallationError: A library cannot be imported there.
+        Interrupted: A signal came.
+    """
+    what = "reading the environment that it would run in"
+    progress.advance(what, 0, 1)
+    with tempfile.TemporaryDirectory() as place:
+        answer = Path(place) / "answer.json"
+        code = run_cxr(
+            ["probe", "--answer", str(answer)], variables=variables, python=python, silent=True
+        )
+        obey(what)
+        found: dict[str, Any] = json.loads(answer.read_bytes()) if answer.is_file() else {}
+    if code or "error" in found:
+        raise InstallationError(
+            "the environment cannot be read: "
+            f"{found.get('error', f'the process that reads it ended with exit code {code}')}",
+            where=str(python or "cxr reproduce"),
+            hint="cxr doctor names what is wrong here; --sync builds the recorded packages aside",
+        )
+    progress.advance(what, 1, 1)
+    return found
+
+
+def _check_environment(reference: Reference, found: Capture, *, synced: bool) -> list[Item]:
+    """Return an item for each fact that differs; the sources are looked at elsewhere."""
+    return [
+        Item(
+            part="environment",
+            field=one.field,
+            expected=one.expected,
+            found=one.found,
+            affects_bits=one.affects_bits,
+            do=one.do
+            if synced or not one.field.startswith(_SYNCED) or one.affects_bits == "no"
+            else f"{one.do}; or cxr reproduce --sync",
+        )
+        for one in verify_environment(reference, found).differences
+        if not one.field.startswith("code.")
+    ]

@@ -7,16 +7,16 @@ from typing import Annotated, Any
 
 import typer
 
-from cxr.cli import options
+from cxr.cli import env_verify, options
 from cxr.cli.console import print_json, print_line, print_note
 from cxr.interruption import held
 
-app = typer.Typer(help="Capture the environment.", no_args_is_help=True)
+app = typer.Typer(help="Capture the environment, and compare it.", no_args_is_help=True)
 
 
 @app.callback()
 def group() -> None:
-    """Capture what a run depends on besides its recipe."""
+    """Capture what a run depends on besides its recipe, and compare it."""
 
 
 @app.command("capture")
@@ -72,3 +72,6 @@ def show_environment(found: dict[str, Any]) -> None:
     for name, value in shown.items():
         print_line(f"{name:<11}{value}")
     print_line(f"{'packages':<11}{len(packages)}; --json or --out has all facts")
+
+
+app.command("verify")(env_verify.verify)

@@ -35,7 +35,7 @@ def verify_repeat(directory: Path) -> Verification:
         RecordError: ``repeat.json`` is no repeat's.
     """
     answer = load_json_object(directory / REPEAT)
-    runs, num_runs = _read_runs(directory, answer)
+    runs, num_runs = read_runs(directory, answer)
     findings = [] if is_sealed(answer) else [Finding(REPEAT, EDITED)]
     again = {**summarise_runs(list(runs.values()), num_runs).to_json(), "runs": list(runs)}
     findings += [
@@ -57,8 +57,12 @@ def verify_repeat(directory: Path) -> Verification:
     return Verification(str(answer.get("verdict")), num_files, 0, findings)
 
 
-def _read_runs(directory: Path, answer: dict[str, Any]) -> tuple[dict[str, Path], int]:
-    """Return the runs by name, and how many there were to be."""
+def read_runs(directory: Path, answer: dict[str, Any]) -> tuple[dict[str, Path], int]:
+    """Return the runs by name, and how many there were to be.
+
+    Raises:
+        RecordError: It is no repeat's answer, or names runs that lie elsewhere.
+    """
     names, num_runs = answer.get("runs"), answer.get("n")
     runs = {str(name): directory / str(name) for name in names} if isinstance(names, list) else {}
     beside = all(run.parent == directory for run in runs.values())

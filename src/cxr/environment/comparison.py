@@ -23,6 +23,13 @@ _FOLLOWING_FACTS: Final = {
 """Facts that follow from another one, where that differs too."""
 
 
+_SET_BY_LIBRARIES: Final = {"variables.KMP_DUPLICATE_LIB_OK": "True"}
+"""What a library sets in whatever process imports it, which is no choice of anybody's.
+
+Source: ``threadpoolctl``, which sets it when it is imported, unless it is set.
+"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FactDifference:
     """One fact in which two environments differ.
@@ -50,9 +57,9 @@ def compare_captures(expected: Capture, found: Capture, level: Level) -> list[Fa
     changed = {
         name
         for name in {**facts_a, **facts_b}
-        if facts_a.get(name) != facts_b.get(name)
-        and _is_known(name, expected)
-        and _is_known(name, found)
+        if _choose(name, facts_a) != _choose(name, facts_b)
+        and is_known(name, expected)
+        and is_known(name, found)
     }
     differences = [
         FactDifference(
@@ -67,14 +74,20 @@ def compare_captures(expected: Capture, found: Capture, level: Level) -> list[Fa
     return sorted(differences, key=lambda difference: difference.affects_bits != "yes")
 
 
+def _choose(name: str, facts: dict[str, Any]) -> Any:
+    """Return a fact's value, None where a library gave it rather than the user."""
+    value = facts.get(name)
+    return None if _SET_BY_LIBRARIES.get(name, NOT_READ) == value else value
+
+
 def find_unread(expected: Capture, found: Capture) -> list[str]:
     """Return the facts that ``expected`` has and that ``found`` did not look for."""
     names = [name for name, value in flatten_environment(expected).items() if value != NOT_READ]
-    return [name for name in names if not _is_known(name, found)]
+    return [name for name in names if not is_known(name, found)]
 
 
-def _is_known(name: str, capture: Capture) -> bool:
-    """Say whether a capture tells about a fact, be it that there is none."""
+def is_known(name: str, capture: Capture) -> bool:
+    """Say whether a capture tells about the fact ``group.fact``, be it that there is none."""
     group, _, fact = name.partition(".")
     facts = capture.get(group)
     if not isinstance(facts, dict):

@@ -71,6 +71,14 @@ def find_levels(name: str) -> tuple[Level, ...]:
     return max(matches, default=(0, NO_LEVELS))[1]
 
 
+def counts_in(group: str, level: Level) -> bool:
+    """Say whether any fact of a group affects bits at ``level``."""
+    return any(
+        level in levels and prefix.partition(".")[0] == group
+        for prefix, levels in _LEVELS_BY_PREFIX
+    )
+
+
 def select_acting_facts(capture: Capture, level: Level) -> dict[str, Any]:
     """Return the facts that affect bits at ``level``, by dotted name."""
     facts = flatten_environment(capture)

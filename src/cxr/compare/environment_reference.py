@@ -1,0 +1,236 @@
+"""What an environment is compared with: a capture, a run's record, a manifest alone, a lock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from cxr.compare.verify_repeat import read_runs
+from cxr.determinism.levels import Level
+from cxr.digests.canonical import canonical_json
+from cxr.digests.files import digest_file
+from cxr.environment.facts import READABLE_SCHEMAS, SCHEMA, Capture
+from cxr.environment.lock_file import Lock, derive_locked, load_lock
+from cxr.errors import RecordError
+from cxr.json_file import load_json_object
+from cxr.records.manifest import (
+    EVALUATION_SCHEMA,
+    RUN_SCHEMA,
+    Manifest,
+    is_sealed,
+    load_manifest,
+    load_sealed_run,
+)
+from cxr.records.run_directory import ENVIRONMENT, MANIFEST, REPEAT
+
+Kind = Literal["capture", "run", "evaluation", "repeat", "manifest", "lock"]
+
+_OF_RUNS: Final = ("run", "evaluation", "repeat", "manifest")
+_WHOLE_GROUPS: Final = ("python", "os", "cpu", "variables", "packages", "code", "images")
+"""Groups that every capture has, in every version of the format."""
+
+_CPU_CAPABILITY: Final = "torch.cpu_capability"
+_LOCK_SUFFIX: Final = ".lock"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """What an environment is compared with.
+
+    Attributes:
+        kind: What was given.
+        capture: Its facts; of a manifest alone and of a lock, those that it holds.
+        level: The level of the run; ``strict`` where there is none.
+        lock: The lock, where one was given.
+    """
+
+    kind: Kind
+    capture: Capture
+    level: Level = Level.STRICT
+    lock: Lock | None = None
+
+    @property
+    def is_of_run(self) -> bool:
+        """Whether a run wrote it, for which cxr had set its own variables."""
+        return self.kind in _OF_RUNS
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether it holds only the facts that count, and the packages."""
+        return self.kind == "manifest"
+
+
+def load_reference(path: Path) -> Reference:
+    """Read what an environment is to be compared with.
+
+    Args:
+        path: A capture's file, a directory of a run, an evaluation or a repeat, a ``manifest.json``
+            or a ``uv.lock``.
+
+    Raises:
+        RecordError: It is none of these, it was edited, or it holds nothing to compare.
+    """
+    if path.is_dir():
+        return _load_directory(path)
+    if path.suffix == _LOCK_SUFFIX:
+        lock = load_lock(path)
+        return Reference(kind="lock", capture={"packages": derive_locked(lock)}, lock=lock)
+    record = load_json_object(path)
+    schema = record.get("schema")
+    if schema in READABLE_SCHEMAS:
+        return Reference(kind="capture", capture=require_capture(record, path))
+    if schema in (RUN_SCHEMA, EVALUATION_SCHEMA):
+        return _read_manifest(record, path)
+    raise RecordError(
+        f"no environment can be compared with this: its schema is {_name_schema(schema)}",
+        where=str(path),
+        hint="name a file of cxr env capture, a run's directory, its manifest.json, or a uv.lock",
+    )
+
+
+def load_run_environment(directory: Path, manifest: Manifest) -> Capture:
+    """Read the environment that a record's manifest names.
+
+    Args:
+        directory: The record's directory.
+        manifest: Its manifest, sealed.
+
+    Raises:
+        RecordError: The run never ended, or the file is not the one of the manifest.
+    """
+    path = directory / ENVIRONMENT
+    files = manifest.get("files")
+    if not isinstance(files, dict):
+        raise RecordError(
+            "the run never ended: its manifest names no files",
+            where=str(directory),
+            hint="go on with cxr train --resume, or name a run that completed",
+        )
+    capture = load_json_object(path)
+    if files.get(ENVIRONMENT) != digest_file(path):
+        raise RecordError(
+            f"{ENVIRONMENT} was changed: its bytes have another digest than in the manifest",
+            where=str(path),
+            hint="restore it; cxr verify says more",
+        )
+    return require_capture(capture, path)
+
+
+def require_capture(capture: Capture, path: Path) -> Capture:
+    """Return a capture, once it is known to be whole: a comparison with nothing shows nothing.
+
+    Raises:
+        RecordError: It has another schema, lacks groups, or holds what JSON has no word for.
+    """
+    schema = capture.get("schema")
+    missing = [name for name in _WHOLE_GROUPS if not isinstance(capture.get(name), dict)]
+    problem = None
+    if schema not in READABLE_SCHEMAS:
+        problem = f"the capture has the schema {_name_schema(schema)}, which is not read here"
+    elif missing:
+        problem = f"the capture is not whole: it lacks {', '.join(missing)}"
+    else:
+        try:
+            canonical_json(capture)
+        except ValueError:
+            problem = "the capture holds a number that is none"
+    if problem is None:
+        return capture
+    raise RecordError(
+        problem,
+        where=str(path),
+        hint=f"take one with cxr env capture --out FILE; read are {', '.join(READABLE_SCHEMAS)}",
+    )
+
+
+def _name_schema(schema: object) -> str:
+    """Name a schema that may be anything, in a few letters."""
+    text = ascii(schema)
+    return text if len(text) < 60 else f"{text[:59]}…"  # noqa: PLR2004 - one line
+
+
+def _load_directory(directory: Path) -> Reference:
+    """Read the environment of a run, an evaluation, or the first run of a repeat."""
+    if (directory / REPEAT).exists() and not (directory / MANIFEST).exists():
+        answer = load_json_object(directory / REPEAT)
+        runs, _ = read_runs(directory, answer)
+        if not is_sealed(answer) or not runs:
+            raise RecordError(
+                "the repeat was edited" if runs else "the repeat has no run",
+                where=str(directory / REPEAT),
+                hint="restore it, or name one of the runs; cxr verify says more",
+            )
+        return _load_run("repeat", next(iter(runs.values())))
+    if load_manifest(directory)["schema"] == EVALUATION_SCHEMA:
+        manifest = _require_sealed(load_manifest(directory), directory / MANIFEST)
+        level = _read_level(manifest.get("determinism"), directory / MANIFEST)
+        capture = load_run_environment(directory, manifest)
+        return Reference(kind="evaluation", capture=capture, level=level)
+    return _load_run("run", directory)
+
+
+def _load_run(kind: Kind, directory: Path) -> Reference:
+    manifest = load_sealed_run(directory)
+    level = _read_level(manifest["recipe"]["determinism"], directory / MANIFEST)
+    capture = load_run_environment(directory, manifest)
+    return Reference(kind=kind, capture=capture, level=level)
+
+
+def _read_manifest(manifest: Manifest, path: Path) -> Reference:
+    """Return what a manifest without its directory tells about the environment."""
+    _require_sealed(manifest, path)
+    recipe = manifest.get("recipe")
+    of_run = recipe if isinstance(recipe, dict) else manifest
+    level = _read_level(of_run.get("determinism"), path)
+    libraries, controls = manifest.get("libraries"), manifest.get("controls")
+    if not isinstance(libraries, dict) or not isinstance(controls, dict):
+        raise RecordError(
+            "the manifest lacks libraries or controls",
+            where=str(path),
+            hint="restore it; cxr verify says more",
+        )
+    recorded = manifest.get("environment")
+    facts = recorded if isinstance(recorded, dict) else _read_controls(controls)
+    capture = _unflatten(facts)
+    capture["packages"] = libraries
+    capture["code"] = {"digest": of_run.get("code_digest")}
+    return Reference(kind="manifest", capture=capture, level=level)
+
+
+def _read_controls(controls: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the facts that are among the switches as read back, where no others are recorded."""
+    facts = {f"variables.{name}": value for name, value in controls.items() if name.isupper()}
+    if _CPU_CAPABILITY in controls:
+        facts["numerics.cpu_capability"] = controls[_CPU_CAPABILITY]
+    return facts
+
+
+def _unflatten(facts: Mapping[str, Any]) -> Capture:
+    """Return facts by ``group.fact`` as a capture; without a variable there is none."""
+    capture: Capture = {"schema": SCHEMA, "variables": {}}
+    for dotted, value in facts.items():
+        group, _, name = dotted.partition(".")
+        capture.setdefault(group, {})[name] = value
+    return capture
+
+
+def _require_sealed(manifest: Manifest, path: Path) -> Manifest:
+    if not is_sealed(manifest):
+        raise RecordError(
+            "the manifest was edited: its content has another digest",
+            where=str(path),
+            hint="restore it; cxr verify says more",
+        )
+    return manifest
+
+
+def _read_level(text: object, path: Path) -> Level:
+    if not isinstance(text, str) or text not in set(Level):
+        raise RecordError(
+            "the manifest names no level of determinism",
+            where=str(path),
+            hint="restore it; cxr verify says more",
+        )
+    return Level(text)

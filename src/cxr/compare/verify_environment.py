@@ -1,0 +1,279 @@
+"""Comparing this machine's environment with a capture, a run's, a manifest's or a lock's."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Literal
+
+from cxr.compare.environment_reference import Kind, Reference
+from cxr.determinism.levels import Level
+from cxr.determinism.variables import OWN_VARIABLES
+from cxr.environment.capture import capture_environment
+from cxr.environment.comparison import (
+    Affects,
+    FactDifference,
+    compare_captures,
+    find_unread,
+    is_known,
+)
+from cxr.environment.deep import PROBED_GROUPS, capture_deep_environment
+from cxr.environment.facts import (
+    NOT_READ,
+    Capture,
+    counts_in,
+    find_levels,
+    flatten_environment,
+)
+from cxr.environment.lock_file import compare_lock
+from cxr.environment.remedies import Situation, derive_remedy
+from cxr.errors import UsageError
+from cxr.progress import Progress
+
+Verdict = Literal["verified", "differs"]
+
+_RANK: Final = {"yes": 0, "unknown": 1, "no": 2}
+_SLOW_GROUPS: Final = (*PROBED_GROUPS, "installed")
+"""Groups that only the deep capture reads."""
+
+_SET_FOR_RUNS: Final = frozenset(
+    {f"variables.{name}" for name in OWN_VARIABLES}
+    | {"python.hash_randomization", "numerics.threads"}
+)
+"""What cxr sets for every run, so that its value in another process says nothing about one."""
+
+_CODE_FACTS: Final = ("version", "commit", "branch", "dirty")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentDifference:
+    """One fact in which this environment differs from the one asked about.
+
+    Attributes:
+        field: ``group.fact``.
+        expected: Its value there; None where it has none.
+        found: Its value here; ``not_read`` where it could not be read.
+        affects_bits: Whether it does, at the report's level.
+        do: What to do about it, in one line.
+    """
+
+    field: str
+    expected: Any
+    found: Any
+    affects_bits: Affects
+    do: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentReport:
+    """The answer of ``cxr env verify``.
+
+    Attributes:
+        verdict: ``verified`` only if no difference is left that was not to be ignored.
+        against: What kind of record was compared with.
+        level: The level that ``affects_bits`` is about.
+        differences: Those that affect bits first.
+        ignored: How many differences were left out because that was asked for.
+        unread: Facts and groups that affect bits and that the record does not tell about.
+    """
+
+    verdict: Verdict
+    against: Kind
+    level: Level
+    differences: list[EnvironmentDifference]
+    ignored: int
+    unread: list[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as plain JSON values."""
+        return {**asdict(self), "level": str(self.level)}
+
+
+def capture_for(reference: Reference, ignored: Sequence[str], progress: Progress) -> Capture:
+    """Capture this environment as far as the reference tells, so deeply only where it must be.
+
+    Args:
+        reference: What it will be compared with.
+        ignored: Facts and groups that are not asked about.
+        progress: Told what is being done.
+
+    Raises:
+        Interrupted: A signal came.
+    """
+    found = capture_environment()
+    missing = [name for name in find_unread(reference.capture, found) if not _is_in(name, ignored)]
+    if any(name.partition(".")[0] in _SLOW_GROUPS for name in missing):
+        return capture_deep_environment(progress)
+    return found
+
+
+def verify_environment(
+    reference: Reference, found: Capture, *, level: Level | None = None, ignored: Sequence[str] = ()
+) -> EnvironmentReport:
+    """Compare an environment with what is expected of it.
+
+    Args:
+        reference: What is expected.
+        found: The capture of this machine.
+        level: Ask about bits at this level instead of the reference's, and about nothing else.
+        ignored: Facts, or groups of facts, whose differences do not count.
+
+    Raises:
+        UsageError: Something to be ignored is no fact of either side.
+    """
+    _require_names(reference.capture, found, ignored)
+    asked = level or reference.level
+    if reference.lock is not None:
+        differences = _compare_packages(reference, found, asked)
+    else:
+        differences = [
+            *_compare_facts(reference, found, asked),
+            *_compare_code(reference, found),
+        ]
+    if level is not None:
+        differences = [one for one in differences if one.affects_bits != "no"]
+    kept = [one for one in differences if not _is_in(one.field, ignored)]
+    situation = Situation(
+        expected=reference.capture,
+        found=found,
+        level=asked,
+        from_lock=reference.lock is not None,
+    )
+    kept.sort(key=lambda one: _RANK[one.affects_bits])
+    return EnvironmentReport(
+        verdict="differs" if kept else "verified",
+        against=reference.kind,
+        level=asked,
+        differences=[
+            EnvironmentDifference(
+                field=one.field,
+                expected=one.expected,
+                found=one.found,
+                affects_bits=one.affects_bits,
+                do=derive_remedy(one, situation),
+            )
+            for one in kept
+        ],
+        ignored=len(differences) - len(kept),
+        unread=find_untold(reference.capture, found, asked),
+    )
+
+
+def find_untold(expected: Capture, found: Capture, level: Level) -> list[str]:
+    """Return the facts that affect bits and that ``expected`` does not tell about.
+
+    A group of which it tells none is named alone.
+    """
+    untold = []
+    for group in (name for name in {**found, **expected} if counts_in(name, level)):
+        told, here = expected.get(group), found.get(group)
+        facts = {
+            **(told if isinstance(told, dict) else {}),
+            **(here if isinstance(here, dict) else {}),
+        }
+        counting = [f"{group}.{fact}" for fact in sorted(facts)]
+        counting = [name for name in counting if level in find_levels(name)]
+        missing = [name for name in counting if not is_known(name, expected)]
+        nothing_told = not isinstance(told, dict) or (counting and missing == counting)
+        untold += [group] if nothing_told else missing
+    return untold
+
+
+def _compare_facts(reference: Reference, found: Capture, level: Level) -> list[FactDifference]:
+    """Compare fact by fact; what could not be read here differs from what was read there."""
+    expected = reference.capture
+    looked_at = _keep_counting(found, reference.level) if reference.is_partial else found
+    unread = [
+        FactDifference(
+            field=name,
+            expected=flatten_environment(expected)[name],
+            found=NOT_READ,
+            affects_bits="yes" if level in find_levels(name) else "no",
+        )
+        for name in find_unread(expected, found)
+    ]
+    differences = [*compare_captures(expected, looked_at, level), *unread]
+    if reference.is_of_run:
+        return [one for one in differences if one.field not in _SET_FOR_RUNS]
+    return differences
+
+
+def _keep_counting(found: Capture, level: Level) -> Capture:
+    """Leave out of a capture what a manifest does not hold; of packages it names all."""
+    return {
+        group: {
+            name: value
+            for name, value in facts.items()
+            if group in ("packages", "code") or level in find_levels(f"{group}.{name}")
+        }
+        if isinstance(facts, dict)
+        else facts
+        for group, facts in found.items()
+    }
+
+
+def _compare_code(reference: Reference, found: Capture) -> list[FactDifference]:
+    """Compare cxr's sources; other sources may or may not compute other bits."""
+    expected, here = reference.capture.get("code"), found.get("code")
+    if not isinstance(expected, dict) or not isinstance(here, dict):
+        return []
+    other = expected.get("digest") != here.get("digest")
+    names = _CODE_FACTS if other or reference.kind == "capture" else ()
+    changed = [
+        FactDifference(
+            field="code.digest",
+            expected=expected.get("digest"),
+            found=here.get("digest"),
+            affects_bits="unknown",
+        )
+    ]
+    described = [
+        FactDifference(
+            field=f"code.{name}", expected=expected[name], found=here[name], affects_bits="no"
+        )
+        for name in names
+        if name in expected and name in here and expected[name] != here[name]
+    ]
+    return [*(changed if other else []), *described]
+
+
+def _compare_packages(reference: Reference, found: Capture, level: Level) -> list[FactDifference]:
+    """Compare what is installed with what is locked."""
+    if reference.lock is None:
+        return []
+    return [
+        FactDifference(
+            field=f"packages.{name}",
+            expected=pair["locked"],
+            found=pair["installed"],
+            affects_bits="yes" if level in find_levels(f"packages.{name}") else "no",
+        )
+        for name, pair in compare_lock(reference.lock, found["packages"]).items()
+    ]
+
+
+def _is_in(name: str, patterns: Sequence[str]) -> bool:
+    """Say whether a fact is one of those named, or in a group that is."""
+    return any(name == pattern or name.startswith(f"{pattern}.") for pattern in patterns)
+
+
+def _require_names(expected: Capture, found: Capture, ignored: Sequence[str]) -> None:
+    """Refuse to ignore what is not there: a slip of the pen would ignore nothing, unseen."""
+    known = {
+        f"{group}.{fact}"
+        for capture in (expected, found)
+        for group, facts in capture.items()
+        if isinstance(facts, dict)
+        for fact in facts
+    } | {group for capture in (expected, found) for group in capture if group != "schema"}
+    for pattern in ignored:
+        if not any(_is_in(name, [pattern]) for name in known):
+            close = difflib.get_close_matches(pattern, sorted(known), n=3, cutoff=0.5)
+            raise UsageError(
+                f"no fact is called {pattern!r}",
+                where="--ignore",
+                hint=f"perhaps {' or '.join(close)}"
+                if close
+                else "name a fact or a group, such as packages.rich or os",
+            )

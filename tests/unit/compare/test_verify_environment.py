@@ -1,0 +1,204 @@
+"""Captures side by side: every difference once, those that affect bits first."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from cxr.compare.environment_reference import Reference
+from cxr.compare.verify_environment import EnvironmentReport, find_untold, verify_environment
+from cxr.determinism.levels import Level
+from cxr.environment.facts import NOT_READ
+from cxr.environment.lock_file import load_lock
+from cxr.errors import UsageError
+
+HERE: dict[str, Any] = {
+    "schema": "cxr.environment/2",
+    "python": {"version": "3.13.0", "hash_randomization": False},
+    "os": {"system": "Linux", "release": "6.1"},
+    "cpu": {"model": "A", "machine": "x86_64", "cores": 2},
+    "gpu": {"devices": [], "cuda": None},
+    "numerics": {"build": "sha256:0", "cpu_capability": "AVX2", "threads": {"openblas": 2}},
+    "switches": {"torch.default_dtype": "float32"},
+    "variables": {"OMP_NUM_THREADS": None, "MKL_CBWR": "AVX2"},
+    "packages": {"torch": "2.9", "rich": "14"},
+    "code": {"version": "1", "digest": "sha256:0", "commit": "0" * 40, "dirty": False},
+    "images": {"canaries": {"png": "x"}, "canaries_changed": []},
+}
+
+
+def change(**changes: Any) -> dict[str, Any]:
+    """Return the capture with facts changed, ``group__fact``; ``...`` removes one."""
+    capture = copy.deepcopy(HERE)
+    for dotted, value in changes.items():
+        group, _, name = dotted.partition("__")
+        if not name:
+            capture[group] = value
+        elif value is ...:
+            del capture[group][name]
+        else:
+            capture[group][name] = value
+    return capture
+
+
+def verify(
+    expected: dict[str, Any], found: dict[str, Any], kind: Any = "capture", **options: Any
+) -> EnvironmentReport:
+    return verify_environment(Reference(kind=kind, capture=expected), found, **options)
+
+
+def list_fields(report: EnvironmentReport) -> list[tuple[str, str]]:
+    return [(one.field, one.affects_bits) for one in report.differences]
+
+
+def test_the_same_is_verified():
+    for kind in ("capture", "run", "manifest"):
+        found = verify(HERE, HERE, kind)
+        assert (found.verdict, found.differences, found.unread) == ("verified", [], [])
+
+
+def test_what_affects_bits_comes_first_and_everything_counts():
+    found = verify(
+        HERE, change(os__release="6.2", cpu__model="B", code__digest="sha256:1", code__commit="1")
+    )
+    assert found.verdict == "differs"
+    assert list_fields(found) == [
+        ("cpu.model", "yes"),
+        ("code.digest", "unknown"),
+        ("os.release", "no"),
+        ("code.commit", "no"),
+    ]
+    assert all(one.do for one in found.differences)
+    assert found.to_json()["level"] == "strict"
+
+
+@pytest.mark.parametrize("kind", ["run", "evaluation", "repeat", "manifest"])
+def test_what_cxr_sets_for_every_run_is_no_difference_from_one(kind: str):
+    found = change(
+        variables__OMP_NUM_THREADS="4",
+        variables__PYTHONHASHSEED="1",
+        python__hash_randomization=True,
+        numerics__threads={"openblas": 1},
+    )
+    assert verify(HERE, found, kind).verdict == "verified"
+    assert {field for field, _ in list_fields(verify(HERE, found))} == {
+        "python.hash_randomization",
+        "numerics.threads",
+        "variables.OMP_NUM_THREADS",
+        "variables.PYTHONHASHSEED",
+    }
+
+
+def test_what_could_not_be_read_here_differs():
+    found = verify(HERE, change(numerics=NOT_READ, gpu__devices=NOT_READ), "run")
+    assert list_fields(found) == [
+        ("gpu.devices", "yes"),
+        ("numerics.build", "yes"),
+        ("numerics.cpu_capability", "yes"),
+    ]
+    assert {one.found for one in found.differences} == {"not_read"}
+
+
+def test_what_the_record_does_not_tell_is_named():
+    expected = change(numerics=NOT_READ, cpu__model=..., gpu=NOT_READ, switches=NOT_READ)
+    found = verify(expected, change(switches=NOT_READ))
+    assert found.verdict == "verified"
+    assert found.unread == ["cpu.model", "gpu", "numerics", "switches"]
+    assert find_untold(expected, HERE, Level.PORTABLE) == []
+    assert find_untold({"packages": {}}, HERE, Level.PORTABLE) == ["images"]
+
+
+def test_a_level_leaves_out_what_does_not_affect_its_bits():
+    found = change(os__release="6.2", cpu__model="B", images__canaries={"png": "y"})
+    strict = verify(HERE, found, level=Level.STRICT)
+    assert list_fields(strict) == [("cpu.model", "yes"), ("images.canaries", "yes")]
+    portable = verify(HERE, found, level=Level.PORTABLE)
+    assert list_fields(portable) == [("images.canaries", "yes")]
+    assert verify(HERE, change(os__release="6.2"), level=Level.STRICT).verdict == "verified"
+    # Other sources may compute other bits at every level.
+    other = verify(HERE, change(code__digest="sha256:1", code__dirty=True), level=Level.PORTABLE)
+    assert list_fields(other) == [("code.digest", "unknown")]
+
+
+def test_the_commit_counts_for_a_run_only_where_the_sources_are_others():
+    moved = change(code__commit="1", code__dirty=True)
+    assert verify(HERE, moved, "run").verdict == "verified"
+    assert list_fields(verify(HERE, moved)) == [("code.commit", "no"), ("code.dirty", "no")]
+    moved["code"]["digest"] = "sha256:1"
+    assert [field for field, _ in list_fields(verify(HERE, moved, "run"))] == [
+        "code.digest",
+        "code.commit",
+        "code.dirty",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ignored", "left", "count"),
+    [
+        (["os.release"], ["cpu.model", "packages.rich"], 1),
+        (["os", "packages"], ["cpu.model"], 2),
+        (["cpu.model", "os", "packages.rich"], [], 3),
+        (["cpu"], ["os.release", "packages.rich"], 1),
+    ],
+)
+def test_what_is_to_be_ignored_is_counted(ignored: list[str], left: list[str], count: int):
+    found = change(os__release="6.2", cpu__model="B", packages__rich="15")
+    report = verify(HERE, found, ignored=ignored)
+    assert ([field for field, _ in list_fields(report)], report.ignored) == (left, count)
+    assert report.verdict == ("differs" if left else "verified")
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("os.relase", "perhaps os.release"),
+        ("package", "perhaps packages"),
+        ("packages.", "packages"),
+        ("cpu.mod", "perhaps cpu.model"),
+        ("schema", "perhaps"),
+        ("zzzzzzzz", "name a fact or a group"),
+    ],
+)
+def test_a_name_that_is_none_is_not_ignored_in_silence(name: str, hint: str):
+    with pytest.raises(UsageError, match="no fact is called") as one:
+        verify(HERE, HERE, ignored=[name])
+    assert hint in one.value.hint
+
+
+def test_a_manifest_alone_is_compared_as_far_as_it_tells():
+    partial = {
+        "schema": "cxr.environment/2",
+        "cpu": {"model": "A"},
+        "variables": {},
+        "packages": HERE["packages"],
+        "code": {"digest": "sha256:0"},
+    }
+    found = verify(partial, change(os__release="6.2"), "manifest")
+    # A variable that somebody chose would be in the manifest.
+    assert list_fields(found) == [("variables.MKL_CBWR", "yes")]
+    assert found.unread == [
+        *("python", "os", "cpu.machine", "gpu", "numerics", "switches", "images")
+    ]
+    other = verify(partial, change(packages__rich="15", variables__MKL_CBWR=...), "manifest")
+    assert list_fields(other) == [("packages.rich", "no")]
+
+
+def test_a_lock_is_compared_with_what_is_installed(tmp_path):
+    path = tmp_path / "uv.lock"
+    path.write_text(
+        'version = 1\n[[package]]\nname = "app"\nversion = "0"\nsource = { editable = "." }\n'
+        'dependencies = [{ name = "torch" }, { name = "rich" }]\n'
+        '[[package]]\nname = "torch"\nversion = "2.9"\nsource = { registry = "x" }\n'
+        '[[package]]\nname = "rich"\nversion = "13"\nsource = { registry = "x" }\n',
+        encoding="utf-8",
+    )
+    lock = load_lock(path)
+    reference = Reference(kind="lock", capture={"packages": {"torch": "2.9"}}, lock=lock)
+    report = verify_environment(reference, HERE)
+    assert list_fields(report) == [("packages.rich", "no")]
+    assert {one.do for one in report.differences} == {"uv sync"}
+    assert report.unread == [
+        *("python", "os", "cpu", "gpu", "numerics", "switches", "variables", "images")
+    ]

@@ -12,20 +12,7 @@ from cxr.compare.verify_run import verify_run
 from cxr.errors import RecordError
 from cxr.json_file import load_json_object
 from cxr.records.manifest import REPEAT_SCHEMA, is_sealed
-from cxr.records.run_directory import CONFIG, MANIFEST, REPEAT
-
-
-def verify_record(directory: Path) -> Verification:
-    """Check a run, a later evaluation, or a repeat with all of its runs.
-
-    Without a signature this shows that the records are consistent, not who wrote them.
-
-    Raises:
-        RecordError: It is no record's directory, or its run never ended.
-    """
-    if (directory / REPEAT).exists() and not (directory / MANIFEST).exists():
-        return verify_repeat(directory)
-    return verify_run(directory)
+from cxr.records.run_directory import CONFIG, REPEAT
 
 
 def verify_repeat(directory: Path) -> Verification:

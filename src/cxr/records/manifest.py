@@ -21,6 +21,7 @@ from cxr.records.run_directory import MANIFEST, list_files
 RUN_SCHEMA: Final = "cxr.manifest/1"
 EVALUATION_SCHEMA: Final = "cxr.evaluation/1"
 REPEAT_SCHEMA: Final = "cxr.repeat/1"
+REPRODUCTION_SCHEMA: Final = "cxr.reproduction/1"
 SELFTEST_SCHEMA: Final = "cxr.selftest/1"
 
 STATUSES: Final = ("running", "completed", "failed", "interrupted")

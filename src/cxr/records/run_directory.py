@@ -31,6 +31,9 @@ WEIGHTS: Final = "model.safetensors"
 EVALUATIONS: Final = "evaluations"
 LOCK: Final = "run.lock"
 REPEAT: Final = "repeat.json"
+REPRODUCTION: Final = "reproduction.json"
+REPRODUCED_RUN: Final = "run"
+REPRODUCED_RECORD: Final = "record"
 
 RUNS: Final = Path("runs")
 """Where records go that no ``--out`` names a place for."""

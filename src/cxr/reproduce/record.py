@@ -6,7 +6,7 @@ import json
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from cxr.atomic import write_text
 from cxr.config.fields import digest_config
@@ -19,6 +19,8 @@ from cxr.errors import RecordError
 from cxr.records.manifest import Manifest, load_manifest_file, load_sealed_run, require_sealed_run
 from cxr.records.run_directory import CONFIG, LEDGER, MANIFEST
 from cxr.reproduce.unpack import unpack_run
+
+_UNKNOWN: Final = "not-in-the-manifest"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +124,7 @@ def load_record_config(
 
 
 def _build_tree(manifest: Manifest) -> dict[str, Any]:
-    """Return the config that a manifest repeats, as it stands in a file; paths are not in it."""
+    """Return the config that a manifest repeats, as it stands in a file; its paths lead nowhere."""
     tree: dict[str, Any] = {}
     for name, value in {**manifest["config"]["rest"], **manifest["config"]["recipe"]}.items():
         holder = tree
@@ -130,4 +132,10 @@ def _build_tree(manifest: Manifest) -> dict[str, Any]:
         for section in sections:
             holder = holder.setdefault(section, {})
         holder[last] = value
+    # A manifest holds no path. What is needed and not named is found missing, by its own check.
+    if tree["data"].get("source") != "synthetic":
+        tree["data"]["root"] = _UNKNOWN
+    given = tree["model"].get("weights")
+    if given is not None and given.get("source") == "file":
+        given["path"] = f"{_UNKNOWN}.safetensors"
     return tree

@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from cxr.atomic import storage_errors, write_bytes
 from cxr.child_process import run_cxr
@@ -15,15 +15,17 @@ from cxr.compare.report import DiffReport
 from cxr.digests.canonical import canonical_json
 from cxr.errors import CxrError, ExitCode
 from cxr.interruption import obey
-from cxr.records.manifest import load_sealed_run, seal_manifest
-from cxr.records.run_directory import create_directory, create_named, name_run
+from cxr.records.manifest import REPRODUCTION_SCHEMA, load_sealed_run, seal_manifest
+from cxr.records.run_directory import (
+    REPRODUCED_RECORD,
+    REPRODUCED_RUN,
+    REPRODUCTION,
+    create_directory,
+    create_named,
+    name_run,
+)
 from cxr.reproduce.plan import Plan
 from cxr.reproduce.prepare import Prepared
-
-SCHEMA: Final = "cxr.reproduction/1"
-REPRODUCTION: Final = "reproduction.json"
-RUN: Final = "run"
-RECORD: Final = "record"
 
 Verdict = Literal["identical", "equivalent", "different", "blocked", "possible"]
 
@@ -89,7 +91,7 @@ def run_reproduction(
         out = create_named(name_run(name, manifest["recipe_digest"], datetime.now(UTC)))
     else:
         create_directory(out, what="reproduction")
-    code = _train(prepared, out / RUN, quiet=quiet)
+    code = _train(prepared, out / REPRODUCED_RUN, quiet=quiet)
     obey(f"reproducing into {out}")
     if code != ExitCode.OK:
         if not any(out.iterdir()):
@@ -97,9 +99,9 @@ def run_reproduction(
         raise ReproductionFailedError(code, where=out)
     if record.is_unpacked and record.directory is not None:
         # Kept beside the new run, so that both can be compared again.
-        with storage_errors(out / RECORD):
-            shutil.copytree(record.directory, out / RECORD)
-    report = _compare(prepared, out / RUN, tolerances)
+        with storage_errors(out / REPRODUCED_RECORD):
+            shutil.copytree(record.directory, out / REPRODUCED_RECORD)
+    report = _compare(prepared, out / REPRODUCED_RUN, tolerances)
     reproduction = Reproduction(
         verdict=report.verdict, plan=prepared.plan, directory=out, report=report
     )
@@ -129,14 +131,14 @@ def _write(reproduction: Reproduction, manifest: dict[str, Any], out: Path) -> N
     """Write ``reproduction.json``, which names the run that was reproduced."""
     report = reproduction.report
     content = {
-        "schema": SCHEMA,
+        "schema": REPRODUCTION_SCHEMA,
         "verdict": reproduction.verdict,
         "of": {
             name: manifest[name]
             for name in ("manifest_digest", "recipe_digest", "outcome_digest", "trace_digest")
         },
-        "run": RUN,
-        "run_manifest_digest": load_sealed_run(out / RUN)["manifest_digest"],
+        "run": REPRODUCED_RUN,
+        "run_manifest_digest": load_sealed_run(out / REPRODUCED_RUN)["manifest_digest"],
         "plan": reproduction.plan.to_json(),
         "diff": report.to_json() if report is not None else None,
     }

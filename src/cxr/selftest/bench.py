@@ -14,7 +14,7 @@ from typing import Any, Final
 from PIL import Image
 
 from cxr.compare.diff import diff_runs
-from cxr.compare.verify_repeat import verify_record
+from cxr.compare.verify_record import verify_record
 from cxr.config.load import load_config
 from cxr.data.radiographs import SynthPlan, write_dataset
 from cxr.digests.files import digest_file

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from cxr.compare.repeat import summarise_runs
-from cxr.compare.verify_repeat import verify_record
+from cxr.compare.verify_record import verify_record
 from cxr.digests.canonical import canonical_json
 from cxr.errors import RecordError
 from cxr.records.manifest import REPEAT_SCHEMA, seal_manifest

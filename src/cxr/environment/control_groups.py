@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-ROOT: Final = Path("/")
+from cxr.environment.system_files import ROOT, read_system_file
 
 _MOUNT: Final = PurePosixPath("sys/fs/cgroup")
 _UNLIMITED_BYTES: Final = 2**62
@@ -56,7 +56,7 @@ def _find_groups(root: Path, controller: str) -> Iterator[Path]:
     In a container the names may be those outside of it, which do not exist here. What is mounted
     here is then the container's own group: the top of the hierarchy, which is looked at as well.
     """
-    for line in _read_text(root / "proc/self/cgroup").splitlines():
+    for line in read_system_file(root / "proc/self/cgroup").splitlines():
         number, _, rest = line.partition(":")
         controllers, _, name = rest.partition(":")
         if number == "0" and not controllers:
@@ -91,14 +91,6 @@ def _read_quota_v1(group: Path) -> float | None:
 def _read_numbers(path: Path) -> list[int]:
     """Return the numbers in a file; none where it says ``max`` or holds anything else."""
     try:
-        return [int(word) for word in _read_text(path).split()]
+        return [int(word) for word in read_system_file(path).split()]
     except ValueError:
         return []
-
-
-def _read_text(path: Path) -> str:
-    """Return a file's text, empty where there is none."""
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""

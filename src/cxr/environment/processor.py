@@ -7,7 +7,8 @@ import platform
 from pathlib import Path
 from typing import Any, Final
 
-from cxr.environment.control_groups import ROOT, read_cpu_quota, read_memory_limit_bytes
+from cxr.environment.control_groups import read_cpu_quota, read_memory_limit_bytes
+from cxr.environment.system_files import ROOT, read_system_file
 
 _INSTRUCTION_SETS: Final = frozenset(
     {"sse4_1", "sse4_2", "avx", "avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512vl"}
@@ -39,12 +40,8 @@ def capture_cpu(root: Path = ROOT) -> dict[str, Any]:
 
 def _read_cpuinfo(root: Path) -> tuple[str | None, frozenset[str]]:
     """Return the processor's model and feature flags from Linux, where there is one."""
-    try:
-        text = (root / "proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None, frozenset()
     fields: dict[str, str] = {}
-    for line in text.splitlines():
+    for line in read_system_file(root / "proc/cpuinfo").splitlines():
         key, _, value = line.partition(":")
         fields.setdefault(key.strip(), value.strip())
     flags = fields.get("flags") or fields.get("Features") or ""

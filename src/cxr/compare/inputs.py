@@ -93,9 +93,10 @@ def _compare_digest(part: Any, field: str, a: Manifest, b: Manifest) -> Iterator
 
 
 def _compare_environment(a: Path, b: Path, level: Level) -> Iterator[Difference]:
-    """Compare captured facts; variables that cxr sets itself are switches, compared as such."""
+    """Compare captured facts; what cxr sets itself are switches, compared as such."""
     environment_a, environment_b = (load_json_object(run / ENVIRONMENT) for run in (a, b))
-    own = {f"variables.{name}" for name in OWN_VARIABLES} | {"python.hash_randomization"}
+    own = {f"variables.{name}" for name in OWN_VARIABLES}
+    own |= {"python.hash_randomization", "numerics.threads"}
     for one in compare_captures(environment_a, environment_b, level):
         if one.field not in own:
             yield Difference(

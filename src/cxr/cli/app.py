@@ -5,7 +5,19 @@ from __future__ import annotations
 import typer
 
 import cxr
-from cxr.cli import data, diff, doctor, env, evaluate, probe, repeat, replay, train, verify
+from cxr.cli import (
+    data,
+    diff,
+    doctor,
+    env,
+    env_capture,
+    evaluate,
+    probe,
+    repeat,
+    replay,
+    train,
+    verify,
+)
 from cxr.cli.console import print_line
 
 app = typer.Typer(
@@ -52,6 +64,6 @@ app.command("verify")(verify.verify)
 app.command("doctor")(doctor.doctor)
 app.add_typer(env.app, name="env")
 app.add_typer(data.app, name="data")
-app.command("env-capture", hidden=True)(env.capture)
+app.command("env-capture", hidden=True)(env_capture.capture)
 app.command("replay", hidden=True)(replay.replay)
 app.command("probe", hidden=True)(probe.probe)

@@ -19,7 +19,8 @@ BUILD = """PyTorch built with:
   - CPU capability usage: AVX512
   - Build settings: BLAS_INFO=mkl, CXX_COMPILER=/home/planted somebody/bin/c++, CXX_FLAGS=-O2 \
 -I/home/planted/include -isystem ~/planted -DX="/opt/planted dir/x" \
--ffile-prefix-map=/tmp/planted=/x -DURL=https://planted:token@host.planted/x C:\\Users\\planted \\\\planted\\share, USE_CUDA=1,
+-ffile-prefix-map=/tmp/planted=/x -DURL=https://planted:token@host.planted/x \
+C:\\Users\\planted \\\\planted\\share, USE_CUDA=1,
 """
 
 

@@ -9,7 +9,14 @@ from typing import Annotated, Any, Final
 import typer
 
 from cxr.cli import options
-from cxr.cli.console import print_json, print_line, print_note, show_plainly, shown_progress
+from cxr.cli.console import (
+    print_json,
+    print_line,
+    print_note,
+    shorten,
+    show_plainly,
+    shown_progress,
+)
 from cxr.errors import ExitCode
 from cxr.interruption import held
 
@@ -104,7 +111,7 @@ def show_environment(found: dict[str, Any], *, deep: bool) -> None:
 def _describe_machine(found: dict[str, Any]) -> dict[str, str]:
     """Return system, container, processor and memory in words."""
     system, cpu = found["os"], found["cpu"]
-    image = f", image {system['container_image']}" if system["container_image"] else ""
+    image = f", image {shorten(system['container_image'])}" if system["container_image"] else ""
     quota = f", quota {cpu['cores_quota']:g}" if cpu["cores_quota"] is not None else ""
     limit = cpu["memory_limit_bytes"]
     return {
@@ -161,7 +168,7 @@ def _describe_gpus(gpu: dict[str, Any]) -> str:
     if not gpu["devices"]:
         return "none that torch can use"
     devices = ", ".join(
-        f"{device['name']} ({device['capability']}, {_describe_bytes(settings['memory_bytes'])})"
+        f"{device['name']} ({device['capability']}, {_describe_settings(settings)})"
         for device, settings in zip(gpu["devices"], gpu["device_settings"], strict=True)
     )
     versions = ", ".join(
@@ -175,3 +182,13 @@ def _describe_gpus(gpu: dict[str, Any]) -> str:
         )
     )
     return f"{devices}; {versions}"
+
+
+def _describe_settings(settings: dict[str, Any]) -> str:
+    words = {True: "on", False: "off"}
+    modes = [
+        f"{name.upper()} {words[settings[name]]}"
+        for name in ("ecc", "mig")
+        if settings[name] is not None
+    ]
+    return ", ".join([_describe_bytes(settings["memory_bytes"]), *modes])

@@ -115,8 +115,8 @@ torch      2.15.0
 timm       not installed
 numpy      2.5.5
 pillow     13.0.0, libjpeg-turbo 3.2.0, zlib 1.2
-code       cxr 0.1.0, commit {"0" * 40} on
-           main, with changes
+code       cxr 0.1.0, commit {"0" * 40} on main,
+           with changes
 gpu        NVIDIA H200 (9.0, 141.0 GiB, ECC on); driver 570.1, CUDA 13.2, cuDNN
            92600, NCCL 2.30.7, cuBLAS unknown
 numerics   AVX512, oneDNN 3.13.3; libopenblas 0.3 with 8 threads, libgomp with 4

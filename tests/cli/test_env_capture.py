@@ -1,38 +1,213 @@
-"""``cxr env capture`` records what a run depends on, without torch and without names."""
+"""``cxr env capture`` records what a run depends on; torch is asked only where that is wanted."""
 
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from cxr.cli.env_capture import show_environment
 from support.places import PLANTED, elsewhere
-from support.program import read_answer, read_error, run_cxr
+from support.program import build_command, build_environment, read_answer, read_error, run_cxr
 from support.runs import HEAVY
+
+GROUPS = {
+    "schema",
+    "python",
+    "os",
+    "cpu",
+    "gpu",
+    "numerics",
+    "switches",
+    "variables",
+    "packages",
+    "code",
+    "images",
+}
+
+FOUND: dict[str, Any] = {
+    "python": {"version": "3.13.0", "compiler": "GCC 12.2.0"},
+    "os": {
+        "system": "Linux",
+        "release": "6.1",
+        "libc": "glibc 2.36",
+        "container": None,
+        "container_image": None,
+    },
+    "cpu": {
+        "model": "A processor",
+        "machine": "x86_64",
+        "cores": 8,
+        "cores_available": 4,
+        "cores_quota": None,
+        "memory_bytes": 32 * 2**30,
+        "memory_limit_bytes": None,
+    },
+    "gpu": {"driver": None},
+    "numerics": {},
+    "switches": "not_read",
+    "packages": {"torch": "2.15.0", "numpy": "2.5.5"},
+    "code": {"version": "0.1.0", "commit": None, "branch": None, "dirty": None},
+    "images": {
+        "decoders": {"pil": "13.0.0", "libjpeg_turbo": "3.2.0", "zlib": "1.2", "zlib_ng": None}
+    },
+}
+
+SHALLOW = """\
+python     3.13.0 (GCC 12.2.0)
+system     Linux 6.1, glibc 2.36
+container  none seen
+processor  A processor, x86_64
+cores      4 of 8
+memory     32.0 GiB
+torch      2.15.0
+timm       not installed
+numpy      2.5.5
+pillow     13.0.0, libjpeg-turbo 3.2.0, zlib 1.2
+code       cxr 0.1.0, commit unknown
+gpu        not looked for; --deep reads it
+numerics   not looked for; --deep reads it
+switches   not looked for; --deep reads it
+packages   2; --json or --out has all facts
+"""
+
+DEEP: dict[str, Any] = {
+    **FOUND,
+    "os": {**FOUND["os"], "container": "podman", "container_image": f"sha256:{'0' * 64}"},
+    "cpu": {**FOUND["cpu"], "cores_quota": 1.5, "memory_limit_bytes": 2**30},
+    "gpu": {
+        "devices": [{"name": "NVIDIA H200", "capability": "9.0"}],
+        "device_settings": [{"memory_bytes": 141 * 2**30, "ecc": True, "mig": None}],
+        "driver": "570.1",
+        "cuda": "13.2",
+        "cudnn": 92600,
+        "nccl": "2.30.7",
+        "cublas": None,
+    },
+    "numerics": {
+        "cpu_capability": "AVX512",
+        "onednn": {"version": "3.13.3", "enabled": True},
+        "libraries": [
+            {"prefix": "libopenblas", "version": "0.3"},
+            {"prefix": "libgomp", "version": None},
+        ],
+        "threads": {"libgomp": 4, "libopenblas": 8},
+    },
+    "switches": {"a": 1, "b": True},
+    "code": {"version": "0.1.0", "commit": "0" * 40, "branch": "main", "dirty": True},
+}
+
+SHOWN_DEEP = f"""\
+python     3.13.0 (GCC 12.2.0)
+system     Linux 6.1, glibc 2.36
+container  podman, image sha256:000000000000000000…
+processor  A processor, x86_64
+cores      4 of 8, quota 1.5
+memory     32.0 GiB, limited to 1.0 GiB
+torch      2.15.0
+timm       not installed
+numpy      2.5.5
+pillow     13.0.0, libjpeg-turbo 3.2.0, zlib 1.2
+code       cxr 0.1.0, commit {"0" * 40} on main,
+           with changes
+gpu        NVIDIA H200 (9.0, 141.0 GiB, ECC on); driver 570.1, CUDA 13.2, cuDNN
+           92600, NCCL 2.30.7, cuBLAS unknown
+numerics   AVX512, oneDNN 3.13.3; libopenblas 0.3 with 8 threads, libgomp with 4
+           threads
+switches   2 read back; --json or --out has them
+packages   2; --json or --out has all facts
+"""
+
+
+@pytest.mark.parametrize(
+    ("found", "shown"), [(FOUND, SHALLOW), (DEEP, SHOWN_DEEP)], ids=["shallow", "deep"]
+)
+def test_what_a_person_looks_for_fits_80_columns(
+    found: dict[str, Any], shown: str, capsys: pytest.CaptureFixture[str]
+):
+    show_environment(found, deep=False)
+    text = capsys.readouterr().out
+    assert text == shown
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_what_torch_could_not_be_asked_is_not_said_to_be_read_by_deep(
+    capsys: pytest.CaptureFixture[str],
+):
+    show_environment({**FOUND, "gpu": {"driver": "570.1"}}, deep=True)
+    text = capsys.readouterr().out
+    assert "\ngpu        driver 570.1, devices torch cannot be asked\n" in text
+    assert "--deep" not in text
+
+
+def test_what_a_processor_calls_itself_is_not_obeyed(capsys: pytest.CaptureFixture[str]):
+    show_environment({**FOUND, "cpu": {**FOUND["cpu"], "model": "A\x1b[31m\n"}}, deep=False)
+    assert "processor  A\\x1b[31m\\n, x86_64\n" in capsys.readouterr().out
 
 
 def test_json_has_every_group_and_needs_no_heavy_library():
     finished = run_cxr("env", "capture", "--json", blocked=HEAVY)
     found = read_answer(finished)
     assert (finished.returncode, finished.stderr) == (0, "")
-    assert found.keys() == {
-        "schema",
-        "python",
-        "os",
-        "cpu",
-        "gpu",
-        "numerics",
-        "switches",
-        "variables",
-        "packages",
-        "code",
-        "images",
-    }
+    assert found.keys() >= GROUPS
     assert found["packages"]["torch"] == version("torch")
     assert found["images"]["canaries_changed"] == []
     assert len(found["images"]["canaries"]) >= 4
     assert found["gpu"]["devices"] == "not_read"
+
+
+def test_without_deep_no_heavy_library_is_imported_even_where_that_would_work():
+    finished = run_cxr("env", "capture", "-q", interpreter_options=["-X", "importtime"])
+    imported = set(re.findall(r"\| +([\w.]+)$", finished.stderr, re.MULTILINE))
+    assert "cxr.environment.capture" in imported
+    assert imported.isdisjoint(HEAVY)
+
+
+def test_deep_reads_what_torch_knows():
+    finished = run_cxr("env", "capture", "--deep", "--json")
+    found = read_answer(finished)
+    assert finished.returncode == 0
+    assert finished.stderr.startswith("importing torch in a process of its own")
+    shallow = read_answer(run_cxr("env", "capture", "--json"))
+    assert isinstance(found["gpu"]["devices"], list)
+    assert found["numerics"]["build"].startswith("sha256:")
+    assert found["switches"]["torch.deterministic_algorithms"] is True
+    for group in ("python", "os", "cpu", "variables", "packages", "code", "images"):
+        assert found[group] == shallow[group]
+
+
+def test_deep_is_quiet_and_shows_what_it_found():
+    finished = run_cxr("env", "capture", "--deep", "--json", "-q")
+    assert (finished.returncode, finished.stderr) == (0, "")
+    shown = run_cxr("env", "capture", "--deep").stdout
+    assert "--deep reads it" not in shown
+    assert re.search(r"^switches   \d{2} read back", shown, re.MULTILINE)
+
+
+def test_deep_without_torch_says_why_and_is_incomplete(tmp_path: Path):
+    out = tmp_path / "env.json"
+    finished = run_cxr("env", "capture", "--deep", "--json", "--out", out, blocked=["torch"])
+    assert finished.returncode == 3
+    assert "note: torch cannot be asked: torch is blocked in this test\n" in finished.stderr
+    found = read_answer(finished)
+    assert found["switches"] == found["gpu"]["devices"] == "not_read"
+    assert json.loads(out.read_bytes()) == found
+    quiet = run_cxr("env", "capture", "--deep", "-q", blocked=["torch"])
+    assert (quiet.returncode, quiet.stdout) == (3, "")
+    assert quiet.stderr == "note: torch cannot be asked; what it alone knows stays not_read\n"
+
+
+def test_deep_without_a_temporary_directory_says_so():
+    finished = run_cxr("env", "capture", "--deep", "-q", "--json", fault="no-temporary-directory")
+    assert finished.returncode == 3
+    assert read_answer(finished)["switches"] == "not_read"
 
 
 def test_two_captures_are_equal_and_the_file_holds_the_same(tmp_path: Path):
@@ -57,6 +232,35 @@ def test_it_names_no_machine_no_person_and_no_home(tmp_path: Path):
     planted = [*PLANTED, str(tmp_path), sys.prefix]
     assert [name for name in planted if name in finished.stdout] == []
     assert read_answer(finished)["os"]["system"]
+
+
+@pytest.mark.parametrize("missing", ["git", "HOME", "system files"])
+def test_it_works_where_much_is_missing(missing: str, tmp_path: Path):
+    variables = build_environment({"CI": "true"})
+    fault = ""
+    if missing == "git":
+        variables["PATH"] = str(tmp_path)
+    elif missing == "HOME":
+        del variables["HOME"]
+    else:
+        fault = "unseen:/proc,/sys,/run"
+    finished = subprocess.run(
+        build_command("env", "capture", "--json", fault=fault),
+        capture_output=True,
+        text=True,
+        env=variables,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert (finished.returncode, finished.stderr) == (0, "")
+    found = read_answer(finished)
+    assert found["os"]["ci"] is True
+    if missing == "git":
+        code = found["code"]
+        assert (code["commit"], code["branch"], code["dirty"]) == (None, None, None)
+    if missing == "system files":
+        assert found["cpu"]["instruction_sets"] == []
+        assert found["cpu"]["cores"] == os.cpu_count()
 
 
 def test_a_decoder_that_gives_other_pixels_is_named():

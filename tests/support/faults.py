@@ -388,6 +388,29 @@ def _read_only(value: str) -> None:
 
 
 @fault
+def _unseen(value: str) -> None:
+    """Nothing below the directories ``value``, with commas, can be opened: it is not there."""
+    places = tuple(f"{place}/" for place in value.split(","))
+
+    def refuse(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "open" and str(arguments[0]).startswith(places):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), arguments[0])
+
+    sys.addaudithook(refuse)
+
+
+@fault
+def _no_temporary_directory(_: str) -> None:
+    """No directory for temporary files can be made."""
+    import tempfile
+
+    def refuse(*_: Any, **__: Any) -> str:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    tempfile.mkdtemp = refuse
+
+
+@fault
 def _interrupted_drawing(value: str) -> None:
     """Ctrl-C comes before image ``value`` of a drawn set."""
     from cxr.data import radiographs

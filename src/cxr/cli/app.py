@@ -10,6 +10,7 @@ from cxr.cli import (
     diff,
     doctor,
     env,
+    env_capture,
     evaluate,
     probe,
     repeat,
@@ -65,6 +66,6 @@ app.command("reproduce")(reproduce.reproduce)
 app.command("doctor")(doctor.doctor)
 app.add_typer(env.app, name="env")
 app.add_typer(data.app, name="data")
-app.command("env-capture", hidden=True)(env.capture)
+app.command("env-capture", hidden=True)(env_capture.capture)
 app.command("replay", hidden=True)(replay.replay)
 app.command("probe", hidden=True)(probe.probe)

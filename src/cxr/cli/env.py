@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Any
-
 import typer
 
-from cxr.cli import env_verify, options
-from cxr.cli.console import print_json, print_line, print_note
-from cxr.interruption import held
+from cxr.cli import env_capture, env_verify
 
 app = typer.Typer(help="Capture the environment, and compare it.", no_args_is_help=True)
 
@@ -19,59 +14,5 @@ def group() -> None:
     """Capture what a run depends on besides its recipe, and compare it."""
 
 
-@app.command("capture")
-def capture(
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="File to write as JSON.")] = None,
-    *,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
-) -> None:
-    """Record what a run depends on besides its recipe.
-
-    Python, system, processor, packages, code and image decoders; torch is not imported.
-
-    Example: cxr env capture --out env.json
-    """
-    from cxr.atomic import write_bytes
-    from cxr.digests.canonical import canonical_json
-    from cxr.environment.capture import capture_environment
-
-    found = capture_environment()
-    if out is not None:
-        with held():
-            write_bytes(out, canonical_json(found) + b"\n")
-        if not quiet:
-            print_note(f"written: {out}")
-    if json:
-        print_json(found)
-    elif out is None and not quiet:
-        show_environment(found)
-    if found["images"]["canaries_changed"]:
-        changed = ", ".join(found["images"]["canaries_changed"])
-        print_note(f"note: images decode to other pixels here than expected: {changed}")
-
-
-def show_environment(found: dict[str, Any]) -> None:
-    """Print the facts that a person looks for first."""
-    packages = found["packages"]
-    shown = {
-        "python": f"{found['python']['version']} ({found['python']['compiler']})",
-        "system": f"{found['os']['system']} {found['os']['release']}, {found['os']['libc']}",
-        "container": found["os"]["container"] or "none seen",
-        "processor": f"{found['cpu']['model']}, {found['cpu']['machine']}",
-        "cores": f"{found['cpu']['cores_available']} of {found['cpu']['cores']}",
-        "torch": packages.get("torch", "not installed"),
-        "timm": packages.get("timm", "not installed"),
-        "numpy": packages.get("numpy", "not installed"),
-        "pillow": f"{packages.get('pillow')}, libjpeg-turbo "
-        f"{found['images']['decoders']['libjpeg_turbo']}",
-        "code": f"cxr {found['code']['version']}, commit {found['code']['commit'] or 'unknown'}"
-        f"{', with changes' if found['code']['dirty'] else ''}",
-        "gpu": found["gpu"]["devices"],
-    }
-    for name, value in shown.items():
-        print_line(f"{name:<11}{value}")
-    print_line(f"{'packages':<11}{len(packages)}; --json or --out has all facts")
-
-
+app.command("capture")(env_capture.capture)
 app.command("verify")(env_verify.verify)

@@ -95,9 +95,10 @@ def _compare_digest(part: Any, field: str, a: Manifest, b: Manifest) -> Iterator
 
 
 def _compare_environment(a: Path, b: Path, level: Level) -> Iterator[Difference]:
-    """Compare captured facts; variables that cxr sets itself are switches, compared as such."""
+    """Compare captured facts; what cxr sets itself are switches, compared as such."""
     environment_a, environment_b = (load_json_object(run / ENVIRONMENT) for run in (a, b))
-    own = {f"variables.{name}" for name in OWN_VARIABLES} | {"python.hash_randomization"}
+    own = {f"variables.{name}" for name in OWN_VARIABLES}
+    own |= {"python.hash_randomization", "numerics.threads"}
     for one in compare_captures(environment_a, environment_b, level):
         if one.field not in own:
             yield Difference(
@@ -113,12 +114,15 @@ def _compare_controls(a: Manifest, b: Manifest) -> Iterator[Difference]:
     """Compare switches as read back, leaving out those that follow from the config.
 
     What the environment's capture holds as well is compared there: the processor's instruction
-    sets, and the variables that are the user's own choice.
+    sets, and the variables that are the user's own choice. A switch that one run's version of cxr
+    did not read is not known to differ.
     """
     controls_a, controls_b = a["controls"], b["controls"]
     changed = {difference.field for difference in _compare_config(a, b)}
-    for name in {**controls_a, **controls_b}:
-        value_a, value_b = controls_a.get(name), controls_b.get(name)
+    for name in controls_a:
+        if name not in controls_b:
+            continue
+        value_a, value_b = controls_a[name], controls_b[name]
         captured = name == "torch.cpu_capability" or (name.isupper() and name not in OWN_VARIABLES)
         if value_a != value_b and not captured and _CONSEQUENCES.get(name) not in changed:
             yield Difference(

@@ -8,6 +8,14 @@ import sys
 from dataclasses import dataclass
 from typing import Any, Final
 
+from cxr.determinism.float32_precision import (
+    ABSENT,
+    FLOAT32_SWITCHES,
+    IEEE,
+    read_float32_precision,
+    read_older_switch,
+    set_float32_precision,
+)
 from cxr.determinism.levels import Level
 from cxr.determinism.thread_pools import (
     count_pool_threads,
@@ -67,6 +75,7 @@ def derive_wanted(plan: ControlPlan) -> Controls:
         "cuda.matmul.allow_tf32": False,
         "cuda.matmul.allow_fp16_reduced_precision_reduction": False,
         "cuda.matmul.allow_bf16_reduced_precision_reduction": False,
+        **dict.fromkeys(FLOAT32_SWITCHES, IEEE),
     }
 
 
@@ -107,6 +116,8 @@ def set_controls(plan: ControlPlan) -> Controls:
     matmul.allow_tf32 = False
     matmul.allow_fp16_reduced_precision_reduction = False
     matmul.allow_bf16_reduced_precision_reduction = False
+    # Last: the older switches above reset some of these.
+    set_float32_precision()
 
     found = read_controls()
     if plan.level is not Level.WARN:
@@ -130,21 +141,22 @@ def read_controls() -> Controls:
         "torch.deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
         "torch.deterministic_warn_only": torch.is_deterministic_algorithms_warn_only_enabled(),
         "torch.fill_uninitialized_memory": deterministic.fill_uninitialized_memory,
-        "torch.float32_matmul_precision": torch.get_float32_matmul_precision(),
+        "torch.float32_matmul_precision": read_older_switch(torch.get_float32_matmul_precision),
         "torch.default_dtype": str(torch.get_default_dtype()).removeprefix("torch."),
         "torch.denormals_kept": _probe_denormals(),
         "torch.cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "torch.mkldnn_enabled": bool(torch.backends.mkldnn.enabled),
         "cudnn.deterministic": cudnn.deterministic,
         "cudnn.benchmark": cudnn.benchmark,
-        "cudnn.allow_tf32": cudnn.allow_tf32,
-        "cuda.matmul.allow_tf32": matmul.allow_tf32,
+        "cudnn.allow_tf32": read_older_switch(lambda: cudnn.allow_tf32),
+        "cuda.matmul.allow_tf32": read_older_switch(lambda: matmul.allow_tf32),
         "cuda.matmul.allow_fp16_reduced_precision_reduction": (
             matmul.allow_fp16_reduced_precision_reduction
         ),
         "cuda.matmul.allow_bf16_reduced_precision_reduction": (
             matmul.allow_bf16_reduced_precision_reduction
         ),
+        **read_float32_precision(),
     }
 
 
@@ -154,6 +166,8 @@ def find_untaken(plan: ControlPlan, found: Controls) -> list[str]:
         f"{name} is {found.get(name)!r}, wanted {wanted!r}"
         for name, wanted in derive_wanted(plan).items()
         if found.get(name) != wanted
+        # An older torch has fewer switches, and does what the older ones say.
+        and not (name in FLOAT32_SWITCHES and found.get(name) == ABSENT)
     ]
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import cxr
 from cxr.digests.files import digest_tree
+from cxr.environment.private_text import find_private_line
 
 PACKAGE: Final = Path(cxr.__file__).resolve().parent
 
@@ -24,12 +25,18 @@ def digest_code() -> str:
 
 
 def capture_code() -> dict[str, Any]:
-    """Return the sources' digest, and commit and cleanliness where git knows them."""
+    """Return the sources' digest, and commit, branch and cleanliness where git knows them.
+
+    A branch is None as well where none is checked out, as in most CI jobs, and where its name has
+    the user's or the machine's in it.
+    """
     facts: dict[str, Any] = {"version": cxr.__version__, "digest": digest_code()}
     commit = ask_git("rev-parse", "HEAD")
     # A site-packages inside somebody's checkout is not that checkout's code.
     tracked = commit and ask_git("ls-files", "--", "__init__.py")
     facts["commit"] = commit if tracked else None
+    branch = ask_git("branch", "--show-current") if tracked else None
+    facts["branch"] = branch if branch and find_private_line(branch) is None else None
     facts["dirty"] = bool(ask_git("status", "--porcelain", "--", ".")) if tracked else None
     return facts
 

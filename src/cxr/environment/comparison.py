@@ -18,6 +18,10 @@ Affects = Literal["yes", "no", "unknown"]
 
 _FOLLOWING_FACTS: Final = {
     "numerics.cpu_capability": "variables.ATEN_CPU_CAPABILITY",
+    "numerics.build_text": "numerics.build",
+    "numerics.onednn": "numerics.build",
+    "gpu.multiprocessors": "gpu.devices",
+    "gpu.device_settings": "gpu.devices",
     "images.canaries_changed": "images.canaries",
 }
 """Facts that follow from another one, where that differs too."""

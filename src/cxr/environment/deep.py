@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any, Final
@@ -37,7 +38,11 @@ def capture_deep_environment(progress: Progress = SILENCE) -> Capture:
 
 def _probe() -> dict[str, Any]:
     """Return the groups that a fresh process read, or ``error``."""
-    with tempfile.TemporaryDirectory() as place:
+    try:
+        place = tempfile.mkdtemp()
+    except OSError as error:
+        return {"error": f"it needs a temporary directory: {error.strerror or error}"}
+    try:
         answer = Path(place) / "answer.json"
         code = run_cxr(["probe", "--answer", str(answer)], silent=True)
         obey("reading what torch knows")
@@ -45,3 +50,5 @@ def _probe() -> dict[str, Any]:
             return {"error": f"the process that imports it ended with exit code {code}"}
         found: dict[str, Any] = json.loads(answer.read_bytes())
         return found
+    finally:
+        shutil.rmtree(place, ignore_errors=True)

@@ -29,8 +29,17 @@ _LEVELS_BY_PREFIX: Final[tuple[tuple[str, tuple[Level, ...]], ...]] = (
     ("cpu.model", NATIVE_LEVELS),
     ("cpu.instruction_sets", NATIVE_LEVELS),
     ("cpu.machine", NATIVE_LEVELS),
+    # The driver as well: it compiles those kernels for which a library brings no machine code.
     ("gpu", NATIVE_LEVELS),
+    # Error correction and sharing change no kernel. What does is in other facts: a shared device
+    # has another name, and fewer multiprocessors, by whose number sums are cut into parts.
+    ("gpu.device_settings", NO_LEVELS),
     ("numerics", NATIVE_LEVELS),
+    # The digest `numerics.build` says whether these differ, and the switch `torch.mkldnn_enabled`.
+    ("numerics.build_text", NO_LEVELS),
+    ("numerics.onednn", NO_LEVELS),
+    # The recipe sets them: they are compared as a config field, and read back as switches.
+    ("numerics.threads", NO_LEVELS),
     ("os.system", NATIVE_LEVELS),
     ("os.libc", NATIVE_LEVELS),
     ("python.version", NATIVE_LEVELS),

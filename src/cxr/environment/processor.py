@@ -7,6 +7,9 @@ import platform
 from pathlib import Path
 from typing import Any, Final
 
+from cxr.environment.control_groups import read_cpu_quota, read_memory_limit_bytes
+from cxr.environment.system_files import ROOT, read_system_file
+
 _INSTRUCTION_SETS: Final = frozenset(
     {"sse4_1", "sse4_2", "avx", "avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512vl"}
     | {"avx512_vnni", "avx_vnni", "avx512_bf16", "avx512_fp16", "amx_tile", "amx_int8", "amx_bf16"}
@@ -15,9 +18,13 @@ _INSTRUCTION_SETS: Final = frozenset(
 """Feature flags for which numerical libraries have code of their own, on x86-64 and aarch64."""
 
 
-def capture_cpu() -> dict[str, Any]:
-    """Return model, instruction sets, cores and memory."""
-    model, flags = _read_cpuinfo()
+def capture_cpu(root: Path = ROOT) -> dict[str, Any]:
+    """Return model, instruction sets, cores and memory: what is there, and this process's share.
+
+    Args:
+        root: Where the file system begins.
+    """
+    model, flags = _read_cpuinfo(root)
     available = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
     return {
         "machine": platform.machine(),
@@ -25,18 +32,16 @@ def capture_cpu() -> dict[str, Any]:
         "instruction_sets": sorted(_INSTRUCTION_SETS & flags),
         "cores": os.cpu_count(),
         "cores_available": len(available) if available is not None else os.cpu_count(),
+        "cores_quota": read_cpu_quota(root),
         "memory_bytes": _read_memory_bytes(),
+        "memory_limit_bytes": read_memory_limit_bytes(root),
     }
 
 
-def _read_cpuinfo() -> tuple[str | None, frozenset[str]]:
+def _read_cpuinfo(root: Path) -> tuple[str | None, frozenset[str]]:
     """Return the processor's model and feature flags from Linux, where there is one."""
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None, frozenset()
     fields: dict[str, str] = {}
-    for line in text.splitlines():
+    for line in read_system_file(root / "proc/cpuinfo").splitlines():
         key, _, value = line.partition(":")
         fields.setdefault(key.strip(), value.strip())
     flags = fields.get("flags") or fields.get("Features") or ""

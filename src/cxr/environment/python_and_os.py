@@ -5,10 +5,17 @@ from __future__ import annotations
 import locale
 import os
 import platform
+import re
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+from cxr.environment.container import find_container, find_container_image
+from cxr.environment.system_files import ROOT
+
+# What the C library makes of `TZ` is whatever somebody wrote there; this is a zone's abbreviation.
+_ZONE: Final = re.compile(r"[A-Za-z]{3,5}|[+-]\d{2,4}")
 
 
 def capture_python() -> dict[str, Any]:
@@ -22,20 +29,29 @@ def capture_python() -> dict[str, Any]:
     }
 
 
-def capture_os() -> dict[str, Any]:
-    """Return system, C library, container, locale and time zone."""
+def capture_os(root: Path = ROOT) -> dict[str, Any]:
+    """Return system, kernel, C library, container, locale and time zone.
+
+    Args:
+        root: Where the file system begins.
+    """
+    zone = time.tzname[0]
     return {
         "system": platform.system(),
         "release": platform.release(),
         "libc": " ".join(platform.libc_ver()).strip() or None,
-        "container": _find_container(),
+        "container": find_container(root),
+        "container_image": find_container_image(root),
         "ci": os.environ.get("CI") == "true",
-        "locale": ".".join(part for part in locale.getlocale() if part) or None,
-        "time_zone": time.tzname[0],
+        "locale": _read_locale(),
+        "time_zone": zone if _ZONE.fullmatch(zone) else None,
     }
 
 
-def _find_container() -> str | None:
-    """Name the kind of container that this process runs in, where its marks are seen."""
-    marks = {"/.dockerenv": "docker", "/run/.containerenv": "podman"}
-    return next((kind for mark, kind in marks.items() if Path(mark).exists()), None)
+def _read_locale() -> str | None:
+    """Return language and encoding, None where there is none or Python does not know them."""
+    try:
+        return ".".join(part for part in locale.getlocale() if part) or None
+    except ValueError:
+        # Such as the ``UTF-8`` that some terminals give instead of a name.
+        return None

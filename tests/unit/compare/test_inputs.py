@@ -274,6 +274,19 @@ def test_a_switch_that_read_back_otherwise_is_named(make_run):
     ]
 
 
+def test_a_switch_that_an_older_version_did_not_read_is_not_known_to_differ(make_run):
+    one, two = make_run(), make_run(controls={"newer.switch": "ieee"})
+    assert compare(one, two) == compare(two, one) == []
+    three = make_run(controls={"newer.switch": "tf32"})
+    assert compare(two, three) == [("environment", "controls.newer.switch", "ieee", "tf32", "yes")]
+
+
+def test_threads_of_libraries_are_compared_as_the_config_has_them(make_run):
+    one = make_run(environment={"numerics.threads": {"libgomp": 1}})
+    two = make_run(environment={"numerics.threads": {"libgomp": 2}})
+    assert compare(one, two) == []
+
+
 def test_threads_as_read_back_are_named_when_the_recipe_does_not_explain_them(make_run):
     assert compare(make_run(), make_run(controls={"torch.num_threads": 3})) == [
         ("environment", "controls.torch.num_threads", 1, 3, "yes")

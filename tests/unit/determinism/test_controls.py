@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import sys
 from types import SimpleNamespace
@@ -8,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from cxr.determinism import controls
+from cxr.determinism import controls, float32_precision
 from cxr.determinism.controls import (
     ControlPlan,
     derive_wanted,
@@ -17,6 +18,7 @@ from cxr.determinism.controls import (
     set_controls,
     verify_controls,
 )
+from cxr.determinism.float32_precision import ABSENT, CONTRADICTED, FLOAT32_SWITCHES
 from cxr.determinism.levels import Level
 from cxr.determinism.variables import (
     FIXED_VARIABLES,
@@ -54,8 +56,18 @@ def _keep_switches(monkeypatch):
     libraries = {"cudnn": torch.backends.cudnn, "cuda.matmul": torch.backends.cuda.matmul}
     for name, value in before.items():
         library, _, switch = name.rpartition(".")
-        if library in libraries:
+        if library in libraries and switch != "fp32_precision":
             setattr(libraries[library], switch, value)
+    set_each_float32_precision(before)
+
+
+def set_each_float32_precision(values):
+    """Set the newer switches, the widest first, where they are not so already."""
+    for name in FLOAT32_SWITCHES:
+        path = name.removeprefix("torch.").split(".")[:-1]
+        holder = functools.reduce(getattr, path, torch.backends)
+        if holder.fp32_precision != values[name]:
+            holder.fp32_precision = values[name]
 
 
 @pytest.fixture
@@ -83,13 +95,18 @@ def spoil_the_switches():
     matmul.allow_tf32 = True
     matmul.allow_fp16_reduced_precision_reduction = True
     matmul.allow_bf16_reduced_precision_reduction = True
+    set_each_float32_precision(dict.fromkeys(FLOAT32_SWITCHES, "tf32"))
 
 
 @pytest.mark.usefixtures("prepared")
 @pytest.mark.parametrize("plan", [STRICT, WARN, dataclasses.replace(STRICT, fill_memory=False)])
 def test_every_switch_is_set_and_read_back(plan):
     spoil_the_switches()
-    assert len(find_untaken(plan, read_controls())) > 10
+    untaken = find_untaken(plan, read_controls())
+    assert len(untaken) > 20
+    assert [name for name in FLOAT32_SWITCHES if f"{name} is 'tf32', wanted 'ieee'" in untaken] == [
+        *FLOAT32_SWITCHES
+    ]
     found = set_controls(plan)
     assert found == read_controls()
     assert find_untaken(plan, found) == []
@@ -148,6 +165,51 @@ def test_a_switch_of_cuda_that_does_not_take_is_refused_by_name(monkeypatch, lib
     monkeypatch.setattr(holder, library.rpartition(".")[2], Stuck(**vars(stuck)))
     with pytest.raises(DeterminismError, match=f"{library}.{switch} is {not wanted}, wanted"):
         set_controls(STRICT)
+
+
+@pytest.mark.usefixtures("prepared")
+@pytest.mark.parametrize("name", FLOAT32_SWITCHES)
+def test_a_precision_that_does_not_take_is_refused_by_name(monkeypatch, name):
+    set_controls(STRICT)
+    original = float32_precision._find_holder
+
+    class Stuck:
+        fp32_precision = property(lambda _: "tf32", lambda *_: None)
+
+    def find(place):
+        stuck = place == float32_precision._PLACES[name]
+        return Stuck() if stuck else original(place)
+
+    monkeypatch.setattr(float32_precision, "_find_holder", find)
+    with pytest.raises(DeterminismError, match=f"{name} is 'tf32', wanted 'ieee'"):
+        set_controls(STRICT)
+    assert set_controls(WARN)[name] == "tf32"
+
+
+@pytest.mark.usefixtures("prepared")
+def test_a_torch_without_the_newer_switches_is_taken_at_the_older_ones(monkeypatch):
+    monkeypatch.setattr(float32_precision, "_find_holder", lambda _: None)
+    found = set_controls(STRICT)
+    assert {found[name] for name in FLOAT32_SWITCHES} == {ABSENT}
+    assert found["cudnn.allow_tf32"] is False
+
+
+@pytest.mark.usefixtures("prepared")
+@pytest.mark.parametrize(
+    ("newer", "older"),
+    [
+        ("cuda.matmul", "cuda.matmul.allow_tf32"),
+        ("cuda.matmul", "torch.float32_matmul_precision"),
+        ("cudnn.conv", "cudnn.allow_tf32"),
+    ],
+)
+def test_an_older_switch_that_a_newer_one_contradicts_is_named_and_set_right(newer, older):
+    set_controls(STRICT)
+    functools.reduce(getattr, newer.split("."), torch.backends).fp32_precision = "tf32"
+    found = read_controls()
+    assert found[older] == CONTRADICTED
+    assert any(line.startswith(f"{older} is ") for line in find_untaken(STRICT, found))
+    assert find_untaken(STRICT, set_controls(STRICT)) == []
 
 
 @pytest.mark.usefixtures("prepared")

@@ -97,7 +97,8 @@ def test_what_numerical_libraries_depend_on_is_recorded(capture):
 def test_what_torch_alone_knows_is_not_read_where_torch_is_not_loaded(monkeypatch):
     monkeypatch.delitem(sys.modules, "torch")
     capture = capture_environment()
-    assert set(capture["gpu"].values()) == {NOT_READ}
+    # The driver tells its version without it.
+    assert {name for name, fact in capture["gpu"].items() if fact != NOT_READ} <= {"driver"}
     assert set(capture["numerics"].values()) == {NOT_READ}
     assert "torch" not in sys.modules
     assert capture["packages"]["torch"]

@@ -41,13 +41,13 @@ def test_sources_outside_of_git_have_no_commit(sources, monkeypatch):
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(sources.parent.parent))
     found = capture_code()
     assert found["version"] == cxr.__version__
-    assert (found["commit"], found["dirty"]) == (None, None)
+    assert (found["commit"], found["branch"], found["dirty"]) == (None, None, None)
 
 
 def test_a_machine_without_git_has_no_commit(sources, monkeypatch):
     monkeypatch.setenv("PATH", str(sources))
     found = capture_code()
-    assert (found["commit"], found["dirty"]) == (None, None)
+    assert (found["commit"], found["branch"], found["dirty"]) == (None, None, None)
 
 
 def run_git(directory, *arguments):
@@ -58,18 +58,26 @@ def run_git(directory, *arguments):
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
-def test_a_checkout_has_its_commit_and_says_whether_it_is_clean(sources):
+def test_a_checkout_has_its_commit_and_says_whether_it_is_clean(sources, monkeypatch):
     root = sources.parent
-    run_git(root, "init", "--quiet")
+    run_git(root, "init", "--quiet", "--initial-branch", "planted/branch")
     run_git(root, "add", "package")
     run_git(root, "commit", "--quiet", "-m", "x")
     found = capture_code()
     assert found["commit"] == run_git(root, "rev-parse", "HEAD")
+    assert found["branch"] == "planted/branch"
+    monkeypatch.setenv("USER", "Planted")
+    assert capture_code()["branch"] is None
+    monkeypatch.setenv("USER", "")
+    assert capture_code()["branch"] == "planted/branch"
     assert found["dirty"] is False
     (root / "elsewhere").touch()
     assert capture_code()["dirty"] is False
     (sources / "__init__.py").write_text("x = 1\n", encoding="utf-8")
     assert capture_code()["dirty"] is True
+    run_git(root, "checkout", "--quiet", "--detach")
+    found = capture_code()
+    assert (found["branch"], found["commit"]) == (None, run_git(root, "rev-parse", "HEAD"))
 
 
 def test_a_package_that_is_installed_inside_somebodys_checkout_has_no_commit(sources):
@@ -79,4 +87,4 @@ def test_a_package_that_is_installed_inside_somebodys_checkout_has_no_commit(sou
     run_git(root, "add", "own.py")
     run_git(root, "commit", "--quiet", "-m", "x")
     found = capture_code()
-    assert (found["commit"], found["dirty"]) == (None, None)
+    assert (found["commit"], found["branch"], found["dirty"]) == (None, None, None)

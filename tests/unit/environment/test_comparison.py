@@ -61,6 +61,26 @@ def test_a_consequence_is_not_listed_beside_its_cause():
 
 
 @pytest.mark.parametrize(
+    ("cause", "follows", "group"),
+    [
+        ("build", "build_text", "numerics"),
+        ("build", "onednn", "numerics"),
+        ("devices", "multiprocessors", "gpu"),
+        ("devices", "device_settings", "gpu"),
+    ],
+)
+def test_what_another_build_or_another_device_brings_is_not_listed_again(cause, follows, group):
+    facts = {cause: "a", follows: "a"}
+    one = {**CAPTURE, group: facts}
+    two = {**CAPTURE, group: {**facts, follows: "b"}}
+    three = {**CAPTURE, group: {cause: "b", follows: "b"}}
+    names = [
+        [d.field for d in compare_captures(one, other, Level.STRICT)] for other in (two, three)
+    ]
+    assert names == [[f"{group}.{follows}"], [f"{group}.{cause}"]]
+
+
+@pytest.mark.parametrize(
     "found",
     [
         change("numerics", build="not_read"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import getpass
+import os
 import re
 import socket
 from pathlib import Path
@@ -35,6 +36,9 @@ _SECRETS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
 _SHORTEST_NAME: Final = 3
 """Names of fewer letters are found in any text."""
 
+_USER_VARIABLES: Final = ("LOGNAME", "USER", "LNAME", "USERNAME")
+"""Source: docs.python.org, getpass.getuser."""
+
 _GENERIC_NAMES: Final = frozenset({"root", "user", "admin", "runner", "ubuntu", "localhost"})
 """Names of accounts and machines that tell nobody from another."""
 
@@ -61,9 +65,14 @@ def _list_names() -> list[re.Pattern[str]]:
         home = Path.home()
         if home != Path(home.anchor):
             found.append(re.compile(re.escape(str(home)) + r"(?![\w.-])"))
-    names = [socket.gethostname()]
+    names = [socket.gethostname(), *(os.environ.get(name, "") for name in _USER_VARIABLES)]
     # Source: docs.python.org, getpass.getuser: what it raises where no name can be found.
     with contextlib.suppress(OSError, KeyError, ImportError):
         names.append(getpass.getuser())
     telling = [n for n in names if len(n) >= _SHORTEST_NAME and n.lower() not in _GENERIC_NAMES]
-    return [*found, *(re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-])") for name in telling)]
+    return [*found, *(_find_word(name) for name in telling)]
+
+
+def _find_word(name: str) -> re.Pattern[str]:
+    """Return a pattern of a name that stands alone, however it is written."""
+    return re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-])", re.IGNORECASE)

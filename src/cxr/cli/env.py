@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import json as json_text
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from cxr.cli import options
+from cxr.cli import env_audit, options
 from cxr.cli.console import print_json, print_line, print_note
 from cxr.interruption import held
+
+
+class CaptureFormat(StrEnum):
+    """How a capture is written."""
+
+    JSON = "json"
+    CYCLONEDX = "cyclonedx"
+
 
 app = typer.Typer(help="Capture the environment.", no_args_is_help=True)
 
@@ -23,6 +33,9 @@ def group() -> None:
 def capture(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="File to write as JSON.")] = None,
     *,
+    format_: Annotated[
+        CaptureFormat, typer.Option("--format", help="The capture, or a bill of materials.")
+    ] = CaptureFormat.JSON,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -37,12 +50,21 @@ def capture(
     from cxr.environment.capture import capture_environment
 
     found = capture_environment()
+    content = canonical_json(found) + b"\n"
+    bill = None
+    if format_ is CaptureFormat.CYCLONEDX:
+        from cxr.reports.cyclonedx import render_cyclonedx
+
+        bill = render_cyclonedx(found)
+        content = bill.encode("ascii")
     if out is not None:
         with held():
-            write_bytes(out, canonical_json(found) + b"\n")
+            write_bytes(out, content)
         if not quiet:
             print_note(f"written: {out}")
-    if json:
+    if bill is not None and (json or out is None):
+        print_json(json_text.loads(bill))
+    elif json:
         print_json(found)
     elif out is None and not quiet:
         show_environment(found)
@@ -72,3 +94,6 @@ def show_environment(found: dict[str, Any]) -> None:
     for name, value in shown.items():
         print_line(f"{name:<11}{value}")
     print_line(f"{'packages':<11}{len(packages)}; --json or --out has all facts")
+
+
+app.command("audit")(env_audit.audit)

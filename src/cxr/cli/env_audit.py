@@ -203,10 +203,8 @@ def show_audit(report: AuditReport, source: dict[str, Any], *, quiet: bool) -> N
         )
     print_line(f"{report.verdict}: {_count(report)}")
     if source["service"] is None:
-        print_line(
-            f"looked in  only these advisories: {source['advisories']:,}, "
-            f"{source['advisories_digest']}"
-        )
+        print_line(f"looked in  only these advisories: {source['advisories']:,}")
+        print_line(f"           {source['advisories_digest']}")
     elif not quiet:
         print_line(f"asked      {source['service']}, about {source['packages']} packages")
     if source["lock"] is not None and not quiet:
@@ -218,7 +216,9 @@ def _count(report: AuditReport) -> str:
     words = [f"{report.num_audited} of {report.num_packages} packages looked up"]
     if report.vulnerabilities:
         affected = {one.package for one in report.vulnerabilities}
-        words.append(f"{len(report.vulnerabilities)} vulnerabilities in {len(affected)} of them")
+        num = len(report.vulnerabilities)
+        what = "vulnerability" if num == 1 else "vulnerabilities"
+        words.append(f"{num} {what} in {len(affected)} of them")
     blocking = sum(not one.allowed for one in report.unchecked)
     if blocking:
         words.append(f"{blocking} neither looked up nor allowed")

@@ -52,7 +52,7 @@ class InstalledCache:
         place = directory / f"{name}.json"
         try:
             entries = _parse(load_json_object(place))
-        except (RecordError, ValueError):
+        except (RecordError, ValueError, TypeError, AttributeError):
             entries = {}
         return cls(place=place, known=entries, current={})
 
@@ -81,6 +81,8 @@ def _parse(document: dict[str, Any]) -> dict[str, _Entry]:
 
     Raises:
         ValueError: They are not those that were written.
+        TypeError: They have another shape.
+        AttributeError: Likewise.
     """
     entries = document.get("entries", {})
     if document.get("schema") != _SCHEMA or document.get("digest") != digest_json(entries):

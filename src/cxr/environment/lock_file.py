@@ -51,8 +51,8 @@ class LockedPackage:
     Attributes:
         name: Normalised.
         version: None for a project that computes its own.
-        source: Its kind: ``registry``, ``editable``, ``virtual``, ``directory``, ``git``, ``url`` or
-            ``path``.
+        source: Of what kind: ``registry``, ``editable``, ``virtual``, ``directory``, ``git``,
+            ``url`` or ``path``.
         registry: Address of its index without user and password; None where it is from none.
         dependencies: What it needs.
         extras: What its extras need.

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from packaging.version import Version
 
 EventKind = Literal["introduced", "fixed", "last_affected", "limit"]
+
+_ORDER: Final = ("fixed", "introduced", "last_affected")
+"""At one version. A range may end where the next begins, and may be one version long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,11 +34,7 @@ class Event:
 
 
 def is_in_range(version: Version, events: Sequence[Event]) -> bool:
-    """Say whether a version is affected, by the events of one range.
-
-    Where one range ends and another begins at the same version, that version counts as affected:
-    of two readings the one that warns.
-    """
+    """Say whether a version is affected, by the events of one range."""
     limits = [event.version for event in events if event.kind == "limit"]
     if limits and not any(limit is None or version < limit for limit in limits):
         return False
@@ -51,12 +50,12 @@ def is_in_range(version: Version, events: Sequence[Event]) -> bool:
 
 
 def _sort(events: Iterable[Event]) -> list[Event]:
-    """Return events in the order of their versions, of equal ones an end before a beginning."""
+    """Return events in the order of their versions, and of what they are."""
     return sorted(
         events,
         key=lambda event: (
             event.version is not None,
             event.version or Version("0"),
-            event.kind == "introduced",
+            _ORDER.index(event.kind),
         ),
     )

@@ -51,7 +51,7 @@ def test_a_planted_advisory_is_found_without_a_network(lock: Path, advisories: P
     ]
     assert lines[4] == "not looked up:"
     assert lines[7].split() == ["mine", "0.1.0", *EDITABLE.split(), "yes"]
-    assert lines[8] == "vulnerable: 2 of 3 packages looked up, 1 vulnerability in 1 of them"
+    assert lines[8] == "vulnerable: 2 of 3 packages looked up, 1 vulnerability in 1 package"
     assert lines[9] == "looked in  only these advisories: 1"
     assert lines[10].startswith("           sha256:")
     assert lines[11].startswith("lock       sha256:")

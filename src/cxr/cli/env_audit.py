@@ -218,7 +218,8 @@ def _count(report: AuditReport) -> str:
         affected = {one.package for one in report.vulnerabilities}
         num = len(report.vulnerabilities)
         what = "vulnerability" if num == 1 else "vulnerabilities"
-        words.append(f"{num} {what} in {len(affected)} of them")
+        where = "package" if len(affected) == 1 else "packages"
+        words.append(f"{num} {what} in {len(affected)} {where}")
     blocking = sum(not one.allowed for one in report.unchecked)
     if blocking:
         words.append(f"{blocking} neither looked up nor allowed")

@@ -23,7 +23,6 @@ def _edited_package(monkeypatch, tmp_path):
 def test_a_package_that_was_edited_in_place_is_in_the_capture():
     captured = capture_deep_environment()
     assert captured["installed"] == {"torch": ["torch/adamw.py was changed"]}
-    assert captured["numerics"]["build"] == "not_read"
 
 
 def test_without_files_none_is_read():
@@ -33,4 +32,4 @@ def test_without_files_none_is_read():
 def test_packages_that_nobody_edited_are_intact():
     found = find_distributions()
     some = {name: found[name] for name in ("cxr", "numpy", "pyyaml", "typer", "pip", "ruff")}
-    assert installed_files.capture_installed(found=some) == dict.fromkeys(sorted(some), [])
+    assert installed_files.capture_installed(found=some) == {name: [] for name in sorted(some)}

@@ -12,7 +12,7 @@ from cxr.environment import installed_files
 from cxr.environment.installed_files import capture_installed
 from cxr.environment.record_file import read_listing
 from cxr.errors import Interrupted
-from support.distributions import plant_distribution
+from support.distributions import encode_digest, plant_distribution
 
 FILES = {
     "optim/__init__.py": b"",
@@ -207,6 +207,15 @@ def test_an_edited_record_is_read_again(planted, site, hashed):
     record.write_text(record.read_text().replace("optim/adamw.py,", "optim/gone.py,"))
     assert check(planted) == ["optim/gone.py is missing"]
     assert hashed
+
+
+@pytest.mark.usefixtures("settled")
+def test_a_digest_that_was_edited_is_compared_again_though_no_file_changed(planted, site):
+    assert check(planted) == []
+    record = site / "planted-1.0.dist-info" / "RECORD"
+    old, new = encode_digest(FILES["optim/adamw.py"]), encode_digest(b"beta = 0.8\n")
+    record.write_text(record.read_text().replace(old, new))
+    assert check(planted) == ["optim/adamw.py was changed"]
 
 
 def test_what_changed_only_just_now_is_read_again(planted, hashed):

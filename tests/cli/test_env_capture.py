@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
 from cxr.cli.env_capture import show_environment
+from support.distributions import plant_distribution
 from support.places import PLANTED, elsewhere
 from support.program import build_command, build_environment, read_answer, read_error, run_cxr
 from support.runs import HEAVY
@@ -157,6 +160,22 @@ def test_json_has_every_group_and_needs_no_heavy_library():
     found = read_answer(finished)
     assert (finished.returncode, finished.stderr) == (0, "")
     assert found.keys() >= GROUPS
+    assert found.keys() == {
+        "schema",
+        "python",
+        "os",
+        "cpu",
+        "gpu",
+        "numerics",
+        "switches",
+        "variables",
+        "packages",
+        "origins",
+        "installed",
+        "lock",
+        "code",
+        "images",
+    }
     assert found["packages"]["torch"] == version("torch")
     assert found["images"]["canaries_changed"] == []
     assert len(found["images"]["canaries"]) >= 4
@@ -276,3 +295,32 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path: Path):
     problem, where, _ = read_error(run_cxr("env", "capture", "--out", out, "--json"), code=3)
     assert problem == "cannot write: No such file or directory"
     assert where == str(out)
+
+
+def test_a_bill_of_materials_is_one_valid_document_wherever_it_goes(tmp_path: Path):
+    out = tmp_path / "bill.json"
+    printed = run_cxr("env", "capture", "--format", "cyclonedx", blocked=HEAVY)
+    assert (printed.returncode, printed.stderr) == (0, "")
+    both = run_cxr("env", "capture", "--format", "cyclonedx", "--json", "--out", out, "-q")
+    written = run_cxr("env", "capture", "--format", "cyclonedx", "--out", out)
+    assert (written.stdout, written.stderr) == ("", f"written: {out}\n")
+    assert out.read_text(encoding="ascii") == printed.stdout == both.stdout
+    fault = JsonStrictValidator(SchemaVersion.V1_6).validate_str(printed.stdout)
+    assert fault is None
+    assert read_answer(printed)["metadata"]["component"]["name"] == "cxr"
+
+
+def test_a_package_newer_than_the_lock_and_its_origin_are_told(tmp_path: Path):
+    plant_distribution(tmp_path, "typer", "99.0", tags=["cp313-cp313-linux_x86_64"])
+    plant_distribution(tmp_path, "stranger", "1.0", direct={"url": "x", "dir_info": {}})
+    found = read_answer(
+        run_cxr("env", "capture", "--json", env={"PYTHONPATH": str(tmp_path)}, blocked=HEAVY)
+    )
+    assert found["lock"]["digest"].startswith("sha256:")
+    assert found["lock"]["differs"]["typer"]["installed"] == "99.0"
+    assert found["lock"]["differs"]["typer"]["locked"].startswith("0.")
+    assert found["lock"]["differs"]["stranger"] == {"locked": None, "installed": "1.0"}
+    assert found["origins"]["typer"] == "wheel cp313-cp313-linux_x86_64"
+    assert found["origins"]["stranger"] == "directory"
+    assert found["origins"]["cxr"] == "editable"
+    assert found["installed"] == "not_read"

@@ -24,7 +24,13 @@ MODULES = (
     "cxr.environment.canaries",
     "cxr.environment.code",
     "cxr.records.data_lock",
+    "cxr.environment.advisories",
+    "cxr.environment.audit",
     "cxr.environment.capture",
+    "cxr.environment.installed_files",
+    "cxr.environment.lock_file",
+    "cxr.environment.locked_packages",
+    "cxr.environment.vulnerability_service",
     "cxr.environment.facts",
     "cxr.records.ledger",
     "cxr.records.manifest",
@@ -35,6 +41,7 @@ MODULES = (
     "cxr.compare.repeat",
     "cxr.compare.verify_run",
     "cxr.evaluation.metrics",
+    "cxr.reports.cyclonedx",
 )
 
 PROGRAM = """

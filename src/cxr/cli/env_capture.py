@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json as json_text
 import textwrap
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -20,6 +22,14 @@ from cxr.cli.console import (
 from cxr.errors import ExitCode
 from cxr.interruption import held
 
+
+class CaptureFormat(StrEnum):
+    """How a capture is written."""
+
+    JSON = "json"
+    CYCLONEDX = "cyclonedx"
+
+
 _NAME_COLUMNS: Final = 11
 _COLUMNS: Final = 80
 _UNREAD: Final = "not looked for; --deep reads it"
@@ -28,6 +38,9 @@ _UNREAD: Final = "not looked for; --deep reads it"
 def capture(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="File to write as JSON.")] = None,
     *,
+    format_: Annotated[
+        CaptureFormat, typer.Option("--format", help="The capture, or a bill of materials.")
+    ] = CaptureFormat.JSON,
     deep: Annotated[
         bool, typer.Option("--deep", help="Import torch, in a process of its own, and ask it.")
     ] = False,
@@ -46,12 +59,21 @@ def capture(
     from cxr.environment.facts import NOT_READ
 
     found = _read(deep=deep, quiet=quiet)
+    content = canonical_json(found) + b"\n"
+    bill = None
+    if format_ is CaptureFormat.CYCLONEDX:
+        from cxr.reports.cyclonedx import render_cyclonedx
+
+        bill = render_cyclonedx(found)
+        content = bill.encode("ascii")
     if out is not None:
         with held():
-            write_bytes(out, canonical_json(found) + b"\n")
+            write_bytes(out, content)
         if not quiet:
             print_note(f"written: {out}")
-    if json:
+    if bill is not None and (json or out is None):
+        print_json(json_text.loads(bill))
+    elif json:
         print_json(found)
     elif out is None and not quiet:
         show_environment(found, deep=deep)

@@ -27,6 +27,7 @@ from cxr.digests.files import digest_file
 from cxr.environment.canaries import read_canaries
 from cxr.errors import DataError, RecordError, StorageError
 from cxr.json_file import load_json_object
+from cxr.places import find_cache_directory
 from cxr.progress import SILENCE, Progress
 from cxr.records.data_lock import DataLock, Sample
 
@@ -47,16 +48,14 @@ def default_cache_directory() -> Path:
     Raises:
         StorageError: The user has no home directory.
     """
-    named = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    try:
-        base = named if named.is_absolute() else Path.home() / ".cache"
-    except RuntimeError as error:
+    directory = find_cache_directory("decoded")
+    if directory is None:
         raise StorageError(
             "there is no place for decoded images: the user has no home directory",
             where="data.cache_dir",
             hint="set data.cache_dir to a directory that can be written, or set HOME",
-        ) from error
-    return base / "cxr" / "decoded"
+        )
+    return directory
 
 
 def derive_cache_key(lock: DataLock, plan: DecodePlan) -> str:

@@ -11,8 +11,10 @@ from cxr.environment.code import capture_code
 from cxr.environment.facts import NOT_READ, SCHEMA, Capture
 from cxr.environment.gpu import capture_gpu
 from cxr.environment.images import capture_images
+from cxr.environment.locked_packages import capture_lock
 from cxr.environment.numerics import capture_numerics
-from cxr.environment.packages import capture_packages
+from cxr.environment.origins import capture_origins
+from cxr.environment.packages import capture_packages, find_distributions
 from cxr.environment.processor import capture_cpu
 from cxr.environment.python_and_os import capture_os, capture_python
 
@@ -22,8 +24,10 @@ def capture_environment() -> Capture:
 
     Returns:
         ``schema``, and the groups ``python``, ``os``, ``cpu``, ``gpu``, ``numerics``, ``switches``,
-        ``variables``, ``packages``, ``code`` and ``images``.
+        ``variables``, ``packages``, ``origins``, ``installed``, ``lock``, ``code`` and ``images``.
     """
+    distributions = find_distributions()
+    packages = capture_packages(distributions)
     return {
         "schema": SCHEMA,
         "python": capture_python(),
@@ -33,7 +37,10 @@ def capture_environment() -> Capture:
         "numerics": capture_numerics(),
         "switches": NOT_READ,
         "variables": read_variables(),
-        "packages": capture_packages(),
+        "packages": packages,
+        "origins": capture_origins(distributions),
+        "installed": NOT_READ,
+        "lock": capture_lock(packages),
         "code": capture_code(),
         "images": capture_images(),
     }

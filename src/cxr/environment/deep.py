@@ -11,6 +11,7 @@ from typing import Any, Final
 from cxr.child_process import run_cxr
 from cxr.environment.capture import capture_environment
 from cxr.environment.facts import Capture
+from cxr.environment.installed_files import capture_installed
 from cxr.interruption import obey
 from cxr.progress import SILENCE, Progress
 
@@ -18,8 +19,12 @@ PROBED_GROUPS: Final = ("gpu", "numerics", "switches")
 """Groups that a process of their own reads."""
 
 
-def capture_deep_environment(progress: Progress = SILENCE) -> Capture:
+def capture_deep_environment(progress: Progress = SILENCE, *, files: bool = True) -> Capture:
     """Read the environment as `capture_environment` does, and in a child process what torch knows.
+
+    Args:
+        progress: Told what is being done, and what could not be.
+        files: Whether installed files are compared with what was installed.
 
     Where torch is not installed or cannot be imported those groups stay ``not_read``, and
     ``progress`` hears why.
@@ -33,6 +38,8 @@ def capture_deep_environment(progress: Progress = SILENCE) -> Capture:
     if "error" in probed:
         progress.note(f"note: torch cannot be asked: {probed['error']}")
     progress.advance("importing torch in a process of its own", 1, 1)
+    if files:
+        captured["installed"] = capture_installed(progress)
     return {**captured, **{name: probed[name] for name in PROBED_GROUPS if name in probed}}
 
 

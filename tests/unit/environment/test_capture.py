@@ -54,6 +54,9 @@ def test_it_is_plain_json_with_all_its_groups(capture):
         "switches",
         "variables",
         "packages",
+        "origins",
+        "installed",
+        "lock",
         "code",
         "images",
     ]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.version import Version
 
-from cxr.environment.advisories import find_vulnerabilities, load_advisories
+from cxr.audit.advisories import find_vulnerabilities, load_advisories
 from properties.strategies import examples
 
 # In the order that PEP 440 gives them, which the oracle takes from here and not from a library.

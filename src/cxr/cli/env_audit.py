@@ -20,7 +20,7 @@ from cxr.cli.console import (
 from cxr.errors import ExitCode, RecordError, UsageError
 
 if TYPE_CHECKING:
-    from cxr.environment.audit import AuditReport, Candidate
+    from cxr.audit.audit import AuditReport, Candidate
     from cxr.progress import Progress
 
 _EXIT_CODES = {
@@ -97,7 +97,7 @@ def audit(
 
 def _list_candidates(lock: Path | None, *, locked: bool) -> tuple[list[Candidate], dict[str, Any]]:
     """Return the packages to look up, and where they are listed."""
-    from cxr.environment.audit import list_installed, list_locked
+    from cxr.audit.audit import list_installed, list_locked
     from cxr.environment.lock_file import find_lock_file, load_lock
 
     if not locked:
@@ -121,8 +121,8 @@ def _look_in_files(
     progress: Progress,
 ) -> AuditReport:
     """Look packages up in files, and say in ``source`` in which."""
-    from cxr.environment.advisories import find_vulnerabilities, load_advisories
-    from cxr.environment.audit import audit_packages
+    from cxr.audit.advisories import find_vulnerabilities, load_advisories
+    from cxr.audit.audit import audit_packages
 
     known = load_advisories(paths, progress)
     source |= {"service": None, "advisories": known.num, "advisories_digest": known.digest}
@@ -143,8 +143,8 @@ def _ask(
     progress: Progress,
 ) -> AuditReport:
     """Look packages up at a service, and say in ``source`` at which."""
-    from cxr.environment.audit import audit_packages
-    from cxr.environment.vulnerability_service import ask_service
+    from cxr.audit.audit import audit_packages
+    from cxr.audit.vulnerability_service import ask_service
 
     source |= {"service": service.value, "advisories": None, "advisories_digest": None}
     return audit_packages(

@@ -16,16 +16,16 @@ from typing import Any, Final
 from packaging.version import Version
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from cxr.digests.canonical import PREFIX
-from cxr.environment.packages import normalise_name
-from cxr.environment.version_ranges import Event, EventKind, is_in_range
-from cxr.environment.vulnerabilities import (
+from cxr.audit.version_ranges import Event, EventKind, is_in_range
+from cxr.audit.vulnerabilities import (
     Findings,
     Vulnerability,
     merge_aliases,
     parse_version,
     sort_versions,
 )
+from cxr.digests.canonical import PREFIX
+from cxr.environment.packages import normalise_name
 from cxr.errors import RecordError
 from cxr.progress import SILENCE, Progress
 

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from cxr.environment.advisories import find_vulnerabilities, load_advisories
+from cxr.audit.advisories import find_vulnerabilities, load_advisories
 from cxr.errors import RecordError
 from support.vulnerability_server import make_advisory
 

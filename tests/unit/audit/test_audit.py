@@ -2,16 +2,16 @@ from __future__ import annotations
 
 import pytest
 
-from cxr.environment.audit import (
+from cxr.audit.audit import (
     AuditReport,
     Candidate,
     audit_packages,
     list_installed,
     list_locked,
 )
+from cxr.audit.vulnerabilities import Findings, Vulnerability
 from cxr.environment.lock_file import load_lock
 from cxr.environment.packages import Installed, find_distributions
-from cxr.environment.vulnerabilities import Findings, Vulnerability
 from cxr.errors import RecordError
 from support.distributions import plant_distribution
 from support.locks import write_lock

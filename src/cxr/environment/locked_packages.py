@@ -10,6 +10,7 @@ from packaging.version import InvalidVersion, Version
 
 from cxr.digests.canonical import digest_bytes
 from cxr.environment.facts import NOT_READ
+from cxr.environment.kept import Kept, keep_unless_private
 from cxr.environment.lock_file import (
     Lock,
     LockedDependency,
@@ -18,6 +19,9 @@ from cxr.environment.lock_file import (
     parse_lock,
 )
 from cxr.errors import RecordError
+
+MAX_LOCK_BYTES: Final = 10_000_000
+"""A lock that is larger is not kept with a run."""
 
 _TOOLS: Final = frozenset({"pip", "setuptools", "wheel", "uv"})
 """Installers, which an environment may hold without anybody asking for them."""
@@ -48,6 +52,18 @@ def capture_lock(installed: Mapping[str, str]) -> dict[str, Any]:
     except RecordError:
         differs = NOT_READ
     return {"digest": digest_bytes(content), "differs": differs}
+
+
+def read_lock_to_keep() -> Kept:
+    """Return the lock that governs this environment, as a run keeps it."""
+    path = find_lock_file()
+    if path is None:
+        return Kept()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        return Kept(withheld=f"it cannot be read: {error.strerror or type(error).__name__}")
+    return keep_unless_private(content, max_bytes=MAX_LOCK_BYTES)
 
 
 def find_wanted(lock: Lock) -> _Found:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from cxr.environment.code import ask_git
-from cxr.environment.private_text import find_private_line
+from cxr.environment.kept import Kept, keep_unless_private
 
 MAX_PATCH_BYTES: Final = 1_000_000
 """A patch that is larger is not kept."""
@@ -17,20 +16,7 @@ MAX_PATCH_BYTES: Final = 1_000_000
 _SOURCES: Final = ":(glob)**/*.py"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patch:
-    """What turns the commit's sources into those that ran.
-
-    Attributes:
-        content: The patch as ``git apply`` reads it; None where there is none.
-        withheld: Why there is none although something is uncommitted, or None.
-    """
-
-    content: bytes | None = None
-    withheld: str | None = None
-
-
-def capture_patch(code: dict[str, Any]) -> Patch:
+def capture_patch(code: dict[str, Any]) -> Kept:
     """Return the patch of every uncommitted source file, those that git does not track included.
 
     The user's index and repository are left as they are: a second index, and a place of its own for
@@ -40,18 +26,14 @@ def capture_patch(code: dict[str, Any]) -> Patch:
         code: What `capture_code` returned.
     """
     if not code["dirty"]:
-        return Patch()
+        return Kept()
     text = _read_patch()
     if text is None:
-        return Patch(withheld="git could not make it")
+        return Kept(withheld="git could not make it")
     if not text:
-        return Patch(withheld="what is uncommitted is not in the sources")
+        return Kept(withheld="what is uncommitted is not in the sources")
     content = text.encode("utf-8", "surrogateescape")
-    if len(content) > MAX_PATCH_BYTES:
-        return Patch(withheld=f"it is larger than {MAX_PATCH_BYTES:,} bytes")
-    if private := find_private_line(text):
-        return Patch(withheld=private)
-    return Patch(content=content)
+    return keep_unless_private(content, max_bytes=MAX_PATCH_BYTES)
 
 
 def _read_patch() -> str | None:

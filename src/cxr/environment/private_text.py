@@ -21,11 +21,11 @@ _SECRETS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
             r"|AKIA[0-9A-Z]{16}|AIza[\w-]{30,}|eyJ[\w-]{10,}\.eyJ[\w-]{10,})"
         ),
     ),
-    ("a password in an address", re.compile(r"[a-z][a-z0-9+.-]*://[^\s/:@'\"]*:[^\s/@'\"]+@")),
+    ("a password in an address", re.compile(r"://[^\s/:@'\"]*:[^\s/@'\"]+@")),
     (
         "a secret",
         re.compile(
-            r"(?i)\b[\w.-]*(?:secret|token|passw(?:or)?d|passphrase|credential|api_?key|access_?key)"
+            r"(?i)(?:secret|token|passw(?:or)?d|passphrase|credential|api_?key|access_?key)"
             r"[\w.-]*[\"']?\s*(?::\s*[\w.\[\]| ]+)?(?::=|=|:)\s*[fbru]*"
             r"([\"'])(?=[^\"']{8,}\1)(?=\S*\1)"
         ),

@@ -19,7 +19,7 @@ from cxr.determinism.controls import Controls
 from cxr.determinism.streams import GENERATOR, PURPOSES
 from cxr.digests.canonical import canonical_json, digest_json
 from cxr.environment.facts import Capture, digest_environment, select_acting_facts
-from cxr.environment.patch import Patch
+from cxr.environment.kept import Kept
 from cxr.errors import CxrError
 from cxr.records.data_lock import DataLock, write_data_lock
 from cxr.records.manifest import RUN_SCHEMA, Manifest, digest_files, write_manifest
@@ -31,6 +31,7 @@ from cxr.records.run_directory import (
     LOCK,
     MANIFEST,
     METRICS,
+    PACKAGE_LOCK,
     PATCH,
 )
 
@@ -72,7 +73,8 @@ class RunRecord:
         recipe: Recipe,
         weights_origin: dict[str, str] | None,
         environment: Capture,
-        patch: Patch,
+        patch: Kept,
+        package_lock: Kept,
         controls: Controls,
         controls_untaken: list[str],
     ) -> None:
@@ -89,7 +91,11 @@ class RunRecord:
             "recipe_digest": digest_recipe(recipe),
             "config": describe_config(config),
             "weights_origin": weights_origin,
-            "code": {**environment["code"], "patch_withheld": patch.withheld},
+            "code": {
+                **environment["code"],
+                "patch_withheld": patch.withheld,
+                "lock_withheld": package_lock.withheld,
+            },
             "environment": select_acting_facts(environment, config.determinism),
             "environment_digest": digest_environment(environment, config.determinism),
             "controls": controls,
@@ -102,12 +108,13 @@ class RunRecord:
         write_text(self.directory / CONFIG, dump_config(config, self.directory))
         write_bytes(self.directory / ENVIRONMENT, canonical_json(environment) + b"\n")
         write_data_lock(self.directory / DATA_LOCK, lock)
-        if patch.content is not None:
-            write_bytes(self.directory / PATCH, patch.content)
+        for name, kept in ((PATCH, patch), (PACKAGE_LOCK, package_lock)):
+            if kept.content is not None:
+                write_bytes(self.directory / name, kept.content)
 
     def discard(self) -> None:
         """Remove what `begin` wrote before it failed: a run that never began leaves nothing."""
-        for name in (MANIFEST, CONFIG, ENVIRONMENT, DATA_LOCK, PATCH, LOCK):
+        for name in (MANIFEST, CONFIG, ENVIRONMENT, DATA_LOCK, PATCH, PACKAGE_LOCK, LOCK):
             (self.directory / name).unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             self.directory.rmdir()

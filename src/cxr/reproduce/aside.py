@@ -10,7 +10,6 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any, Final
 import filelock
 
 from cxr.atomic import make_directory, storage_errors, write_text
+from cxr.child_process import run_program
 from cxr.digests.canonical import digest_bytes
 from cxr.environment.facts import Capture
 from cxr.environment.lock_file import Lock, load_lock
@@ -179,20 +179,13 @@ def _ask_uv(*arguments: str) -> None:
             hint="pip install uv, then try again; or install the packages by hand",
         )
     variables = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
-    process = subprocess.run(  # noqa: S603 - the program that was just found, without a shell
-        [program, *arguments],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        env=variables,
-        check=False,
-    )
+    said: list[str] = []
+    code = run_program([program, *arguments], said.append, variables=variables)
     obey("building the recorded environment")
-    if process.returncode != 0:
-        said = [line.strip() for line in process.stderr.splitlines() if line.strip()]
+    if code != 0:
+        tail = " ".join(line.strip() for line in said[-_TAIL_LINES:])
         raise InstallationError(
-            f"uv could not build the recorded environment: {' '.join(said[-_TAIL_LINES:])[:400]}",
+            f"uv could not build the recorded environment: {tail[:400]}",
             where=f"uv {arguments[0]}",
             hint="it needs the network, and wheels for this system and this version of Python",
         )

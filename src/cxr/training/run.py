@@ -13,6 +13,7 @@ from cxr.config.schema import RunConfig
 from cxr.determinism.arithmetic import arithmetic
 from cxr.digests.tensors import digest_weights
 from cxr.environment.capture import capture_environment
+from cxr.environment.locked_packages import read_lock_to_keep
 from cxr.environment.patch import capture_patch
 from cxr.errors import Interrupted, StorageError
 from cxr.evaluation.metrics import compute_metrics
@@ -100,6 +101,7 @@ def run_prepared(
                 weights_origin=weights.origin if weights else None,
                 environment=environment,
                 patch=capture_patch(environment["code"]),
+                package_lock=read_lock_to_keep(),
                 controls=prepared.controls,
                 controls_untaken=prepared.controls_untaken,
             )

@@ -17,7 +17,7 @@ from cxr.config.schema import RunConfig
 from cxr.determinism.controls import ControlPlan, derive_wanted
 from cxr.digests.canonical import canonical_json
 from cxr.digests.tensors import digest_weights
-from cxr.environment.patch import Patch
+from cxr.environment.kept import Kept
 from cxr.evaluation.metrics import compute_metrics
 from cxr.records.data_lock import DataLock, Sample
 from cxr.records.ledger import INITIAL_STEP, LedgerWriter
@@ -127,7 +127,8 @@ class Fabricated:
             recipe=recipe,
             weights_origin=None,
             environment=self.build_environment(),
-            patch=Patch(),
+            patch=Kept(),
+            package_lock=Kept(),
             controls=self.build_controls(config),
             controls_untaken=[],
         )

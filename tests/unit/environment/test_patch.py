@@ -11,7 +11,8 @@ from cxr.digests.files import digest_tree
 from cxr.environment import code as code_module
 from cxr.environment import patch as patch_module
 from cxr.environment.code import capture_code
-from cxr.environment.patch import Patch, capture_patch
+from cxr.environment.kept import Kept
+from cxr.environment.patch import capture_patch
 from support.checkouts import commit_all, git
 
 
@@ -33,7 +34,7 @@ def digest(package: Path) -> str:
     return digest_tree(package, package.rglob("*.py"))
 
 
-def apply(patch: Patch, package: Path, place: Path) -> Path:
+def apply(patch: Kept, package: Path, place: Path) -> Path:
     """Apply a patch to the commit's own sources, elsewhere; return the package there."""
     repository = package.parents[1]
     place.mkdir()
@@ -56,7 +57,7 @@ def apply(patch: Patch, package: Path, place: Path) -> Path:
 
 @pytest.mark.usefixtures("package")
 def test_a_clean_checkout_has_no_patch():
-    assert capture_patch(capture_code()) == Patch()
+    assert capture_patch(capture_code()) == Kept()
 
 
 def test_the_patch_turns_the_commit_into_what_ran(package: Path, tmp_path: Path):
@@ -114,17 +115,17 @@ def test_a_patch_with_what_looks_like_a_secret_is_withheld(package: Path):
 def test_a_patch_that_is_too_large_is_withheld(package: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(patch_module, "MAX_PATCH_BYTES", 300)
     (package / "__init__.py").write_text("VALUE = 4\n" * 100)
-    assert capture_patch(capture_code()) == Patch(withheld="it is larger than 300 bytes")
+    assert capture_patch(capture_code()) == Kept(withheld="it is larger than 300 bytes")
 
 
 def test_what_is_no_source_makes_no_patch_and_says_so(package: Path):
     (package / "notes.txt").write_text("of no concern\n")
     patch = capture_patch(capture_code())
-    assert patch == Patch(withheld="what is uncommitted is not in the sources")
+    assert patch == Kept(withheld="what is uncommitted is not in the sources")
 
 
 def test_outside_of_a_repository_there_is_none(package: Path):
     shutil.rmtree(package.parents[1] / ".git")
     code = capture_code()
     assert (code["commit"], code["dirty"]) == (None, None)
-    assert capture_patch(code) == Patch()
+    assert capture_patch(code) == Kept()

@@ -10,7 +10,7 @@ from cxr.determinism.levels import Level
 from cxr.determinism.streams import GENERATOR, PURPOSES
 from cxr.digests.canonical import digest_json
 from cxr.environment.facts import digest_environment
-from cxr.environment.patch import Patch
+from cxr.environment.kept import Kept
 from cxr.errors import DataError, TrainingError
 from cxr.records.data_lock import DataLock, load_data_lock
 from cxr.records.manifest import digest_files, is_sealed, load_manifest
@@ -61,7 +61,8 @@ def record(tmp_path, config):
         recipe=derive_recipe(config, LOCK, None),
         weights_origin=None,
         environment=ENVIRONMENT_FACTS,
-        patch=Patch(),
+        patch=Kept(),
+        package_lock=Kept(),
         controls=CONTROLS,
         controls_untaken=["threads is 2, wanted 1"],
     )
@@ -120,7 +121,8 @@ def test_equal_runs_have_equal_manifests_but_for_what_is_volatile(record, config
         recipe=derive_recipe(config, LOCK, None),
         weights_origin=None,
         environment=ENVIRONMENT_FACTS,
-        patch=Patch(),
+        patch=Kept(),
+        package_lock=Kept(),
         controls=CONTROLS,
         controls_untaken=["threads is 2, wanted 1"],
     )

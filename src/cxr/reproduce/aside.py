@@ -7,9 +7,11 @@ was built before is used again.
 from __future__ import annotations
 
 import os
+import platform
 import re
 import shlex
 import shutil
+import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,7 +158,10 @@ def build_aside(requirements: Requirements, progress: Progress) -> Path:
         if directory.exists():
             shutil.rmtree(directory)
         progress.advance(what, 0, 1)
-        _ask_uv("venv", "--quiet", "--no-project", "--python", requirements.python, str(directory))
+        # The interpreter that runs now, where it is the one: uv need not know or fetch another.
+        own = requirements.python == platform.python_version()
+        interpreter = sys.executable if own else requirements.python
+        _ask_uv("venv", "--quiet", "--no-project", "--python", interpreter, str(directory))
         listed = directory / "requirements.txt"
         write_text(listed, "\n".join(requirements.lines) + "\n")
         indexes = [text for url in requirements.indexes for text in ("--index", url)]

@@ -37,6 +37,9 @@ from cxr.reproduce.sources import Sources, find_sources
 _SYNCED: Final = ("packages", "origins", "python.version")
 """Facts that an environment built aside puts right, and what follows from them."""
 
+_NOT_COMPARED: Final = ("code.", "packages.cxr", "origins.cxr")
+"""Of cxr itself the sources' digest says what matters."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
@@ -201,5 +204,7 @@ def _check_environment(reference: Reference, found: Capture, *, synced: bool) ->
             else f"{one.do}; or cxr reproduce --sync",
         )
         for one in verify_environment(reference, found).differences
-        if not one.field.startswith("code.")
+        if not one.field.startswith(_NOT_COMPARED)
+        # An environment built aside lies beside no lock.
+        and not (synced and one.field.startswith("lock."))
     ]

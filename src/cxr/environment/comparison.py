@@ -23,9 +23,13 @@ _FOLLOWING_FACTS: Final = {
     "gpu.multiprocessors": "gpu.devices",
     "gpu.device_settings": "gpu.devices",
     "images.canaries_changed": "images.canaries",
+    "python.build": "python.version",
+    "python.compiler": "python.version",
 }
 """Facts that follow from another one, where that differs too."""
 
+_FROM_AN_INDEX: Final = "wheel "
+"""How an origin begins that names a wheel's tags: another Python takes another wheel."""
 
 _SET_BY_LIBRARIES: Final = {"variables.KMP_DUPLICATE_LIB_OK": "True"}
 """What a library sets in whatever process imports it, which is no choice of anybody's.
@@ -73,9 +77,20 @@ def compare_captures(expected: Capture, found: Capture, level: Level) -> list[Fa
             affects_bits="yes" if level in find_levels(name) else "no",
         )
         for name in {**facts_a, **facts_b}
-        if name in changed and _FOLLOWING_FACTS.get(name) not in changed
+        if name in changed and not _follows(name, changed, facts_a, facts_b)
     ]
     return sorted(differences, key=lambda difference: difference.affects_bits != "yes")
+
+
+def _follows(name: str, changed: set[str], a: dict[str, Any], b: dict[str, Any]) -> bool:
+    """Say whether a difference follows from another one that is listed."""
+    group, _, package = name.partition(".")
+    if group == "origins":
+        if f"packages.{package}" in changed:
+            return True
+        wheels = all(str(facts.get(name)).startswith(_FROM_AN_INDEX) for facts in (a, b))
+        return wheels and not changed.isdisjoint({"python.version", "cpu.machine", "os.system"})
+    return _FOLLOWING_FACTS.get(name) in changed
 
 
 def _choose(name: str, facts: dict[str, Any]) -> Any:

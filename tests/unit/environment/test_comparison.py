@@ -100,3 +100,40 @@ def test_an_edited_package_that_computes_affects_bits():
     assert compare(change("installed", torch=["torch/optim/adamw.py"])) == [
         ("installed.torch", [], ["torch/optim/adamw.py"], "yes")
     ]
+
+
+def with_origins(origin, *, python="3.13.0", torch="2.9"):
+    return {
+        **CAPTURE,
+        "python": {"version": python, "build": f"of {python}"},
+        "packages": {**CAPTURE["packages"], "torch": torch},
+        "origins": {"torch": origin},
+    }
+
+
+def fields(a, b):
+    return [one.field for one in compare_captures(a, b, Level.STRICT)]
+
+
+def test_another_python_takes_other_wheels_and_is_one_difference():
+    a = with_origins("wheel cp313-cp313-manylinux_2_28_x86_64")
+    b = with_origins("wheel cp311-cp311-manylinux_2_28_x86_64", python="3.11.7")
+    assert fields(a, b) == ["python.version"]
+
+
+def test_another_version_has_another_origin_and_is_one_difference():
+    a, b = with_origins("editable"), with_origins("wheel py3-none-any", torch="2.10")
+    assert fields(a, b) == ["packages.torch"]
+
+
+def test_another_wheel_for_the_same_python_is_named():
+    a = with_origins("wheel cp313-cp313-manylinux_2_28_x86_64")
+    assert fields(a, with_origins("wheel cp313-cp313-linux_x86_64")) == ["origins.torch"]
+
+
+def test_another_kind_of_origin_is_named_beside_another_python():
+    a = with_origins("wheel cp313-cp313-manylinux_2_28_x86_64")
+    assert fields(a, with_origins("editable", python="3.11.7")) == [
+        "python.version",
+        "origins.torch",
+    ]

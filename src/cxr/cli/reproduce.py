@@ -207,4 +207,6 @@ def show_plan(plan: Plan) -> None:
         print_line("do:")
         for line in advice:
             print_line(f"  {show_plainly(line)}")
+        if command := reproduction_text.describe_command(plan):
+            print_line(f"  by hand: {show_plainly(command)}")
         print_line("  or run it all the same with --force")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -48,6 +49,20 @@ def describe_effect(item: Item) -> str:
 def list_advice(plan: Plan) -> list[str]:
     """Return what to do about each thing in the way, each advice once."""
     return list(dict.fromkeys(f"{_name(item)}: {item.do}" for item in plan.in_the_way))[:_SHOWN]
+
+
+def describe_command(plan: Plan) -> str | None:
+    """Return the commands that bring Python and packages back, where they are in the way."""
+    expected = {item.field: item.expected for item in plan.in_the_way}
+    python = expected.get("python.version")
+    prefix = "packages."
+    pins = [
+        shlex.quote(f"{name.removeprefix(prefix)}=={version}")
+        for name, version in expected.items()
+        if name.startswith(prefix) and version is not None
+    ]
+    made = [f"uv venv --python {shlex.quote(str(python))}"] if python is not None else []
+    return " && ".join([*made, *([f"uv pip install {' '.join(pins)}"] if pins else [])]) or None
 
 
 def _name(item: Item) -> str:

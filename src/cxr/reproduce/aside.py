@@ -9,13 +9,12 @@ from __future__ import annotations
 import os
 import platform
 import re
-import shlex
 import shutil
 import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import filelock
 
@@ -35,7 +34,7 @@ _OWN: Final = "cxr"
 """Not installed: its recorded sources are put on the path."""
 
 _NAME: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
-_VERSION: Final = re.compile(r"[0-9A-Za-z.!+_-]{1,64}")
+_VERSION: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z.!+_-]{0,63}")
 _FROM_AN_INDEX: Final = ("wheel", "sdist", "unknown")
 _COMPLETE: Final = "complete"
 _TAIL_LINES: Final = 3
@@ -114,18 +113,6 @@ def _list_indexes(lock: Lock | None, packages: dict[str, str]) -> tuple[str, ...
     found = [lock.registry(name, version) for name, version in packages.items()]
     counted = Counter(url for url in found if url is not None)
     return tuple(sorted(url for url, _ in counted.most_common()[1:]))
-
-
-def describe_command(differing: dict[str, Any], python: str | None) -> str:
-    """Return the commands with which a user brings these packages to their recorded versions.
-
-    Args:
-        differing: Recorded version by name; None where the package was not there.
-        python: The recorded version of Python, where it is another one here.
-    """
-    pins = [shlex.quote(f"{name}=={version}") for name, version in differing.items() if version]
-    made = f"uv venv --python {shlex.quote(python)} && " if python else ""
-    return f"{made}uv pip install {' '.join(pins)}" if pins else made.removesuffix(" && ")
 
 
 def build_aside(requirements: Requirements, progress: Progress) -> Path:

@@ -12,6 +12,7 @@ COMMANDS: Final = [
     ["verify"],
     ["doctor"],
     ["env", "capture"],
+    ["env", "verify"],
     ["data", "synth"],
     ["data", "verify"],
 ]

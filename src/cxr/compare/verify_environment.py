@@ -182,8 +182,9 @@ def find_untold(expected: Capture, found: Capture, level: Level) -> list[str]:
 
 def _compare_facts(reference: Reference, found: Capture, level: Level) -> list[FactDifference]:
     """Compare fact by fact; what could not be read here differs from what was read there."""
-    expected = reference.capture
-    looked_at = _keep_counting(found, reference.level) if reference.is_partial else found
+    expected, looked_at = reference.capture, found
+    if reference.is_partial:
+        expected, looked_at = (_keep_counting(one, reference.level) for one in (expected, found))
     unread = [
         FactDifference(
             field=name,

@@ -80,3 +80,10 @@ def test_an_edited_package_that_computes_affects_bits():
     assert compare(change("installed", torch=["torch/optim/adamw.py"])) == [
         ("installed.torch", [], ["torch/optim/adamw.py"], "yes")
     ]
+
+
+def test_what_a_library_sets_itself_is_nobodys_choice():
+    found = change("variables", KMP_DUPLICATE_LIB_OK="True")
+    assert compare(found) == []
+    found = change("variables", KMP_DUPLICATE_LIB_OK="False")
+    assert compare(found) == [("variables.KMP_DUPLICATE_LIB_OK", None, "False", "yes")]

@@ -12,7 +12,8 @@ from cxr.determinism.levels import Level
 from cxr.digests.canonical import canonical_json
 from cxr.digests.files import digest_file
 from cxr.environment.facts import READABLE_SCHEMAS, SCHEMA, Capture
-from cxr.environment.lock_file import Lock, derive_locked, load_lock
+from cxr.environment.lock_file import Lock, load_lock
+from cxr.environment.locked_packages import derive_locked
 from cxr.errors import RecordError
 from cxr.json_file import load_json_object
 from cxr.records.manifest import (

@@ -26,7 +26,7 @@ from cxr.environment.facts import (
     find_levels,
     flatten_environment,
 )
-from cxr.environment.lock_file import compare_lock
+from cxr.environment.locked_packages import compare_lock
 from cxr.environment.remedies import Situation, derive_remedy
 from cxr.errors import UsageError
 from cxr.progress import Progress

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,18 +41,3 @@ def load_lock(path: Path) -> Lock:
     if not isinstance(packages, list):
         raise RecordError("not a lock of uv", where=str(path), hint="name a uv.lock")
     return Lock(packages=tuple(packages))
-
-
-def derive_locked(lock: Lock) -> dict[str, str]:
-    """Return the version that is locked, by name."""
-    return {one["name"]: one["version"] for one in lock.packages if "version" in one}
-
-
-def compare_lock(lock: Lock, installed: Mapping[str, str]) -> dict[str, dict[str, str | None]]:
-    """Return the installed packages whose version is not the locked one."""
-    locked = derive_locked(lock)
-    return {
-        name: {"locked": locked.get(name), "installed": version}
-        for name, version in installed.items()
-        if name not in ("pip", "setuptools", "wheel", "uv") and locked.get(name) != version
-    }

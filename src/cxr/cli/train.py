@@ -61,7 +61,7 @@ def train(
             directory, manifest = resume_run(resume, root=data, progress=progress)
     if json:
         keys = ("status", "recipe_digest", "outcome_digest", "trace_digest", "metrics")
-        level = {"determinism": manifest["recipe"]["determinism"]}
+        level = {"determinism": manifest["recipe"]["determinism"], "recipe": manifest["recipe"]}
         print_json({"run": str(directory), **level, **{key: manifest[key] for key in keys}})
         return
     show_run(str(directory), manifest)

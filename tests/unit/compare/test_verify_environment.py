@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from cxr.compare.environment_reference import Reference
-from cxr.compare.verify_environment import EnvironmentReport, find_untold, verify_environment
+from cxr.compare.environment_report import EnvironmentReport
+from cxr.compare.verify_environment import find_untold, verify_environment
 from cxr.determinism.levels import Level
 from cxr.environment.facts import NOT_READ
 from cxr.environment.lock_file import load_lock

@@ -465,6 +465,20 @@ def _other_seed_in_run_2(_: str) -> None:
 
 
 @fault
+def _other_bits_in_run(value: str) -> None:
+    """In run ``value`` of a repeat the first gradient of step 3 is off by 1e-10."""
+    original = subprocess.Popen
+
+    def start(command: list[str], **options: Any) -> Any:
+        if not any(f"run-{value}" in word for word in command):
+            return original(command, **options)
+        faulty = [command[0], __file__, "gradient-noise:3", *command[command.index("cxr") + 1 :]]
+        return original(faulty, **options)
+
+    subprocess.Popen = start
+
+
+@fault
 def _blind_spots(value: str) -> None:
     """What cxr should see it does not: ``value`` names some of the spots, with commas."""
     from cxr.compare import inputs, verify_run

@@ -358,6 +358,10 @@ def test_a_capture_from_outside_gives_github_no_command(capture: Path, tmp_path:
     assert all(line.startswith("::warning title=cxr env verify::") for line in obeyed)
     assert not [line for line in finished.stdout.splitlines() if line.strip().startswith("::")]
     assert "##[" not in finished.stdout
+    answer, _ = in_github(there, tmp_path, "--json")
+    assert "##[" not in answer.stdout
+    expected = {one["field"]: one["expected"] for one in json.loads(answer.stdout)["differences"]}
+    assert expected["packages.rich"] == planted
     rows = [line for line in summary.splitlines() if line.startswith("|")]
     assert [row.count("|") for row in rows] == [6] * 5
     assert "`" not in summary

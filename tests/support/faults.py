@@ -525,6 +525,8 @@ def _describe_distributions(describe: Callable[[str, str], str | None]) -> None:
     class Described:
         def __init__(self, distribution: Any, version: str) -> None:
             self._distribution, self.version = distribution, version
+            self.metadata = distribution.metadata
+            self.metadata.replace_header("Version", version)
 
         def __getattr__(self, name: str) -> Any:
             return getattr(self._distribution, name)

@@ -40,6 +40,10 @@ _SET_FOR_RUNS: Final = frozenset(
 )
 """What cxr sets for every run, so that its value in another process says nothing about one."""
 
+_LOCK: Final = "lock.digest"
+_FROM_THE_LOCK: Final = "lock.differs"
+"""How far packages are from their lock, which follows from them and from it."""
+
 _CODE_FACTS: Final = ("version", "commit", "branch", "dirty")
 
 
@@ -148,9 +152,10 @@ def _compare_facts(reference: Reference, found: Capture, level: Level) -> list[F
         for name in find_unread(expected, found)
     ]
     differences = [*compare_captures(expected, looked_at, level), *unread]
-    if reference.is_of_run:
-        return [one for one in differences if one.field not in _SET_FOR_RUNS]
-    return differences
+    left_out = set(_SET_FOR_RUNS) if reference.is_of_run else set()
+    if any(one.field == _LOCK or one.field.startswith("packages.") for one in differences):
+        left_out.add(_FROM_THE_LOCK)
+    return [one for one in differences if one.field not in left_out]
 
 
 def _keep_counting(found: Capture, level: Level) -> Capture:

@@ -135,6 +135,17 @@ def test_the_commit_counts_for_a_run_only_where_the_sources_are_others():
     ]
 
 
+def test_how_far_packages_are_from_their_lock_follows_from_both():
+    expected = change(lock={"digest": "sha256:0", "differs": {}})
+    differs = {"rich": {"locked": "14", "installed": "15"}}
+    moved = change(lock={"digest": "sha256:0", "differs": differs}, packages__rich="15")
+    assert list_fields(verify(expected, moved)) == [("packages.rich", "no")]
+    locked = change(lock={"digest": "sha256:1", "differs": differs})
+    assert list_fields(verify(expected, locked)) == [("lock.digest", "no")]
+    alone = change(lock={"digest": "sha256:0", "differs": differs})
+    assert list_fields(verify(expected, alone)) == [("lock.differs", "no")]
+
+
 @pytest.mark.parametrize(
     ("ignored", "left", "count"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -138,41 +139,98 @@ def test_the_installation_is_looked_at():
     finished = run_cxr("doctor", "--json", "-q")
     answer = read_answer(finished)
     checks = {check["name"]: check for check in answer["checks"]}
-    # Whether the sources are those of a commit is not for this test to know.
-    assert {name for name, check in checks.items() if not check["ok"]} <= {"code"}
-    assert finished.returncode == (answer["verdict"] != "healthy") == (not checks["code"]["ok"])
-    assert [*checks] == [
-        *("python", "numpy", "torch", "torchvision", "timm", "switches"),
+    # Whether the sources are those of a commit, and what is installed those of a lock, is not for
+    # this test to know.
+    warned = {name for name, check in checks.items() if not check["ok"]}
+    assert warned <= {"code", "lock"}
+    assert finished.returncode == (answer["verdict"] != "healthy") == bool(warned)
+    assert {name for name, check in checks.items() if check["mend"] is not None} == warned
+    assert [name for name in checks if name != "lock"] == [
+        *("python", "numpy", "torch", "torchvision", "timm", "switches", "cores"),
         *("decoders", "cache", "runs", "code", "gpu"),
     ]
+    promises = answer["promises"]
+    assert [*promises] == ["strict", "portable", "gpu"]
+    assert promises["strict"] == {
+        "holds": True,
+        "why": "the same bits on this machine with this stack",
+    }
+    assert promises["portable"] == {"holds": False, "why": "not in this version"}
+
+
+def test_one_screen_says_first_what_can_be_promised():
+    finished = run_cxr("doctor")
+    lines = finished.stdout.splitlines()
+    assert lines[:2] == [
+        "strict   yes          the same bits on this machine with this stack",
+        "portable no           not in this version",
+    ]
+    assert lines[2].startswith("gpu      ")
+    assert lines[3] == ""
+    assert len(lines) <= 24
+    # The directories of a test have long names; those of people mostly have not.
+    own = [line for line in lines if "/" not in line]
+    assert len(own) > 10
+    assert max(map(len, own)) <= 80
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    assert any(line.startswith(f"ok       cores        {cores} of ") for line in lines)
 
 
 @pytest.mark.parametrize(
-    ("options", "line"),
+    ("options", "why"),
+    [
+        ({"fault": "stuck-threads"}, "switches: a determinism switch did not take: torch.num_thr"),
+        ({"blocked": ["torch"]}, "torch: cannot be imported: torch is blocked in this test"),
+        ({"fault": "changed-canary"}, None),
+    ],
+)
+def test_strict_is_promised_only_where_it_can_be_kept(options: dict[str, Any], why: str | None):
+    finished = run_cxr("doctor", "--json", "-q", **options)
+    strict = read_answer(finished)["promises"]["strict"]
+    assert finished.returncode == 1
+    assert strict["holds"] == (why is None)
+    assert why is None or strict["why"].startswith(why)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity on this system")
+def test_fewer_cores_are_said_and_are_no_warning():
+    finished = run_cxr("doctor", "--json", "-q", fault="one-core")
+    checks = {check["name"]: check for check in read_answer(finished)["checks"]}
+    assert checks["cores"]["ok"]
+    assert checks["cores"]["found"].startswith("1 of ")
+
+
+@pytest.mark.parametrize(
+    ("options", "line", "mend"),
     [
         (
             {"fault": "changed-canary"},
             "warning  decoders     other pixels than expected: jpeg_grey",
+            "uv pip install --reinstall pillow",
         ),
         (
             {"fault": "stuck-threads"},
             "warning  switches     a determinism switch did not take: torch.num_threads is 3",
+            "start it without what this shell has set: env -i",
         ),
         (
             {"blocked": ["torch"]},
             "warning  torch        cannot be imported: torch is blocked in this test",
+            "uv pip install --reinstall torch",
         ),
         (
             {"env": {"XDG_CACHE_HOME": "/dev/null"}},
             "warning  cache        cannot write: Not a directory (/dev/null/cxr/decoded)",
+            "export XDG_CACHE_HOME=DIR",
         ),
     ],
     ids=["canary", "threads", "torch", "cache"],
 )
-def test_what_will_not_bear_is_a_warning(options: dict[str, Any], line: str):
+def test_what_will_not_bear_is_a_warning(options: dict[str, Any], line: str, mend: str):
     finished = run_cxr("doctor", "-q", **options)
     assert (finished.returncode, finished.stderr) == (1, "")
     assert any(said.startswith(line) for said in finished.stdout.splitlines()), finished.stdout
+    assert f"\n         do:          {mend}" in finished.stdout
     assert "ok " not in finished.stdout
 
 

@@ -13,7 +13,7 @@ from support.runs import FinishedRuns
 def test_json_is_one_document_and_progress_goes_to_stderr(finished_run: FinishedRuns):
     run = finished_run(vectors())
     answer, manifest = read_answer(run.process), run.manifest
-    keys = ("status", "recipe_digest", "outcome_digest", "trace_digest", "metrics")
+    keys = ("status", "recipe", "recipe_digest", "outcome_digest", "trace_digest", "metrics")
     found = {key: manifest[key] for key in keys}
     assert answer == {"run": str(run.directory), "determinism": "strict", **found}
     lines = run.process.stderr.splitlines()

@@ -26,8 +26,8 @@ from support.runs import HEAVY, FinishedRuns
         (["diff", "a"], "Missing argument 'RUN_B'.", " diff"),
         (["repeat"], "Missing option '--config' / '-c'.", " repeat"),
         (
-            ["repeat", "-n", "1", "--config", "x"],
-            "Invalid value for '-n': 1 is not in the range 2<=x<=1000.",
+            ["repeat", "-n", "0", "--config", "x"],
+            "Invalid value for '-n': 0 is not in the range 1<=x<=1000.",
             " repeat",
         ),
         (["data", "nosuch"], "No such command 'nosuch'.", " data"),

@@ -13,6 +13,7 @@ COMMANDS: Final = [
     ["doctor"],
     ["env", "capture"],
     ["env", "audit"],
+    ["env", "verify"],
     ["data", "synth"],
     ["data", "verify"],
 ]

@@ -356,6 +356,33 @@ def _changed_canary(_: str) -> None:
 
 
 @fault
+def _other_decoder(_: str) -> None:
+    """One canary decodes to other pixels than it did, as with another libjpeg."""
+    from cxr.environment import canaries
+
+    canaries._FILES["jpeg_grey"] = canaries._FILES["png_grey"]
+
+
+@fault
+def _hidden_distribution(value: str) -> None:
+    """The distribution ``value`` is not installed."""
+    _describe_distributions(lambda name, version: version if name != value else None)
+
+
+@fault
+def _other_version(value: str) -> None:
+    """A distribution has another version: ``value`` is ``name==version``."""
+    wanted, _, other = value.partition("==")
+    _describe_distributions(lambda name, version: version if name != wanted else other)
+
+
+@fault
+def _one_core(_: str) -> None:
+    """The process may use one core alone, as under taskset."""
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+
+
+@fault
 def _small_files(value: str) -> None:
     """No file can grow beyond ``value`` bytes, as on a disk that is full."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(value), int(value)))
@@ -461,6 +488,20 @@ def _other_seed_in_run_2(_: str) -> None:
 
 
 @fault
+def _other_bits_in_run(value: str) -> None:
+    """In run ``value`` of a repeat the first gradient of step 3 is off by 1e-10."""
+    original = subprocess.Popen
+
+    def start(command: list[str], **options: Any) -> Any:
+        if not any(f"run-{value}" in word for word in command):
+            return original(command, **options)
+        faulty = [command[0], __file__, "gradient-noise:3", *command[command.index("cxr") + 1 :]]
+        return original(faulty, **options)
+
+    subprocess.Popen = start
+
+
+@fault
 def _blind_spots(value: str) -> None:
     """What cxr should see it does not: ``value`` names some of the spots, with commas."""
     from cxr.compare import inputs, verify_run
@@ -496,6 +537,30 @@ def _unlike_runs(_: str) -> None:
         next(learner.network.parameters()).grad.add_(next(noise) * 1e-7)
 
     _after_gradients(5, disturb)
+
+
+def _describe_distributions(describe: Callable[[str, str], str | None]) -> None:
+    """Have installed distributions named with another version, or not at all where it is None."""
+    import importlib.metadata
+
+    original = importlib.metadata.distributions
+
+    class Described:
+        def __init__(self, distribution: Any, version: str) -> None:
+            self._distribution, self.version = distribution, version
+            self.metadata = distribution.metadata
+            self.metadata.replace_header("Version", version)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._distribution, name)
+
+    def distributions(**options: Any) -> Any:
+        for one in original(**options):
+            version = describe(one.metadata["Name"].lower(), one.version)
+            if version is not None:
+                yield Described(one, version)
+
+    importlib.metadata.distributions = distributions
 
 
 def _after_gradients(number: int, act: Callable[[Any], None]) -> None:

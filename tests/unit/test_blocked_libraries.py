@@ -37,11 +37,17 @@ MODULES = (
     "cxr.records.predictions",
     "cxr.records.recipe",
     "cxr.records.run_directory",
+    "cxr.environment.remedies",
     "cxr.compare.diff",
+    "cxr.compare.environment_reference",
+    "cxr.compare.verify_environment",
+    "cxr.compare.repeat_against",
     "cxr.compare.repeat",
     "cxr.compare.verify_run",
     "cxr.evaluation.metrics",
     "cxr.reports.cyclonedx",
+    "cxr.reports.environment_text",
+    "cxr.reports.github",
 )
 
 PROGRAM = """

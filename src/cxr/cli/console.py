@@ -21,8 +21,13 @@ _SHORT: Final = 26
 
 
 def print_json(document: Any) -> None:
-    """Print one JSON document on stdout."""
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=True) + "\n")
+    """Print one JSON document on stdout.
+
+    Where GitHub's runner reads along, ``##[`` anywhere in a line would be a command to it; in JSON
+    the sign has another spelling.
+    """
+    text = json.dumps(document, indent=2, ensure_ascii=True)
+    sys.stdout.write(text.replace("##[", "\\u0023#[") + "\n")
 
 
 def print_line(text: str = "") -> None:

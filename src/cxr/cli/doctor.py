@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -20,6 +21,11 @@ from cxr.cli.console import (
 from cxr.errors import ExitCode, InstallationError, UsageError
 from cxr.interruption import held
 
+if TYPE_CHECKING:
+    from cxr.selftest.health import Health
+
+_COLUMNS: Final = 80
+
 
 def doctor(
     *,
@@ -32,7 +38,7 @@ def doctor(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Check this installation.
+    """Say what this machine can promise, what is missing, and what mends it.
 
     With --selftest, tiny runs are trained here with one fault planted in each, and the evidence
     must show every one of them, at its place. The record can be filed.
@@ -56,18 +62,40 @@ def doctor(
         from cxr.selftest.health import check_installation
 
         with shown_progress(quiet=quiet) as progress:
-            checks = check_installation(progress)
-        sound = all(check.ok for check in checks)
+            health = check_installation(progress)
+        sound = all(check.ok for check in health.checks)
         if json:
-            verdict = "healthy" if sound else "warnings"
-            print_json({"verdict": verdict, "checks": [asdict(check) for check in checks]})
+            print_json({"verdict": "healthy" if sound else "warnings", **asdict(health)})
         else:
-            for check in checks:
-                if not (quiet and check.ok):
-                    mark = "ok" if check.ok else "warning"
-                    print_line(f"{mark:<9}{check.name:<13}{show_plainly(check.found)}")
+            show_health(health, quiet=quiet)
     if not sound:
         raise typer.Exit(ExitCode.DIFFERS)
+
+
+def show_health(health: Health, *, quiet: bool) -> None:
+    """Print what can be promised here, then what was looked at; ``quiet``: warnings alone."""
+    if not quiet:
+        for name, promise in health.promises.items():
+            mark = "yes" if promise.holds else "no"
+            _print_folded(f"{name:<9}{mark:<13}", promise.why)
+        print_line()
+    for check in health.checks:
+        if check.ok and quiet:
+            continue
+        mark = "ok" if check.ok else "warning"
+        _print_folded(f"{mark:<9}{check.name:<13}", check.found)
+        if check.mend is not None:
+            # A command is copied whole: it is not folded.
+            print_line(f"{'':<9}{'do:':<13}{show_plainly(check.mend)}")
+
+
+def _print_folded(label: str, text: str) -> None:
+    """Print a text behind its label, folded so that 80 columns hold it."""
+    indent = " " * len(label)
+    for line in textwrap.wrap(
+        show_plainly(text), _COLUMNS, initial_indent=label, subsequent_indent=indent
+    ):
+        print_line(line)
 
 
 def _run(out: Path | None, *, quiet: bool) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from cxr.determinism.levels import Level
 from cxr.errors import ExitCode
 
 if TYPE_CHECKING:
-    from cxr.compare.verify_environment import EnvironmentReport
+    from cxr.compare.environment_report import EnvironmentReport
 
 _COLUMNS: Final = 80
 _SHOWN: Final = 20

@@ -8,36 +8,61 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cxr.cli import options
-from cxr.cli.console import print_json, print_line, print_note, print_table
+from cxr.cli.console import (
+    print_json,
+    print_line,
+    print_note,
+    print_table,
+    show_plainly,
+    shown_progress,
+)
 from cxr.cli.diff import show_diff
+from cxr.cli.github import tell_github
 from cxr.cli.train import show_promise
-from cxr.errors import ExitCode
+from cxr.errors import ExitCode, UsageError
 from cxr.interruption import held
 
 if TYPE_CHECKING:
-    from cxr.compare.repeat import RepeatReport
+    from cxr.compare.repeat_report import AgainstReport, RepeatReport
 
 
 def repeat(
     config: options.Config,
-    num_runs: Annotated[int, typer.Option("-n", min=2, max=1000, help="How many runs.")] = 3,
+    num_runs: Annotated[int, typer.Option("-n", min=1, max=1000, help="How many runs.")] = 3,
     overrides: options.Set = None,
     out: options.Out = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN", help="What every run must equal, whatever the code."),
+    ] = None,
     *,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Train one recipe several times and compare.
 
-    Each run has a process of its own; the variance must be zero.
+    Each run has a process of its own; the variance must be zero. With --against
+    each must equal a run that was trained here, such as one of the code before
+    a change; docs/ci.md has that as a gate.
 
     Example: cxr repeat -n 3 --config configs/sample.yaml
     """
     from cxr.config.load import load_config
 
+    if num_runs == 1 and against is None:
+        raise UsageError(
+            "one run repeats nothing",
+            where="-n 1",
+            hint="ask for two or more, or name with --against what one must equal",
+        )
     resolved = load_config(config, overrides or [])
     from cxr.compare.repeat import RunFailedError, repeat_recipe
+    from cxr.compare.repeat_against import load_comparable
 
+    wanted = None
+    if against is not None:
+        with shown_progress(quiet=quiet) as progress:
+            wanted = load_comparable(against, resolved, progress)
     try:
         with held():
             directory, report = repeat_recipe(
@@ -46,6 +71,7 @@ def repeat(
                 out=out,
                 quiet=quiet,
                 announce=lambda text: None if quiet else print_note(text),
+                against=wanted,
             )
     except RunFailedError as error:
         raise typer.Exit(error.code) from error
@@ -53,10 +79,12 @@ def repeat(
         print_json({**report.to_json(), "determinism": str(resolved.determinism)})
     else:
         show_repeat(directory, report, level=resolved.determinism)
+    if report.against is not None:
+        _tell(report.against)
     if report.verdict == "incomplete":
         interrupted = any_interrupted(report)
         raise typer.Exit(ExitCode.INTERRUPTED if interrupted else ExitCode.UNCHECKED)
-    if report.verdict == "variance":
+    if report.verdict == "variance" or (report.against and not report.against.equal):
         raise typer.Exit(ExitCode.DIFFERS)
 
 
@@ -73,7 +101,13 @@ def any_interrupted(report: RepeatReport) -> bool:
 
 def show_repeat(directory: Path, report: RepeatReport, *, level: str) -> None:
     """Print the verdict, the figures' spread, and what the runs were."""
-    print_line(f"{report.verdict}: {len(report.outcome_digests)} of {report.n} runs completed")
+    from cxr.reports.repeat_text import describe_against
+
+    # One run agrees with itself: that is no verdict.
+    verdict = "trained" if (report.n, report.verdict) == (1, "zero-variance") else report.verdict
+    print_line(f"{verdict}: {len(report.outcome_digests)} of {report.n} runs completed")
+    if report.against is not None:
+        print_line(f"  {show_plainly(describe_against(report.against))}")
     if report.verdict == "zero-variance":
         print_line(f"  outcome  {report.outcome_digests[0]}")
         print_line(f"  trace    {report.trace_digests[0]}")
@@ -81,7 +115,7 @@ def show_repeat(directory: Path, report: RepeatReport, *, level: str) -> None:
     if report.excluded_rate is not None:
         rate = f"{report.excluded_rate:.1%}"
         print_line(f"  evidence, not proof: excludes a divergence rate above {rate} at 95 %")
-    if report.metrics:
+    if report.metrics and report.n > 1:
         print_line()
         columns = ("mean", "std", "min", "max")
         print_table(
@@ -93,8 +127,34 @@ def show_repeat(directory: Path, report: RepeatReport, *, level: str) -> None:
             ],
         )
     print_line(f"records: {directory}")
-    if report.verdict == "variance":
+    if report.against is not None and report.against.equal is False:
+        _show_left(report.against)
+    elif report.verdict == "variance":
         _show_first_divergence(report)
+
+
+def _show_left(against: AgainstReport) -> None:
+    """Compare the run that was named with the first one that differs from it."""
+    from cxr.compare.diff import diff_runs
+
+    if against.differing is None or not Path(against.run).is_dir():
+        return
+    print_line()
+    print_line(f"{show_plainly(against.run)} against {show_plainly(against.differing)}:")
+    show_diff(diff_runs(Path(against.run), Path(against.differing)))
+
+
+def _tell(against: AgainstReport) -> None:
+    """Annotate a workflow's page with whether the runs equal the one that was named."""
+    from cxr.reports.github import Severity, render_annotations, render_summary
+    from cxr.reports.repeat_text import describe_against
+
+    told = describe_against(against)
+    findings: list[tuple[Severity, str]] = [] if against.equal else [("error", told)]
+    tell_github(
+        render_annotations("cxr repeat", findings),
+        render_summary("cxr repeat", told),
+    )
 
 
 def _show_first_divergence(report: RepeatReport) -> None:

@@ -60,7 +60,7 @@ def train(
         with shown_progress(quiet=quiet) as progress:
             directory, manifest = resume_run(resume, root=data, progress=progress)
     if json:
-        keys = ("status", "recipe_digest", "outcome_digest", "trace_digest", "metrics")
+        keys = ("status", "recipe", "recipe_digest", "outcome_digest", "trace_digest", "metrics")
         level = {"determinism": manifest["recipe"]["determinism"]}
         print_json({"run": str(directory), **level, **{key: manifest[key] for key in keys}})
         return

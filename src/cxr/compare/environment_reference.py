@@ -196,7 +196,9 @@ def _read_manifest(manifest: Manifest, path: Path) -> Reference:
     facts = recorded if isinstance(recorded, dict) else _read_controls(controls)
     capture = _unflatten(facts)
     capture["packages"] = libraries
-    capture["code"] = {"digest": of_run.get("code_digest")}
+    code = manifest.get("code")
+    described = code if isinstance(code, dict) else {}
+    capture["code"] = {**described, "digest": of_run.get("code_digest")}
     return Reference(kind="manifest", capture=capture, level=level)
 
 

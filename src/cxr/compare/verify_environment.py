@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Final, Literal
+from typing import Final
 
-from cxr.compare.environment_reference import Kind, Reference
+from cxr.compare.environment_reference import Reference
+from cxr.compare.environment_report import EnvironmentDifference, EnvironmentReport
 from cxr.determinism.levels import Level
 from cxr.determinism.variables import OWN_VARIABLES
 from cxr.environment.capture import capture_environment
 from cxr.environment.comparison import (
-    Affects,
     FactDifference,
     compare_captures,
     find_unread,
@@ -31,8 +30,6 @@ from cxr.environment.remedies import Situation, derive_remedy
 from cxr.errors import UsageError
 from cxr.progress import Progress
 
-Verdict = Literal["verified", "differs"]
-
 _RANK: Final = {"yes": 0, "unknown": 1, "no": 2}
 _SLOW_GROUPS: Final = (*PROBED_GROUPS, "installed")
 """Groups that only the deep capture reads."""
@@ -43,51 +40,11 @@ _SET_FOR_RUNS: Final = frozenset(
 )
 """What cxr sets for every run, so that its value in another process says nothing about one."""
 
+_LOCK: Final = "lock.digest"
+_FROM_THE_LOCK: Final = "lock.differs"
+"""How far packages are from their lock, which follows from them and from it."""
+
 _CODE_FACTS: Final = ("version", "commit", "branch", "dirty")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EnvironmentDifference:
-    """One fact in which this environment differs from the one asked about.
-
-    Attributes:
-        field: ``group.fact``.
-        expected: Its value there; None where it has none.
-        found: Its value here; ``not_read`` where it could not be read.
-        affects_bits: Whether it does, at the report's level.
-        do: What to do about it, in one line.
-    """
-
-    field: str
-    expected: Any
-    found: Any
-    affects_bits: Affects
-    do: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EnvironmentReport:
-    """The answer of ``cxr env verify``.
-
-    Attributes:
-        verdict: ``verified`` only if no difference is left that was not to be ignored.
-        against: What kind of record was compared with.
-        level: The level that ``affects_bits`` is about.
-        differences: Those that affect bits first.
-        ignored: How many differences were left out because that was asked for.
-        unread: Facts and groups that affect bits and that the record does not tell about.
-    """
-
-    verdict: Verdict
-    against: Kind
-    level: Level
-    differences: list[EnvironmentDifference]
-    ignored: int
-    unread: list[str]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the report as plain JSON values."""
-        return {**asdict(self), "level": str(self.level)}
 
 
 def capture_for(reference: Reference, ignored: Sequence[str], progress: Progress) -> Capture:
@@ -182,8 +139,9 @@ def find_untold(expected: Capture, found: Capture, level: Level) -> list[str]:
 
 def _compare_facts(reference: Reference, found: Capture, level: Level) -> list[FactDifference]:
     """Compare fact by fact; what could not be read here differs from what was read there."""
-    expected = reference.capture
-    looked_at = _keep_counting(found, reference.level) if reference.is_partial else found
+    expected, looked_at = reference.capture, found
+    if reference.is_partial:
+        expected, looked_at = (_keep_counting(one, reference.level) for one in (expected, found))
     unread = [
         FactDifference(
             field=name,
@@ -194,9 +152,10 @@ def _compare_facts(reference: Reference, found: Capture, level: Level) -> list[F
         for name in find_unread(expected, found)
     ]
     differences = [*compare_captures(expected, looked_at, level), *unread]
-    if reference.is_of_run:
-        return [one for one in differences if one.field not in _SET_FOR_RUNS]
-    return differences
+    left_out = set(_SET_FOR_RUNS) if reference.is_of_run else set()
+    if any(one.field == _LOCK or one.field.startswith("packages.") for one in differences):
+        left_out.add(_FROM_THE_LOCK)
+    return [one for one in differences if one.field not in left_out]
 
 
 def _keep_counting(found: Capture, level: Level) -> Capture:

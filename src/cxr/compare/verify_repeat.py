@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cxr.compare.repeat import summarise_runs
+from cxr.compare.repeat_report import RepeatReport, judge_against, summarise_runs
 from cxr.compare.verify_findings import EDITED, Finding, Verification
 from cxr.compare.verify_run import verify_run
 from cxr.errors import RecordError
@@ -24,12 +24,15 @@ def verify_repeat(directory: Path) -> Verification:
     answer = load_json_object(directory / REPEAT)
     runs, num_runs = read_runs(directory, answer)
     findings = [] if is_sealed(answer) else [Finding(REPEAT, EDITED)]
-    again = {**summarise_runs(list(runs.values()), num_runs).to_json(), "runs": list(runs)}
+    report = summarise_runs(list(runs.values()), num_runs)
+    again = {**report.to_json(), "runs": list(runs)}
     findings += [
         Finding(REPEAT, f"{name} is not what the runs give")
         for name, value in again.items()
         if answer.get(name) != value
     ]
+    if "against" in answer and not _agrees(answer["against"], report):
+        findings.append(Finding(REPEAT, "against is not what the runs give"))
     num_files = 1
     for name, run in runs.items():
         try:
@@ -42,6 +45,17 @@ def verify_repeat(directory: Path) -> Verification:
     beside = {entry.name for entry in directory.iterdir()} - {*runs, REPEAT, CONFIG}
     findings += [Finding(name, "was added: the repeat does not name it") for name in sorted(beside)]
     return Verification(str(answer.get("verdict")), num_files, 0, findings)
+
+
+def _agrees(against: object, report: RepeatReport) -> bool:
+    """Say whether what is recorded of another run follows from its digests and the runs."""
+    if not isinstance(against, dict):
+        return False
+    outcome, trace = against.get("outcome_digest"), against.get("trace_digest")
+    pairs = list(zip(report.outcome_digests, report.trace_digests, strict=True))
+    equal, place = judge_against(str(outcome), trace, pairs, report.n)
+    differs = against.get("differing") is not None
+    return against.get("equal") is equal and differs == (place is not None)
 
 
 def read_runs(directory: Path, answer: dict[str, Any]) -> tuple[dict[str, Path], int]:

@@ -7,7 +7,7 @@ import textwrap
 from collections import Counter
 from typing import Any, Final
 
-from cxr.compare.verify_environment import EnvironmentDifference, EnvironmentReport
+from cxr.compare.environment_report import EnvironmentDifference, EnvironmentReport
 
 HEADER: Final = ("field", "expected", "found", "bits")
 

@@ -8,6 +8,7 @@ Source: GitHub documentation, "Workflow commands"; ``packages/core/src/command.t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final, Literal
 
@@ -101,7 +102,7 @@ def defuse(text: str) -> str:
 
     Source: ``ActionCommand.cs`` of the runner.
     """
-    return text.replace("::", ": :").replace("##[", "# #[")
+    return re.sub(":(?=:)", ": ", text).replace("##[", "# #[")
 
 
 def _escape(text: str) -> str:

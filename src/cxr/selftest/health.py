@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from cxr.determinism.controls import ControlPlan, set_controls
-from cxr.determinism.levels import Level
+from cxr.determinism.levels import PROMISES, Level
 from cxr.environment.capture import capture_environment
 from cxr.errors import CxrError
 from cxr.progress import Progress
@@ -20,7 +22,23 @@ _LIBRARIES: Final = ("numpy", "torch", "torchvision", "timm")
 _ENOUGH_BYTES: Final = 2**30
 """Free space below which a warning is due: some checkpoints of a large model."""
 
+_SHOWN: Final = 3
+_FRESH: Final = 'start it without what this shell has set: env -i HOME="$HOME" PATH="$PATH" cxr ...'
+
 _NVIDIA_DRIVER: Final = Path("/proc/driver/nvidia/version")
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """What can be promised here.
+
+    Attributes:
+        holds: Whether it can.
+        why: What it is, or why not.
+    """
+
+    holds: bool
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,33 +49,72 @@ class Check:
         name: What was looked at.
         ok: Whether it will bear; otherwise it is worth a warning.
         found: What was found, in one line.
+        mend: What mends it, a command where there is one; None where nothing needs mending.
     """
 
     name: str
     ok: bool
     found: str
+    mend: str | None = None
 
 
-def check_installation(progress: Progress) -> list[Check]:
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What was looked at, and what this machine can promise therefore.
+
+    Attributes:
+        promises: By level, and for the GPU.
+        checks: In the order of looking.
+    """
+
+    promises: dict[str, Promise]
+    checks: list[Check]
+
+
+def check_installation(progress: Progress) -> Health:
     """Look at everything once; nothing is trained, and nothing but an empty file is written."""
     checks = []
     for number, library in enumerate(_LIBRARIES):
         progress.advance("importing libraries", number, len(_LIBRARIES))
         checks.append(_check_library(library))
+    able = all(check.ok for check in checks)
     progress.advance("importing libraries", len(_LIBRARIES), len(_LIBRARIES))
     # After the imports: the capture reads from torch what torch alone knows.
     capture = capture_environment()
     python = capture["python"]
-    return [
+    checks = [
         Check("python", ok=True, found=f"{python['version']} ({python['compiler']})"),
         *checks,
-        *([_check_switches(capture)] if all(check.ok for check in checks) else []),
+        *([_check_switches(capture)] if able else []),
+        _check_cores(capture),
         _check_canaries(capture),
         _check_cache(),
         _check_disk("runs", Path.cwd()),
+        *_check_lock(capture),
         _check_code(capture),
         _check_gpu(capture),
     ]
+    return Health(promises=derive_promises(checks, capture), checks=checks)
+
+
+def derive_promises(checks: Sequence[Check], capture: dict[str, Any]) -> dict[str, Promise]:
+    """Return what this machine can promise, by what was looked at.
+
+    Args:
+        checks: Those of the libraries, the switches and the GPU among them.
+        capture: The environment.
+    """
+    broken = [one for one in checks if not one.ok and one.name in (*_LIBRARIES, "switches")]
+    strict = Promise(holds=True, why=PROMISES[Level.STRICT])
+    if broken:
+        strict = Promise(holds=False, why=f"{broken[0].name}: {broken[0].found}")
+    gpu = next(one for one in checks if one.name == "gpu")
+    devices = capture["gpu"]["devices"]
+    return {
+        "strict": strict,
+        "portable": Promise(holds=False, why="not in this version"),
+        "gpu": Promise(holds=isinstance(devices, list) and bool(devices), why=gpu.found),
+    }
 
 
 def _check_library(name: str) -> Check:
@@ -65,7 +122,8 @@ def _check_library(name: str) -> Check:
         module: Any = importlib.import_module(name)
     except (ImportError, OSError, RuntimeError, AttributeError) as error:
         # Two libraries that do not fit each other fail in any of these ways.
-        return Check(name, ok=False, found=f"cannot be imported: {' '.join(str(error).split())}")
+        found = f"cannot be imported: {' '.join(str(error).split())}"
+        return Check(name, ok=False, found=found, mend=f"uv pip install --reinstall {name}")
     return Check(name, ok=True, found=str(module.__version__))
 
 
@@ -76,7 +134,7 @@ def _check_switches(capture: dict[str, Any]) -> Check:
         plan = ControlPlan(level=Level.STRICT, threads=cores, fill_memory=False)
         controls = set_controls(plan)
     except CxrError as error:
-        return Check("switches", ok=False, found=error.problem)
+        return Check("switches", ok=False, found=error.problem, mend=_FRESH)
     found = f"all {len(controls)} read back as set, {controls['torch.num_threads']} threads"
     return Check("switches", ok=True, found=f"{found} on {cores} of {os.cpu_count()} cores")
 
@@ -84,9 +142,8 @@ def _check_switches(capture: dict[str, Any]) -> Check:
 def _check_canaries(capture: dict[str, Any]) -> Check:
     images = capture["images"]
     if changed := images["canaries_changed"]:
-        return Check(
-            "decoders", ok=False, found=f"other pixels than expected: {', '.join(changed)}"
-        )
+        found = f"other pixels than expected: {', '.join(changed)}"
+        return Check("decoders", ok=False, found=found, mend="uv pip install --reinstall pillow")
     found = f"all {len(images['canaries'])} canaries give the expected pixels"
     return Check("decoders", ok=True, found=found)
 
@@ -100,7 +157,8 @@ def _check_cache() -> Check:
         directory = default_cache_directory()
         require_writable(directory)
     except CxrError as error:
-        return Check("cache", ok=False, found=f"{error.problem} ({error.where})")
+        found = f"{error.problem} ({_name_place(Path(error.where))})"
+        return Check("cache", ok=False, found=found, mend="export XDG_CACHE_HOME=DIR")
     return _check_disk("cache", directory)
 
 
@@ -108,8 +166,47 @@ def _check_disk(name: str, place: Path) -> Check:
     """Look at the space of the disk that ``place`` is on, or would be."""
     nearest = next(above for above in (place, *place.parents) if above.exists())
     free_bytes = shutil.disk_usage(nearest).free
-    found = f"{free_bytes / 2**30:,.1f} GiB free for {place}"
-    return Check(name, ok=free_bytes >= _ENOUGH_BYTES, found=found)
+    found = f"{free_bytes / 2**30:,.1f} GiB free for {_name_place(place)}"
+    if free_bytes >= _ENOUGH_BYTES:
+        return Check(name, ok=True, found=found)
+    elsewhere = "export XDG_CACHE_HOME=DIR" if name == "cache" else "cxr train --out DIR"
+    return Check(name, ok=False, found=found, mend=f"free space there, or {elsewhere}")
+
+
+def _name_place(place: Path) -> str:
+    """Return a path without the name of whose home it is in."""
+    with contextlib.suppress(RuntimeError, ValueError):
+        return str("~" / place.relative_to(Path.home()))
+    return str(place)
+
+
+def _check_cores(capture: dict[str, Any]) -> Check:
+    """Say how many cores this process has; fewer than there are make it slower, never other."""
+    cpu = capture["cpu"]
+    found = f"{cpu['cores_available']} of {cpu['cores']}"
+    if cpu["cores_available"] != cpu["cores"]:
+        found += ": affinity leaves this process no more"
+    quota = cpu.get("cores_quota")
+    if isinstance(quota, int | float):
+        found += f"; the control group gives it the time of {quota:g}"
+    return Check("cores", ok=True, found=found)
+
+
+def _check_lock(capture: dict[str, Any]) -> list[Check]:
+    """Compare what is installed with the lock that governs it, where captures tell."""
+    lock = capture.get("lock")
+    if not isinstance(lock, dict):
+        return []
+    if lock["digest"] is None:
+        return [Check("lock", ok=True, found="no uv.lock governs these packages")]
+    differs = lock["differs"]
+    if not isinstance(differs, dict):
+        return [Check("lock", ok=False, found="uv.lock cannot be read", mend="uv lock")]
+    if not differs:
+        return [Check("lock", ok=True, found="installed as uv.lock has it")]
+    shown = ", ".join([*differs][:_SHOWN]) + (", …" if len(differs) > _SHOWN else "")
+    found = f"{len(differs)} packages are not as uv.lock has them: {shown}"
+    return [Check("lock", ok=False, found=found, mend="uv sync")]
 
 
 def _check_code(capture: dict[str, Any]) -> Check:
@@ -120,7 +217,8 @@ def _check_code(capture: dict[str, Any]) -> Check:
         return Check("code", ok=True, found=found)
     state = ", with changes that no commit holds" if code["dirty"] else ""
     found = f"cxr {code['version']}, commit {code['commit'][:12]}{state}"
-    return Check("code", ok=not code["dirty"], found=found)
+    mend = "git commit, or git stash" if code["dirty"] else None
+    return Check("code", ok=not code["dirty"], found=found, mend=mend)
 
 
 def _check_gpu(capture: dict[str, Any]) -> Check:
@@ -129,5 +227,7 @@ def _check_gpu(capture: dict[str, Any]) -> Check:
         names = ", ".join(device["name"] for device in devices)
         return Check("gpu", ok=True, found=f"{names}, CUDA {capture['gpu']['cuda']}")
     if _NVIDIA_DRIVER.exists():
-        return Check("gpu", ok=False, found="a driver is here, and torch finds no device")
+        found = "a driver is here, and torch finds no device"
+        mend = "uv pip install --reinstall torch --torch-backend auto"
+        return Check("gpu", ok=False, found=found, mend=mend)
     return Check("gpu", ok=True, found="none; runs on the CPU")

@@ -137,7 +137,7 @@ def test_a_manifest_alone_tells_what_it_holds(make_run, edit_manifest, tmp_path)
     old = load_reference((run / "manifest.json").rename(tmp_path / "manifest.json"))
     assert (old.kind, old.is_partial) == ("manifest", True)
     assert old.capture["packages"] == {"torch": "2.9", "rich": "14"}
-    assert old.capture["code"] == {"digest": "sha256:sources"}
+    assert old.capture["code"]["digest"] == "sha256:sources"
     assert old.capture["variables"]["MKL_CBWR"] == "AVX2"
     assert old.capture["numerics"] == {"cpu_capability": "AVX2"}
     facts = {"cpu.model": "A", "switches.torch.default_dtype": "float32"}

@@ -6,12 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from cxr.compare import repeat
-from cxr.compare.repeat import (
-    RunFailedError,
-    derive_excluded_rate,
-    repeat_recipe,
-    summarise_runs,
-)
+from cxr.compare.repeat import RunFailedError, repeat_recipe
+from cxr.compare.repeat_report import derive_excluded_rate, summarise_runs
 from cxr.config.load import load_config
 from cxr.config.schema import RunConfig
 from cxr.errors import ExitCode, RunDirectoryTakenError

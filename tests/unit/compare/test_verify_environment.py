@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from cxr.compare.environment_reference import Reference
-from cxr.compare.verify_environment import EnvironmentReport, find_untold, verify_environment
+from cxr.compare.environment_report import EnvironmentReport
+from cxr.compare.verify_environment import find_untold, verify_environment
 from cxr.determinism.levels import Level
 from cxr.environment.facts import NOT_READ
 from cxr.environment.lock_file import load_lock
@@ -134,6 +135,17 @@ def test_the_commit_counts_for_a_run_only_where_the_sources_are_others():
     ]
 
 
+def test_how_far_packages_are_from_their_lock_follows_from_both():
+    expected = change(lock={"digest": "sha256:0", "differs": {}})
+    differs = {"rich": {"locked": "14", "installed": "15"}}
+    moved = change(lock={"digest": "sha256:0", "differs": differs}, packages__rich="15")
+    assert list_fields(verify(expected, moved)) == [("packages.rich", "no")]
+    locked = change(lock={"digest": "sha256:1", "differs": differs})
+    assert list_fields(verify(expected, locked)) == [("lock.digest", "no")]
+    alone = change(lock={"digest": "sha256:0", "differs": differs})
+    assert list_fields(verify(expected, alone)) == [("lock.differs", "no")]
+
+
 @pytest.mark.parametrize(
     ("ignored", "left", "count"),
     [
@@ -181,6 +193,9 @@ def test_a_manifest_alone_is_compared_as_far_as_it_tells():
     assert found.unread == [
         *("python", "os", "cpu.machine", "gpu", "numerics", "switches", "images")
     ]
+    # How threads wait would not be, as no bits depend on it.
+    waiting = change(variables__MKL_CBWR=..., variables__OMP_WAIT_POLICY="PASSIVE")
+    assert verify(partial, waiting, "manifest").verdict == "verified"
     other = verify(partial, change(packages__rich="15", variables__MKL_CBWR=...), "manifest")
     assert list_fields(other) == [("packages.rich", "no")]
 

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from cxr.compare.repeat import summarise_runs
+from cxr.compare.repeat_report import summarise_runs
 from cxr.compare.verify_record import verify_record
 from cxr.digests.canonical import canonical_json
 from cxr.errors import RecordError

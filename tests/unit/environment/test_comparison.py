@@ -137,3 +137,10 @@ def test_another_kind_of_origin_is_named_beside_another_python():
         "python.version",
         "origins.torch",
     ]
+
+
+def test_what_a_library_sets_itself_is_nobodys_choice():
+    found = change("variables", KMP_DUPLICATE_LIB_OK="True")
+    assert compare(found) == []
+    found = change("variables", KMP_DUPLICATE_LIB_OK="False")
+    assert compare(found) == [("variables.KMP_DUPLICATE_LIB_OK", None, "False", "yes")]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cxr.compare.verify_environment import EnvironmentDifference, EnvironmentReport
+from cxr.compare.environment_report import EnvironmentDifference, EnvironmentReport
 from cxr.determinism.levels import Level
 from cxr.reports.environment_text import (
     describe_difference,

@@ -82,3 +82,78 @@ def test_a_user_without_a_home_has_no_cache(monkeypatch: pytest.MonkeyPatch):
     check = health._check_cache()
     assert not check.ok
     assert "no home directory" in check.found
+
+
+@pytest.mark.parametrize(
+    ("cpu", "found"),
+    [
+        ({"cores": 4, "cores_available": 4}, "4 of 4"),
+        ({"cores": 4, "cores_available": 4, "cores_quota": None}, "4 of 4"),
+        ({"cores": 4, "cores_available": 1}, "1 of 4: affinity leaves this process no more"),
+        (
+            {"cores": 4, "cores_available": 4, "cores_quota": 1.5},
+            "4 of 4; the control group gives it the time of 1.5",
+        ),
+    ],
+)
+def test_what_limits_the_cores_is_named_and_is_no_warning(cpu: dict[str, Any], found: str):
+    check = health._check_cores({"cpu": cpu})
+    assert (check.ok, check.found, check.mend) == (True, found, None)
+
+
+@pytest.mark.parametrize(
+    ("lock", "ok", "found", "mend"),
+    [
+        ({"digest": None, "differs": {}}, True, "no uv.lock governs these packages", None),
+        ({"digest": "sha256:0", "differs": {}}, True, "installed as uv.lock has it", None),
+        ({"digest": "sha256:0", "differs": "not_read"}, False, "uv.lock cannot be read", "uv lock"),
+        (
+            {"digest": "sha256:0", "differs": {"torch": {}, "timm": {}}},
+            False,
+            "2 packages are not as uv.lock has them: torch, timm",
+            "uv sync",
+        ),
+        (
+            {"digest": "sha256:0", "differs": {name: {} for name in "abcd"}},
+            False,
+            "4 packages are not as uv.lock has them: a, b, c, …",
+            "uv sync",
+        ),
+    ],
+)
+def test_packages_that_are_not_as_locked_are_a_warning(
+    lock: dict[str, Any],
+    ok: bool,  # noqa: FBT001
+    found: str,
+    mend: str | None,
+):
+    (check,) = health._check_lock({"lock": lock})
+    assert (check.ok, check.found, check.mend) == (ok, found, mend)
+
+
+def test_a_capture_that_tells_of_no_lock_gives_no_line():
+    assert health._check_lock({}) == []
+
+
+def test_a_directory_is_named_without_whose_home_it_is_in(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    assert health._name_place(tmp_path / "cache") == "~/cache"
+    assert health._name_place(Path("/srv/cache")) == "/srv/cache"
+
+
+def test_strict_holds_only_where_libraries_and_switches_bear():
+    gpu = health.Check("gpu", ok=True, found="A, CUDA 13.0")
+    capture = {"gpu": {"devices": [{"name": "A"}]}}
+    sound = health.derive_promises([health.Check("torch", ok=True, found="2"), gpu], capture)
+    assert [promise.holds for promise in sound.values()] == [True, False, True]
+    assert sound["gpu"].why == "A, CUDA 13.0"
+    for name in ("torch", "switches", "timm"):
+        broken = health.Check(name, ok=False, found="is broken")
+        found = health.derive_promises([broken, gpu], {"gpu": {"devices": "not_read"}})
+        assert (found["strict"].holds, found["strict"].why) == (False, f"{name}: is broken")
+        assert not found["gpu"].holds
+    # Images that decode otherwise do so on every run of this machine.
+    decoders = health.Check("decoders", ok=False, found="other pixels")
+    assert health.derive_promises([decoders, gpu], capture)["strict"].holds

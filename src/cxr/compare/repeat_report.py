@@ -1,0 +1,143 @@
+"""What came of running one recipe several times: equal or not, and how much evidence that is."""
+
+from __future__ import annotations
+
+import contextlib
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from cxr.compare.report import Divergence
+from cxr.errors import RecordError
+from cxr.records.figures import SCALARS
+from cxr.records.manifest import Manifest, load_sealed_run
+
+CONFIDENCE: Final = 0.95
+
+Verdict = Literal["zero-variance", "variance", "incomplete"]
+Spread = dict[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgainstReport:
+    """Whether every run equals one that was given.
+
+    Attributes:
+        run: The run, or the golden's file.
+        outcome_digest: Its outcome.
+        trace_digest: Its trace; None where a golden does not say.
+        equal: Whether all runs have both; None where none differs and some did not complete.
+        differing: The first run that differs, or None.
+        first_divergence: Where that one left it, or None; a golden cannot tell.
+    """
+
+    run: str
+    outcome_digest: str
+    trace_digest: str | None
+    equal: bool | None
+    differing: str | None
+    first_divergence: Divergence | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepeatReport:
+    """The answer of ``cxr repeat``.
+
+    Attributes:
+        n: Runs asked for.
+        verdict: ``zero-variance`` only if all runs completed with equal outcome and trace.
+        runs: Run directories, in order.
+        outcome_digests: One a completed run.
+        trace_digests: One a completed run.
+        excluded_rate: Rates of divergence above this are excluded at 95 %; None without evidence.
+        metrics: Mean, standard deviation, least and greatest of each figure.
+        against: What every run was to equal, and whether it does; None where nothing was named.
+    """
+
+    n: int
+    verdict: Verdict
+    runs: list[str]
+    outcome_digests: list[str]
+    trace_digests: list[str]
+    excluded_rate: float | None
+    metrics: dict[str, Spread]
+    against: AgainstReport | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as plain JSON values; ``against`` only where something was named."""
+        return {name: value for name, value in asdict(self).items() if name != "against" or value}
+
+
+def derive_excluded_rate(num_runs: int) -> float | None:
+    """Return the divergence rate that ``num_runs`` equal runs exclude at 95 %.
+
+    If each run after the first differed with probability p, all would agree with probability
+    (1 - p)^(num_runs - 1); above the returned p that is less than 5 %.
+    """
+    if num_runs < 2:  # noqa: PLR2004 - one run agrees with itself
+        return None
+    return 1.0 - float((1 - CONFIDENCE) ** (1 / (num_runs - 1)))
+
+
+def summarise_runs(runs: Sequence[Path], num_runs: int) -> RepeatReport:
+    """Compare run directories that are there."""
+    completed = list(load_completed(runs).values())
+    outcomes = [manifest["outcome_digest"] for manifest in completed]
+    traces = [manifest["trace_digest"] for manifest in completed]
+    equal = len(set(outcomes)) == 1 and len(set(traces)) == 1
+    verdict: Verdict = "zero-variance" if equal else "variance"
+    if len(completed) < num_runs:
+        verdict = "incomplete"
+    return RepeatReport(
+        n=num_runs,
+        verdict=verdict,
+        runs=[str(run) for run in runs],
+        outcome_digests=outcomes,
+        trace_digests=traces,
+        excluded_rate=derive_excluded_rate(len(completed)) if equal else None,
+        metrics=_summarise_metrics(completed),
+    )
+
+
+def judge_against(
+    outcome: str, trace: str | None, pairs: Sequence[tuple[str, str]], num_runs: int
+) -> tuple[bool | None, int | None]:
+    """Say whether runs equal what they were to equal, and which is the first that does not.
+
+    Args:
+        outcome: The outcome that each must have.
+        trace: The trace that each must have; None: any.
+        pairs: Outcome and trace of each completed run.
+        num_runs: How many there were to be.
+    """
+    for place, pair in enumerate(pairs):
+        if pair != (outcome, trace if trace is not None else pair[1]):
+            return False, place
+    return (True if len(pairs) == num_runs else None), None
+
+
+def load_completed(runs: Sequence[Path]) -> dict[Path, Manifest]:
+    """Return the manifests of those runs that completed, by their directories."""
+    found = {}
+    for run in runs:
+        with contextlib.suppress(RecordError):
+            found[run] = load_sealed_run(run, completed=True)
+    return found
+
+
+def _summarise_metrics(manifests: Sequence[Manifest]) -> dict[str, Spread]:
+    """Return the spread of every figure that is defined in all runs."""
+    spreads: dict[str, Spread] = {}
+    for name in SCALARS:
+        values = [manifest["metrics"].get(name) for manifest in manifests]
+        if values and None not in values:
+            spreads[name] = {
+                # Exact in between: equal values have a deviation of exactly 0.
+                "mean": statistics.mean(values),
+                "std": statistics.stdev(values) if len(values) > 1 else 0.0,
+                "min": min(values),
+                "max": max(values),
+            }
+    return spreads

@@ -14,6 +14,7 @@ COMMANDS: Final = [
     ["env", "capture"],
     ["env", "audit"],
     ["env", "verify"],
+    ["reproduce"],
     ["data", "synth"],
     ["data", "verify"],
 ]

@@ -324,3 +324,18 @@ def test_a_package_newer_than_the_lock_and_its_origin_are_told(tmp_path: Path):
     assert found["origins"]["stranger"] == "directory"
     assert found["origins"]["cxr"] == "editable"
     assert found["installed"] == "not_read"
+
+
+def test_a_package_that_is_not_as_locked_or_as_installed_is_shown(
+    capsys: pytest.CaptureFixture[str],
+):
+    differs = {name: {"locked": "1", "installed": None} for name in "abcdefg"}
+    installed = {"torch": ["torch/optim/adamw.py was changed"], "numpy": []}
+    show_environment({**FOUND, "lock": {"differs": differs}, "installed": installed}, deep=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-2:] == [
+        "lock       differs from what is installed: a, b, c, d, e and 2 more",
+        "files      not as installed: torch",
+    ]
+    show_environment({**FOUND, "lock": {"differs": {}}, "installed": {"numpy": []}}, deep=False)
+    assert capsys.readouterr().out.splitlines()[-1] == "files      all as they were installed"

@@ -32,6 +32,7 @@ class CaptureFormat(StrEnum):
 
 _NAME_COLUMNS: Final = 11
 _COLUMNS: Final = 80
+_NAMED: Final = 5
 _UNREAD: Final = "not looked for; --deep reads it"
 
 
@@ -123,6 +124,7 @@ def show_environment(found: dict[str, Any], *, deep: bool) -> None:
         "code": _describe_code(found["code"]),
         **_describe_deep(found, unread="torch cannot be asked" if deep else _UNREAD),
         "packages": f"{len(packages)}; --json or --out has all facts",
+        **_describe_packages(found),
     }
     for name, value in shown.items():
         lines = textwrap.wrap(show_plainly(value), _COLUMNS - _NAME_COLUMNS) or [""]
@@ -144,6 +146,28 @@ def _describe_machine(found: dict[str, Any]) -> dict[str, str]:
         "memory": _describe_bytes(cpu["memory_bytes"])
         + (f", limited to {_describe_bytes(limit)}" if limit is not None else ""),
     }
+
+
+def _describe_packages(found: dict[str, Any]) -> dict[str, str]:
+    """Return in words how the packages differ from their lock, and their files from RECORD."""
+    from cxr.environment.facts import NOT_READ
+
+    shown = {}
+    differs = found.get("lock", {}).get("differs", NOT_READ)
+    if differs and differs != NOT_READ:
+        shown["lock"] = f"differs from what is installed: {_name_some(list(differs))}"
+    installed = found.get("installed", NOT_READ)
+    if installed != NOT_READ:
+        edited = [name for name, problems in installed.items() if problems]
+        shown["files"] = (
+            f"not as installed: {_name_some(edited)}" if edited else "all as they were installed"
+        )
+    return shown
+
+
+def _name_some(names: list[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
 
 
 def _describe_bytes(size_bytes: int | None) -> str:

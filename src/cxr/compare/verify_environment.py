@@ -60,8 +60,10 @@ def capture_for(reference: Reference, ignored: Sequence[str], progress: Progress
     """
     found = capture_environment()
     missing = [name for name in find_unread(reference.capture, found) if not _is_in(name, ignored)]
-    if any(name.partition(".")[0] in _SLOW_GROUPS for name in missing):
-        return capture_deep_environment(progress)
+    groups = {name.partition(".")[0] for name in missing}
+    if not groups.isdisjoint(_SLOW_GROUPS):
+        # A run does not record installed files: then there is nothing to hash gigabytes for.
+        return capture_deep_environment(progress, files="installed" in groups)
     return found
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from cxr.compare.report import BisectReport, DiffReport, Divergence, ReplayedOp, ReplayReport
 from cxr.records.op_record import describe_op
+from cxr.reports.values import describe_values
 
 
 def describe_verdict(report: DiffReport) -> str:
@@ -88,7 +87,9 @@ def _count_tries(bisect: BisectReport) -> str:
 def list_difference_rows(report: DiffReport) -> tuple[list[str], list[list[str]]]:
     """Return the header and the rows of the table of differences."""
     header = ["part", "field", "a", "b", "bits"]
-    rows = [[d.part, d.field, show(d.a), show(d.b), d.affects_bits] for d in report.differences]
+    rows = [
+        [d.part, d.field, *describe_values(d.a, d.b), d.affects_bits] for d in report.differences
+    ]
     if report.bisect is not None:
         header.append("cause")
         words = {True: "yes", False: "no", None: "-"}
@@ -115,11 +116,6 @@ def describe_predictions(report: DiffReport) -> str | None:
         f"{changed.changed_decisions} of {changed.images} decisions changed; "
         f"largest change of a probability {changed.largest_probability_change:.3g}"
     )
-
-
-def show(value: Any) -> str:
-    """Return a value for a table."""
-    return "-" if value is None else str(value)
 
 
 def _number(value: float | None) -> str:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import textwrap
 from collections import Counter
-from typing import Any, Final
+from typing import Final
 
 from cxr.compare.environment_report import EnvironmentDifference, EnvironmentReport
+from cxr.reports.values import describe_values
 
 HEADER: Final = ("field", "expected", "found", "bits")
 
 _COLUMNS: Final = 76
 _COMMANDS: Final = ("uv ", "export ", "unset ", "git ")
 _NAMED: Final = 3
-_ABSENT: Final = object()
 
 
 def describe_verdict(report: EnvironmentReport) -> str:
@@ -49,20 +48,6 @@ def list_rows(report: EnvironmentReport) -> list[list[str]]:
     ]
 
 
-def describe_values(expected: Any, found: Any) -> tuple[str, str]:
-    """Return both values for a table; of lists and maps, what only one of them has."""
-    if isinstance(expected, list) and isinstance(found, list):
-        return _only("only", expected, found), _only("only", found, expected)
-    if isinstance(expected, dict) and isinstance(found, dict):
-        names = [
-            name
-            for name in {**expected, **found}
-            if expected.get(name, _ABSENT) != found.get(name, _ABSENT)
-        ]
-        return _entries(expected, names), _entries(found, names)
-    return _show(expected), _show(found)
-
-
 def list_remedies(report: EnvironmentReport) -> list[str]:
     """Return what to do, once for all the facts that it mends, with those below it."""
     fields: dict[str, list[str]] = {}
@@ -86,20 +71,3 @@ def describe_difference(one: EnvironmentDifference) -> str:
     """Return a difference in one line."""
     expected, found = describe_values(one.expected, one.found)
     return f"{one.field}: expected {expected}, found {found}; {one.do}"
-
-
-def _only(word: str, these: list[Any], others: list[Any]) -> str:
-    own = [_show(item) for item in these if item not in others]
-    return f"{word} {', '.join(own)}" if own else "nothing more"
-
-
-def _entries(values: dict[str, Any], names: list[str]) -> str:
-    return ", ".join(f"{name} {_show(values.get(name))}" for name in names)
-
-
-def _show(value: Any) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, str):
-        return value
-    return json.dumps(value)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
+from cxr.reports.values import describe_values
 from cxr.reproduce.plan import Item, Plan
 
 _SHOWN: Final = 30
@@ -28,7 +28,7 @@ def describe_plan(plan: Plan) -> str:
 def list_rows(plan: Plan) -> list[list[str]]:
     """Return a row for each difference, the first ones: field, recorded, here, effect."""
     return [
-        [item.field, _show(item.expected), _show(item.found), describe_effect(item)]
+        [item.field, *describe_values(item.expected, item.found), describe_effect(item)]
         for item in plan.items[:_SHOWN]
     ]
 
@@ -67,12 +67,3 @@ def describe_command(plan: Plan) -> str | None:
 
 def _name(item: Item) -> str:
     return "images" if item.part == "data" and item.field != "data.root" else item.field
-
-
-def _show(value: Any) -> str:
-    """Return a value in a few letters."""
-    if value is None:
-        return "-"
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return ", ".join(map(str, value)) or "none"
-    return str(value)

@@ -57,7 +57,7 @@ def test_what_the_verdict_does_not_cover_is_said():
         (["avx2"], ["amx", "avx2", "bf16"], ("nothing more", "only amx, bf16")),
         ([{"a": 1}], [], ('only {"a": 1}', "nothing more")),
         ({"x": "1", "y": "2"}, {"x": "1", "y": "3", "z": None}, ("y 2, z -", "y 3, z -")),
-        ([], "not_read", ("[]", "not_read")),
+        ([], "not_read", ("none", "not_read")),
     ],
 )
 def test_of_long_values_only_what_differs_is_shown(

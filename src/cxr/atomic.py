@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Final
 
-from cxr.errors import StorageError
+from cxr.errors import StorageError, UsageError
 
 TEMPORARY: Final = ".tmp"
 """How the names of half-written files end."""
@@ -56,6 +56,44 @@ def atomic_writer(path: Path) -> Iterator[IO[bytes]]:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def output_writer(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file that the user named, to be written whole.
+
+    Through a link its target is written. What is no regular file, as ``/dev/stdout`` or a pipe, is
+    written to and never replaced. Files of a record are written with `atomic_writer`.
+
+    Raises:
+        UsageError: A directory stands there.
+        StorageError: The file cannot be written.
+    """
+    if path.is_dir():
+        raise UsageError(
+            "a directory stands where the file would be written",
+            where=str(path),
+            hint="name a file with --out",
+        )
+    if path.exists() and not path.is_file():
+        with storage_errors(path), path.open("wb") as stream:
+            yield stream
+    else:
+        with storage_errors(path):
+            target = path.resolve()
+        with atomic_writer(target) as stream:
+            yield stream
+
+
+def write_output(path: Path, content: bytes) -> None:
+    """Write ``content`` to a file that the user named, as `output_writer` does.
+
+    Raises:
+        UsageError: A directory stands there.
+        StorageError: The file cannot be written.
+    """
+    with output_writer(path) as stream:
+        stream.write(content)
 
 
 def append_whole(path: Path, stream: io.RawIOBase, content: bytes) -> None:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import ClassVar
+from typing import ClassVar, Final
+
+from cxr.plain_text import show_plainly
+
+_NEXT_PLACE: Final = "\n         "
 
 
 class ExitCode(IntEnum):
@@ -39,8 +43,10 @@ class CxrError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        """Return the three lines."""
-        return f"{self.problem}\n  where: {self.where}\n  do:    {self.hint}"
+        """Return the three lines; only ``where`` may go on, one line a place."""
+        places = _NEXT_PLACE.join(show_plainly(place) for place in self.where.split(_NEXT_PLACE))
+        problem, hint = show_plainly(self.problem), show_plainly(self.hint)
+        return f"{problem}\n  where: {places}\n  do:    {hint}"
 
 
 class UsageError(CxrError):

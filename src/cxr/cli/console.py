@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from cxr.interruption import InterruptibleProgress, held
+from cxr.plain_text import show_plainly
 from cxr.progress import SILENCE, Progress
 
 if TYPE_CHECKING:
@@ -36,16 +36,8 @@ def print_line(text: str = "") -> None:
 
 
 def print_note(text: str) -> None:
-    """Print one line on stderr."""
-    sys.stderr.write(text + "\n")
-
-
-def show_plainly(text: str) -> str:
-    """Return text from outside without what a terminal would obey: control characters escaped."""
-    return "".join(
-        ascii(letter)[1:-1] if unicodedata.category(letter).startswith("C") else letter
-        for letter in text
-    )
+    """Print one line on stderr; a path in it may hold what a terminal would obey."""
+    sys.stderr.write(show_plainly(text) + "\n")
 
 
 def shorten(text: str) -> str:
@@ -154,4 +146,4 @@ class _Bars:
 
     def note(self, text: str) -> None:
         """Print the line above the bar."""
-        self._bars.console.print(text, markup=False)
+        self._bars.console.print(show_plainly(text), markup=False)

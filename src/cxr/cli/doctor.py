@@ -10,16 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from cxr.cli import options
-from cxr.cli.console import (
-    print_json,
-    print_line,
-    print_note,
-    print_table,
-    show_plainly,
-    shown_progress,
-)
+from cxr.cli.console import print_json, print_line, print_note, print_table, shown_progress
 from cxr.errors import ExitCode, InstallationError, UsageError
 from cxr.interruption import held
+from cxr.plain_text import show_plainly
 
 if TYPE_CHECKING:
     from cxr.selftest.health import Health
@@ -100,7 +94,7 @@ def _print_folded(label: str, text: str) -> None:
 
 def _run(out: Path | None, *, quiet: bool) -> dict[str, Any]:
     """Run the self-test, and write its record where one is asked for."""
-    from cxr.atomic import write_bytes
+    from cxr.atomic import write_output
     from cxr.digests.canonical import canonical_json
 
     if out is not None:
@@ -117,7 +111,7 @@ def _run(out: Path | None, *, quiet: bool) -> dict[str, Any]:
         record = run_selftest(progress)
     if out is not None:
         with held():
-            write_bytes(out, canonical_json(record) + b"\n")
+            write_output(out, canonical_json(record) + b"\n")
         if not quiet:
             print_note(f"written: {out}")
     return record

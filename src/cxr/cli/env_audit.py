@@ -9,15 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cxr.cli import options
-from cxr.cli.console import (
-    print_json,
-    print_line,
-    print_note,
-    print_table,
-    show_plainly,
-    shown_progress,
-)
+from cxr.cli.console import print_json, print_line, print_note, print_table, shown_progress
 from cxr.errors import ExitCode, RecordError, UsageError
+from cxr.plain_text import show_plainly
 
 if TYPE_CHECKING:
     from cxr.audit.audit import AuditReport, Candidate

@@ -11,16 +11,10 @@ from typing import Annotated, Any, Final
 import typer
 
 from cxr.cli import options
-from cxr.cli.console import (
-    print_json,
-    print_line,
-    print_note,
-    shorten,
-    show_plainly,
-    shown_progress,
-)
+from cxr.cli.console import print_json, print_line, print_note, shorten, shown_progress
 from cxr.errors import ExitCode
 from cxr.interruption import held
+from cxr.plain_text import show_plainly
 
 
 class CaptureFormat(StrEnum):
@@ -55,7 +49,7 @@ def capture(
 
     Example: cxr env capture --deep --out env.json
     """
-    from cxr.atomic import write_bytes
+    from cxr.atomic import write_output
     from cxr.digests.canonical import canonical_json
     from cxr.environment.facts import NOT_READ
 
@@ -69,7 +63,7 @@ def capture(
         content = bill.encode("ascii")
     if out is not None:
         with held():
-            write_bytes(out, content)
+            write_output(out, content)
         if not quiet:
             print_note(f"written: {out}")
     if bill is not None and (json or out is None):

@@ -9,17 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from cxr.cli import options
-from cxr.cli.console import (
-    print_json,
-    print_line,
-    print_table,
-    shorten,
-    show_plainly,
-    shown_progress,
-)
+from cxr.cli.console import print_json, print_line, print_table, shorten, shown_progress
 from cxr.cli.github import runs_in_github, tell_github
 from cxr.determinism.levels import Level
 from cxr.errors import ExitCode
+from cxr.plain_text import show_plainly
 
 if TYPE_CHECKING:
     from cxr.compare.environment_report import EnvironmentReport

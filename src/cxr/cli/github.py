@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from cxr.cli.console import print_note, show_plainly
+from cxr.cli.console import print_note
+from cxr.plain_text import show_plainly
 
 _ACTIVE: Final = "GITHUB_ACTIONS"
 _SUMMARY: Final = "GITHUB_STEP_SUMMARY"

@@ -8,19 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cxr.cli import options
-from cxr.cli.console import (
-    print_json,
-    print_line,
-    print_note,
-    print_table,
-    show_plainly,
-    shown_progress,
-)
+from cxr.cli.console import print_json, print_line, print_note, print_table, shown_progress
 from cxr.cli.diff import show_diff
 from cxr.cli.github import tell_github
 from cxr.cli.train import show_promise
 from cxr.errors import ExitCode, UsageError
 from cxr.interruption import held
+from cxr.plain_text import show_plainly
 
 if TYPE_CHECKING:
     from cxr.compare.repeat_report import AgainstReport, RepeatReport

@@ -9,17 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cxr.cli import options
-from cxr.cli.console import (
-    print_json,
-    print_line,
-    print_note,
-    print_table,
-    shorten,
-    show_plainly,
-    shown_progress,
-)
+from cxr.cli.console import print_json, print_line, print_note, print_table, shorten, shown_progress
 from cxr.cli.diff import parse_tolerances, show_diff
 from cxr.errors import ExitCode, UsageError
+from cxr.plain_text import show_plainly
 
 if TYPE_CHECKING:
     from cxr.reproduce.plan import Plan

@@ -7,8 +7,9 @@ from dataclasses import asdict
 import typer
 
 from cxr.cli import options
-from cxr.cli.console import print_json, print_line, show_plainly
+from cxr.cli.console import print_json, print_line
 from cxr.errors import ExitCode
+from cxr.plain_text import show_plainly
 
 
 def verify(run: options.Run, *, json: options.Json = False, quiet: options.Quiet = False) -> None:

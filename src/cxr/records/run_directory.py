@@ -80,7 +80,8 @@ def require_free(path: Path, *, what: str = "run") -> None:
     """Refuse a path at which something already stands.
 
     Raises:
-        RunDirectoryTakenError: ``path`` is a file, or a directory that is not empty.
+        RunDirectoryTakenError: ``path`` is a file, a directory that is not empty, or lies inside
+            another record.
     """
     if path.exists() and not path.is_dir():
         raise RunDirectoryTakenError(
@@ -94,6 +95,14 @@ def require_free(path: Path, *, what: str = "run") -> None:
             where=str(path),
             hint="name another directory with --out; a record is never written over",
         )
+    for above in path.resolve().parents:
+        # A run's record and a later evaluation's have both; a completed one never changes.
+        if (above / MANIFEST).is_file() and (above / ENVIRONMENT).is_file():
+            raise RunDirectoryTakenError(
+                f"the {what} would be written into another record",
+                where=f"{path}, below {above}",
+                hint="name a directory outside of it with --out",
+            )
 
 
 def require_writable(path: Path) -> None:

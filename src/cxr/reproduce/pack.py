@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from cxr.atomic import atomic_writer
+from cxr.atomic import output_writer
 from cxr.config.schema import FileWeights
 from cxr.digests.canonical import canonical_json
 from cxr.digests.files import digest_file
@@ -108,7 +108,7 @@ def pack_run(
             for name, path in files.items()
         },
     }
-    with atomic_writer(out) as stream, zipfile.ZipFile(stream, "w") as archive:
+    with output_writer(out) as stream, zipfile.ZipFile(stream, "w") as archive:
         archive.writestr(_describe(INDEX), canonical_json(index) + b"\n")
         for name, path in files.items():
             with path.open("rb") as content, archive.open(_describe(name), "w") as entry:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 import signal
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 from PIL import Image
 
 from cxr.digests.canonical import canonical_json, digest_json
+from cxr.digests.files import digest_tree
 from support.checkouts import check_cxr_out, commit_all, git, run_from
 from support.program import (
     Finished,
@@ -269,13 +271,82 @@ def test_a_packed_run_is_reproduced_where_its_checkout_is_gone(
     shutil.rmtree(changed_checkout.parents[1])
     shutil.rmtree(changed_run)
     fresh = check_cxr_out(tmp_path / "fresh")
-    finished = reproduce(packed, tmp_path / "again", env=run_from(fresh))
+    # Code that came along is not run, and not imported, before that is asked for.
+    code, items = plan(packed, env=run_from(fresh))
+    assert (code, [item["field"] for item in items]) == (1, ["code_digest"])
+    assert "--trust" in items[0]["do"]
+    finished = reproduce(packed, tmp_path / "again", "--trust", env=run_from(fresh))
     answer = read_answer(finished)
     assert (finished.returncode, answer["verdict"]) == (0, "identical")
     assert answer["plan"]["sources"] == "those packed with the run"
     assert digests(tmp_path / "again" / "run") == wanted
     verified = run_cxr("verify", tmp_path / "again")
     assert verified.returncode == 0, verified.stdout
+    (tmp_path / "again" / "record" / "source" / "cxr" / "errors.py").write_text("# edited\n")
+    (tmp_path / "again" / "record" / "ledger.jsonl").unlink()
+    (tmp_path / "again" / "record" / "junk").touch()
+    findings = read_answer(run_cxr("verify", tmp_path / "again", "--json"))["findings"]
+    assert [finding["path"] for finding in findings] == [
+        "record/ledger.jsonl",
+        "record/source/cxr/errors.py",
+        "record/junk",
+    ]
+
+
+def test_code_in_a_packed_run_is_not_run_by_a_plan(
+    changed_run: Path, changed_checkout: Path, tmp_path: Path
+):
+    marks = tmp_path / "it-ran"
+    with (changed_checkout / "errors.py").open("a") as stream:
+        stream.write(f"open({str(marks)!r}, 'a').close()\n")
+    evil = tmp_path / "evil"
+    recipe = write_recipe(tmp_path / "evil.yaml", vectors())
+    run_cxr("train", "--config", recipe, "--out", evil, "-q", env=run_from(changed_checkout))
+    packed = tmp_path / "evil.zip"
+    run_cxr("reproduce", "--pack", evil, "--out", packed, "-q", env=run_from(changed_checkout))
+    shutil.rmtree(changed_checkout.parents[1])
+    marks.unlink()
+    assert plan(packed)[0] == 1
+    forced = reproduce(packed, tmp_path / "again", "--force")
+    assert read_answer(forced)["verdict"] in ("identical", "different")
+    assert not marks.exists()
+    reproduce(packed, tmp_path / "trusted", "--trust")
+    assert marks.exists()
+
+
+def test_a_manifest_cannot_set_variables_that_load_code(run: Run, tmp_path: Path):
+    marks = tmp_path / "it-ran"
+    (tmp_path / "evil").mkdir()
+    (tmp_path / "evil" / "sitecustomize.py").write_text(f"open({str(marks)!r}, 'a').close()\n")
+    manifest = run.manifest
+    planted = {"PYTHONPATH": str(tmp_path / "evil"), "LD_PRELOAD": "evil.so", "A=B": "c"}
+    manifest["controls"] |= {**planted, "PYTHONSTARTUP": "x", "MKL_CBWR": "a\0b"}
+    del manifest["manifest_digest"]
+    manifest["manifest_digest"] = digest_json(manifest)
+    (tmp_path / "manifest.json").write_bytes(canonical_json(manifest))
+    assert plan(tmp_path / "manifest.json") == (0, [])
+    assert not marks.exists()
+
+
+def test_a_child_that_fails_is_no_verdict(run: Run, tmp_path: Path):
+    package = check_cxr_out(tmp_path / "repository")
+    with (package / "training" / "run.py").open("a") as stream:
+        stream.write("\n\ndef train(config, *, out, progress):\n    raise SystemExit(1)\n")
+    commit_all(package.parents[1])
+    manifest = run.manifest
+    digest = digest_tree(package, package.rglob("*.py"))
+    manifest["recipe"]["code_digest"] = digest
+    manifest["recipe_digest"] = digest_json(manifest["recipe"])
+    commit = git(package.parents[1], "rev-parse", "HEAD")
+    manifest["code"] |= {"commit": commit, "digest": digest, "dirty": False}
+    del manifest["manifest_digest"]
+    manifest["manifest_digest"] = digest_json(manifest)
+    path = tmp_path / "manifest.json"
+    path.write_bytes(canonical_json(manifest))
+    finished = reproduce(path, tmp_path / "again", "--repository", package.parents[1])
+    problem, *_ = read_error(finished, code=3)
+    assert problem == "the process that trained was ended with exit code 1"
+    assert finished.stdout == ""
 
 
 def test_the_same_run_is_packed_into_the_same_bytes(run: Run, tmp_path: Path):
@@ -291,6 +362,9 @@ def test_no_image_is_packed(finished_run: FinishedRuns, radiographs: Path, tmp_p
     entries = read_answer(finished)["entries"]
     assert {"manifest.json", "config.yaml", "env.json", "ledger.jsonl"} < set(entries)
     suffixes = {Path(entry).suffix for entry in entries}
+    config = zipfile.ZipFile(packed).read("config.yaml").decode()
+    assert str(radiographs) not in config
+    assert "root: not-in-the-manifest" in config
     assert suffixes <= {".json", ".yaml", ".jsonl", ".bin", ".csv", ".patch", ".lock", ".py"}
     finished = reproduce(packed, tmp_path / "again", "--data", radiographs)
     assert (finished.returncode, read_answer(finished)["verdict"]) == (0, "identical")

@@ -54,6 +54,9 @@ def reproduce(
     force: Annotated[
         bool, typer.Option("--force", help="Run although something is in the way.")
     ] = False,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Run code that came with a packed run.")
+    ] = False,
     pack: Annotated[
         bool, typer.Option("--pack", help="Write a run into one file, without its images.")
     ] = False,
@@ -67,7 +70,7 @@ def reproduce(
 
     Example: cxr reproduce runs/a --data /data/chest
     """
-    if pack and (plan or sync or force or tolerance or data):
+    if pack and (plan or sync or force or trust or tolerance or data):
         raise UsageError(
             "--pack goes with --out, --weights and --repository alone",
             where="cxr reproduce",
@@ -81,7 +84,9 @@ def reproduce(
             return
         from cxr.reproduce.prepare import Request
 
-        request = Request(path=record, root=data, weights=weights, repository=repository, sync=sync)
+        request = Request(
+            path=record, root=data, weights=weights, repository=repository, sync=sync, trust=trust
+        )
         reproduction = _reproduce(
             request, scratch, out, tolerances, only_plan=plan, force=force, quiet=quiet
         )
@@ -106,9 +111,11 @@ def _reproduce(
     quiet: bool,
 ) -> Reproduction:
     """Prepare the run, and train it unless something is in the way."""
+    from cxr.interruption import held
     from cxr.records.run_directory import RUNS, require_free, require_writable
+    from cxr.reproduce.plan import is_stopped
     from cxr.reproduce.prepare import prepare_reproduction
-    from cxr.reproduce.run import Reproduction, ReproductionFailedError, run_reproduction
+    from cxr.reproduce.run import Reproduction, run_reproduction
 
     if out is not None:
         require_free(out, what="reproduction")
@@ -116,18 +123,13 @@ def _reproduce(
         require_writable(out or RUNS)
     with shown_progress(quiet=quiet) as progress:
         prepared = prepare_reproduction(request, scratch=scratch, progress=progress)
-    stopped = bool(prepared.plan.in_the_way) and not force
+    stopped = is_stopped(prepared.plan, force=force)
     if only_plan or stopped:
         return Reproduction(verdict="blocked" if stopped else "possible", plan=prepared.plan)
     if not quiet:
         print_note(f"training again; code: {show_plainly(prepared.plan.sources.origin)}")
-    try:
-        from cxr.interruption import held
-
-        with held():
-            return run_reproduction(prepared, out=out, tolerances=tolerances, quiet=quiet)
-    except ReproductionFailedError as error:
-        raise typer.Exit(error.code) from error
+    with held():
+        return run_reproduction(prepared, out=out, tolerances=tolerances, quiet=quiet)
 
 
 def _pack(
@@ -202,4 +204,5 @@ def show_plan(plan: Plan) -> None:
             print_line(f"  {show_plainly(line)}")
         if command := reproduction_text.describe_command(plan):
             print_line(f"  by hand: {show_plainly(command)}")
-        print_line("  or run it all the same with --force")
+        if all(item.can_be_forced for item in plan.in_the_way):
+            print_line("  or run it all the same with --force")

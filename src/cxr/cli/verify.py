@@ -45,7 +45,7 @@ def verify(run: options.Run, *, json: options.Json = False, quiet: options.Quiet
             later = f" with those of {num_later} evaluations" if num_later else ""
             print_line(
                 f"consistent, not authenticated: {found.num_files} files{later}, "
-                f"all digests agree; status {found.status}"
+                f"all digests agree; status {show_plainly(found.status)}"
             )
     if found.findings:
         raise typer.Exit(ExitCode.DIFFERS)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cxr.child_process import run_cxr
-from cxr.determinism.variables import NOT_RECORDED, OWN_VARIABLES, read_variables
+from cxr.determinism.variables import OWN_VARIABLES, may_be_set_again, read_variables
 from cxr.errors import RecordError
 from cxr.interruption import obey
 from cxr.records.manifest import Manifest
@@ -81,10 +81,7 @@ def read_choices(manifest: Manifest) -> dict[str, str]:
     return {
         name: value
         for name, value in manifest["controls"].items()
-        if name.isupper()
-        and name not in OWN_VARIABLES
-        and isinstance(value, str)
-        and value != NOT_RECORDED
+        if isinstance(value, str) and may_be_set_again(name, value)
     }
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from cxr.compare.verify_findings import EDITED, Finding, Verification, take
 from cxr.compare.verify_run import verify_run
+from cxr.digests.files import digest_file
 from cxr.errors import RecordError
 from cxr.json_file import load_json_object
 from cxr.records.manifest import (
@@ -17,7 +18,16 @@ from cxr.records.manifest import (
     is_sealed,
     load_manifest,
 )
-from cxr.records.run_directory import REPRODUCED_RECORD, REPRODUCED_RUN, REPRODUCTION
+from cxr.records.run_directory import (
+    CONFIG,
+    REPRODUCED_RECORD,
+    REPRODUCED_RUN,
+    REPRODUCTION,
+    walk_record,
+)
+
+_VERDICTS: Final = ("identical", "equivalent", "different")
+_INDEX: Final = "pack.json"
 
 
 def verify_reproduction(directory: Path) -> Verification:
@@ -39,10 +49,8 @@ def verify_reproduction(directory: Path) -> Verification:
     findings += _check_answer(answer, manifest)
     findings += [replace(one, path=f"{REPRODUCED_RUN}/{one.path}") for one in found.findings]
     record = directory / REPRODUCED_RECORD
-    if record.is_dir() and load_manifest(record).get("manifest_digest") != take(answer, "of").get(
-        "manifest_digest"
-    ):
-        findings.append(Finding(REPRODUCED_RECORD, "is not the record that was reproduced"))
+    if record.exists():
+        findings += _check_record(record, answer)
     expected = {REPRODUCTION, REPRODUCED_RUN, REPRODUCED_RECORD}
     beside = sorted({entry.name for entry in directory.iterdir()} - expected)
     findings += [Finding(name, "was added: the reproduction does not name it") for name in beside]
@@ -53,7 +61,34 @@ def _check_answer(answer: dict[str, Any], manifest: Manifest) -> Iterator[Findin
     """Check the verdict against the digests of both runs."""
     if answer.get("run_manifest_digest") != manifest.get("manifest_digest"):
         yield Finding(REPRODUCTION, "names another run than the one beside it")
-    of = take(answer, "of")
+    of, verdict = take(answer, "of"), answer.get("verdict")
     equal = all(of.get(name) == manifest.get(name) for name in ("outcome_digest", "trace_digest"))
-    if (answer.get("verdict") == "identical") != equal:
+    if verdict not in _VERDICTS or (verdict == "identical") != equal:
         yield Finding(REPRODUCTION, "its verdict is not what the digests of both runs say")
+    if take(answer, "diff").get("verdict") != verdict:
+        yield Finding(REPRODUCTION, "its verdict is not that of its comparison")
+
+
+def _check_record(record: Path, answer: dict[str, Any]) -> Iterator[Finding]:
+    """Check a record that came packed against its own index, and that it is the one compared."""
+    try:
+        manifest, index = load_manifest(record), load_json_object(record / _INDEX)
+    except RecordError as error:
+        yield Finding(REPRODUCED_RECORD, error.problem)
+        return
+    of = take(answer, "of")
+    if not is_sealed(manifest) or any(manifest.get(name) != of[name] for name in of):
+        yield Finding(REPRODUCED_RECORD, "is not the record that was reproduced")
+    named, files = take(index, "entries"), take(manifest, "files")
+    present = {entry.path for entry in walk_record(record)} - {_INDEX}
+    for name, entry in sorted(named.items()):
+        path = record / name
+        wanted = entry.get("sha256") if isinstance(entry, dict) else None
+        place = f"{REPRODUCED_RECORD}/{name}"
+        if not path.is_file():
+            yield Finding(place, "is missing")
+        # Of the config a packed run has a copy without paths.
+        elif digest_file(path) != (wanted if name == CONFIG else files.get(name, wanted)):
+            yield Finding(place, "was changed: its bytes have another digest")
+    for name in sorted(present - named.keys()):
+        yield Finding(f"{REPRODUCED_RECORD}/{name}", "was added: the packed run did not have it")

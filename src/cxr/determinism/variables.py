@@ -151,3 +151,13 @@ def read_variables() -> dict[str, str | None]:
         if numerical and name not in found and not _SECRET_NAME.search(name):
             found[name] = value if _PLAIN_VALUE.fullmatch(value) else NOT_RECORDED
     return dict(sorted(found.items()))
+
+
+def may_be_set_again(name: str, value: str) -> bool:
+    """Say whether a variable that some record names is one that `read_variables` would repeat.
+
+    A record may come from anywhere: it chooses kernels, and neither modules nor libraries to load.
+    """
+    numerical = name.startswith(_FAMILIES) or name in _CHOSEN
+    plain = _PLAIN_VALUE.fullmatch(value) is not None and value != NOT_RECORDED
+    return numerical and plain and name not in OWN_VARIABLES and not _SECRET_NAME.search(name)

@@ -59,7 +59,16 @@ def _read_patch() -> str | None:
         return ask_git(
             *("-c", "core.quotePath=true", "-c", "diff.renames=false"),
             *("diff", "--cached", "--binary", "--full-index", "--no-color", "--no-ext-diff"),
-            *("--no-textconv", "--src-prefix=a/", "--dst-prefix=b/", "HEAD", "--", _SOURCES),
+            *(
+                "--no-textconv",
+                "--text",
+                "--no-relative",
+                "--src-prefix=a/",
+                "--dst-prefix=b/",
+                "HEAD",
+                "--",
+                _SOURCES,
+            ),
             variables=own,
             strip=False,
         )

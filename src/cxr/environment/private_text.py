@@ -22,14 +22,17 @@ _SECRETS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
         ),
     ),
     ("a password in an address", re.compile(r"://[^\s/:@'\"]*:[^\s/@'\"]+@")),
+    ("a secret", re.compile(r"(?i)\bBearer\s+[\w.~+/-]{8,}")),
     (
         "a secret",
         re.compile(
-            r"(?i)(?:secret|token|passw(?:or)?d|passphrase|credential|api_?key|access_?key)"
-            r"[\w.-]*[\"']?\s*(?::\s*[\w.\[\]| ]+)?(?::=|=|:)\s*[fbru]*"
-            r"([\"'])(?=[^\"']{8,}\1)(?=\S*\1)"
+            r"(?i)(?:secret|token|passw(?:or)?d|\bpwd|passphrase|credential|authorization"
+            r"|api_?key|access_?key)[\w.-]*[\"']?\]?\s*(?::\s*[\w.\[\]| ]+)?(?::=|=|:)"
+            # The value: a text of three letters or more, in one of several.
+            r"\s*[(\[{]?\s*[fbru]*(?:[\"']{3}|[\"'])[^\"'\s][^\"']{2,}"
         ),
     ),
+    ("a home directory", re.compile(r"(?<![\w.])/(?:home|Users)/[A-Za-z][\w.-]*")),
 )
 """What a line holds, and how such a line looks."""
 

@@ -95,8 +95,16 @@ def require_free(path: Path, *, what: str = "run") -> None:
             where=str(path),
             hint="name another directory with --out; a record is never written over",
         )
+    require_outside_records(path, what=what)
+
+
+def require_outside_records(path: Path, *, what: str) -> None:
+    """Refuse a path inside the record of a run or of an evaluation: a completed one never changes.
+
+    Raises:
+        RunDirectoryTakenError: It lies inside one.
+    """
     for above in path.resolve().parents:
-        # A run's record and a later evaluation's have both; a completed one never changes.
         if (above / MANIFEST).is_file() and (above / ENVIRONMENT).is_file():
             raise RunDirectoryTakenError(
                 f"the {what} would be written into another record",

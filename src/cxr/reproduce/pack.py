@@ -12,41 +12,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from cxr.atomic import output_writer
+from cxr.atomic import output_writer, write_text
 from cxr.config.schema import FileWeights
 from cxr.digests.canonical import canonical_json
 from cxr.digests.files import digest_file
 from cxr.digests.weights_file import digest_weights_file
-from cxr.records.manifest import load_sealed_run
-from cxr.records.run_directory import (
-    CONFIG,
-    DATA_LOCK,
-    ENVIRONMENT,
-    LEDGER,
-    MANIFEST,
-    METRICS,
-    PACKAGE_LOCK,
-    PATCH,
-    PREDICTIONS,
-    TENSORS,
+from cxr.environment.private_text import find_private_line
+from cxr.errors import RecordError, RunDirectoryTakenError
+from cxr.records.run_directory import CONFIG, MANIFEST, require_outside_records
+from cxr.reproduce.pack_format import (
+    INDEX,
+    RECORDS,
+    SCHEMA,
+    SOURCES,
+    WEIGHTS_IN,
 )
-from cxr.reproduce.pack_format import INDEX, SCHEMA, SOURCES, WEIGHTS_IN
-from cxr.reproduce.record import Record, load_record_config
+from cxr.reproduce.record import Record, dump_config_without_paths, load_record_config, open_record
 from cxr.reproduce.sources import Sources, find_sources
-
-_RECORDS: Final = (
-    MANIFEST,
-    CONFIG,
-    ENVIRONMENT,
-    DATA_LOCK,
-    LEDGER,
-    TENSORS,
-    METRICS,
-    PREDICTIONS,
-    PATCH,
-    PACKAGE_LOCK,
-)
-"""What a reproduction reads of a run; neither checkpoints nor the weights that came out."""
 
 _BLOCK_BYTES: Final = 1 << 20
 # The first moment that a ZIP file can name: entries have no time of their own.
@@ -85,21 +67,30 @@ def pack_run(
 
     Args:
         run: A run directory; the run completed.
-        out: The file to write.
+        out: The file to write; none may be there.
         weights: The file of the weights that it started from; None: where it was.
         repository: A checkout of cxr to take commits from; None: the one that cxr runs from.
         scratch: An empty directory.
 
     Raises:
-        RecordError: The run is not complete, or was edited.
+        RecordError: The run is not complete, was edited, or is packed already.
+        RunDirectoryTakenError: Something stands where the file would be written.
         StorageError: The file cannot be written.
     """
-    record = Record(manifest=load_sealed_run(run, completed=True), directory=run)
-    for name in _RECORDS:
-        record.find_file(name)
-    sources = find_sources(record, scratch=scratch, repository=repository)
+    record = open_record(run, place=scratch / "record")
+    if record.directory is None or record.is_unpacked:
+        raise RecordError(
+            "a packed run is packed, and a manifest alone has nothing to pack",
+            where=str(run),
+            hint="name the run's directory",
+        )
+    _require_free(out)
+    (scratch / "sources").mkdir()
+    sources = _find_sources(record, scratch / "sources", repository)
     given, said = _find_weights(record, weights, scratch)
-    files = dict(_list_entries(run, sources, given))
+    config = scratch / "without-paths.yaml"
+    write_text(config, dump_config_without_paths(record.manifest))
+    files = {CONFIG: config, **dict(_list_entries(record, sources, given))}
     index: dict[str, Any] = {
         "schema": SCHEMA,
         "manifest_digest": record.manifest["manifest_digest"],
@@ -123,6 +114,34 @@ def pack_run(
     )
 
 
+def _require_free(out: Path) -> None:
+    """Refuse to write over a file, or into a record."""
+    if out.is_file():
+        raise RunDirectoryTakenError(
+            "a file stands where the packed run would be written",
+            where=str(out),
+            hint="name another file with --out, or remove it",
+        )
+    require_outside_records(out, what="packed run")
+
+
+def _find_sources(record: Record, scratch: Path, repository: Path | None) -> Sources:
+    """Return the sources to pack; none where they hold what the run's own record left out."""
+    found = find_sources(record, scratch=scratch, repository=repository)
+    code = record.manifest.get("code")
+    known = code if isinstance(code, dict) else {}
+    if found.package is None:
+        return found
+    private = known.get("patch_withheld")
+    if private is None and not (known.get("commit") and known.get("dirty") is False):
+        # In no commit: nobody else has seen them yet.
+        texts = [path.read_text("utf-8", "replace") for path in sorted(found.package.rglob("*.py"))]
+        private = next(filter(None, map(find_private_line, texts)), None)
+    if private is not None:
+        return Sources(package=None, origin=f"not packed: in what is uncommitted, {private}")
+    return found
+
+
 def _find_weights(
     record: Record, named: Path | None, scratch: Path
 ) -> tuple[Path | None, str | None]:
@@ -143,11 +162,15 @@ def _find_weights(
     return path, "packed"
 
 
-def _list_entries(run: Path, sources: Sources, weights: Path | None) -> Iterator[tuple[str, Path]]:
+def _list_entries(
+    record: Record, sources: Sources, weights: Path | None
+) -> Iterator[tuple[str, Path]]:
     """Yield name and file of every entry, in a fixed order."""
-    for name in _RECORDS:
-        if (run / name).is_file():
-            yield name, run / name
+    for name in RECORDS:
+        known = name == MANIFEST and record.directory is not None
+        path = record.directory / name if known and record.directory else record.find_file(name)
+        if path is not None:
+            yield name, path
     if weights is not None:
         yield WEIGHTS_IN, weights
     package = sources.package

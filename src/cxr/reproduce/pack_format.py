@@ -5,7 +5,21 @@ A ZIP file whose first entry, ``pack.json``, names every other entry with its si
 
 from __future__ import annotations
 
+import re
 from typing import Final
+
+from cxr.records.run_directory import (
+    CONFIG,
+    DATA_LOCK,
+    ENVIRONMENT,
+    LEDGER,
+    MANIFEST,
+    METRICS,
+    PACKAGE_LOCK,
+    PATCH,
+    PREDICTIONS,
+    TENSORS,
+)
 
 SCHEMA: Final = "cxr.pack/1"
 
@@ -17,3 +31,26 @@ SOURCES: Final = "source"
 
 WEIGHTS_IN: Final = "weights-in.safetensors"
 """The weights that the run started from."""
+
+RECORDS: Final = (
+    MANIFEST,
+    ENVIRONMENT,
+    DATA_LOCK,
+    LEDGER,
+    TENSORS,
+    METRICS,
+    PREDICTIONS,
+    PATCH,
+    PACKAGE_LOCK,
+)
+"""What a reproduction reads of a run, byte for byte; neither checkpoints nor resulting weights."""
+
+_SOURCE: Final = re.compile(rf"{SOURCES}/cxr/(?:\w+/)*\w+\.py", re.ASCII)
+
+
+def is_known_entry(name: str) -> bool:
+    """Say whether a packed run may have an entry of this name.
+
+    Sources are those that the code's digest covers, and nothing that Python would prefer to them.
+    """
+    return name in (INDEX, CONFIG, WEIGHTS_IN, *RECORDS) or _SOURCE.fullmatch(name) is not None

@@ -35,6 +35,7 @@ class Item:
         affects_bits: Whether it does, at the run's level.
         remedy: How the reproduction puts it right by itself, or None where it cannot.
         do: What its user can do about it, in one line.
+        can_be_forced: Whether the run could be trained all the same.
     """
 
     part: Part
@@ -44,6 +45,7 @@ class Item:
     affects_bits: Affects
     remedy: Remedy | None = None
     do: str
+    can_be_forced: bool = True
 
     @property
     def is_in_the_way(self) -> bool:
@@ -57,13 +59,11 @@ class Plan:
 
     Attributes:
         items: Every difference, those in the way first.
-        unread: Recorded facts that nothing here tells.
         sources: Where the recorded sources are.
         level: The run's level.
     """
 
     items: list[Item]
-    unread: list[str]
     sources: Sources
     level: Level
 
@@ -78,8 +78,12 @@ class Plan:
             "level": str(self.level),
             "sources": self.sources.origin,
             "items": [{**asdict(item), "in_the_way": item.is_in_the_way} for item in self.items],
-            "unread": self.unread,
         }
+
+
+def is_stopped(plan: Plan, *, force: bool) -> bool:
+    """Say whether something keeps the run from being trained."""
+    return any(not force or not item.can_be_forced for item in plan.in_the_way)
 
 
 def order_items(items: list[Item]) -> list[Item]:
@@ -87,11 +91,30 @@ def order_items(items: list[Item]) -> list[Item]:
     return sorted(items, key=lambda item: (not item.is_in_the_way, item.affects_bits == "no"))
 
 
-def check_sources(record: Record, sources: Sources, own_digest: str) -> Iterator[Item]:
-    """Yield an item where the sources that run now are not the recorded ones."""
+def check_sources(
+    record: Record, sources: Sources, own_digest: str, *, trusted: bool
+) -> Iterator[Item]:
+    """Yield an item where the sources that run now are not the recorded ones.
+
+    Args:
+        record: The run.
+        sources: Where its sources are.
+        own_digest: Digest of those that run now.
+        trusted: Whether sources that came with a packed run may be run.
+    """
     if sources.are_own:
         return
     found = sources.package is not None
+    if sources.came_along and not trusted:
+        yield Item(
+            part="code",
+            field="code_digest",
+            expected=record.manifest["recipe"]["code_digest"],
+            found=own_digest,
+            affects_bits="unknown",
+            do=f"the code would be {sources.origin}: read it, then run it with --trust",
+        )
+        return
     yield Item(
         part="code",
         field="code_digest",
@@ -120,6 +143,7 @@ def check_data(record: Record, config: RunConfig, progress: Progress) -> Iterato
             found=None,
             affects_bits="yes",
             do="say with --data DIR which directory holds train, val and test",
+            can_be_forced=False,
         )
         return
     lock = scan_folder(config.data, progress=progress)
@@ -175,6 +199,7 @@ def check_weights(record: Record, config: RunConfig) -> Iterator[Item]:
             found=found,
             affects_bits="yes",
             do="name the weights that the run started from with --weights FILE",
+            can_be_forced=found is not None,
         )
 
 

@@ -17,7 +17,7 @@ from cxr.config.schema import RunConfig
 from cxr.determinism.variables import OWN_VARIABLES, read_variables
 from cxr.environment.code import PACKAGE, digest_code
 from cxr.environment.facts import Capture
-from cxr.errors import InstallationError
+from cxr.errors import InstallationError, RecordError
 from cxr.interruption import obey
 from cxr.progress import Progress
 from cxr.reproduce.aside import build_aside, derive_requirements
@@ -32,7 +32,7 @@ from cxr.reproduce.plan import (
     order_items,
 )
 from cxr.reproduce.record import Record, load_record_config, open_record
-from cxr.reproduce.sources import Sources, find_sources
+from cxr.reproduce.sources import Sources, find_sources, stage_sources
 
 _SYNCED: Final = ("packages", "origins", "python.version")
 """Facts that an environment built aside puts right, and what follows from them."""
@@ -51,6 +51,7 @@ class Request:
         weights: The file of the initial weights here; None: where it was.
         repository: A checkout of cxr to take commits from; None: the one that cxr runs from.
         sync: Whether the recorded packages are built aside.
+        trust: Whether code that came with a packed run may be run.
     """
 
     path: Path
@@ -58,6 +59,7 @@ class Request:
     weights: Path | None = None
     repository: Path | None = None
     sync: bool = False
+    trust: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,34 +105,55 @@ def prepare_reproduction(request: Request, *, scratch: Path, progress: Progress)
     sources = find_sources(record, scratch=scratch / "sources", repository=request.repository)
     python = None
     if request.sync:
+        _require_trust(request, record)
         python = build_aside(derive_requirements(record, reference.capture), progress)
     choices = read_choices(record.manifest)
-    variables = _derive_variables(choices, sources, python, scratch)
-    capture = _capture_there(python, variables, progress)
+    # Nothing that came with the record is imported before its user has seen the plan.
+    own = Sources(package=PACKAGE, origin="", are_own=True)
+    capture = _capture_there(
+        python, _derive_variables(choices, own, python, scratch / "probing"), progress
+    )
+    trusted = request.trust or not sources.came_along
+    used = sources if sources.package is not None and trusted else own
+    variables = _derive_variables(choices, used, python, scratch / "running")
     chosen_here = {
         name: value
         for name, value in read_variables().items()
         if name not in OWN_VARIABLES and value is not None
     }
     items = [
-        *check_sources(record, sources, digest_code()),
+        *check_sources(record, sources, digest_code(), trusted=request.trust),
         *check_data(record, config, progress),
         *check_weights(record, config),
         *check_variables(choices, chosen_here),
         *_check_environment(reference, capture, synced=request.sync),
     ]
-    report = verify_environment(reference, capture)
+    if record.directory is None:
+        items += [
+            _describe_unread(name)
+            for name in verify_environment(reference, capture).unread
+            # A run has its switches in its manifest, and does not hash what is installed.
+            if name.partition(".")[0] not in ("switches", "installed")
+        ]
     return Prepared(
         record=record,
         config=config,
         config_file=config_file,
         overrides=overrides,
-        plan=Plan(
-            items=order_items(items), unread=report.unread, sources=sources, level=record.level
-        ),
+        plan=Plan(items=order_items(items), sources=sources, level=record.level),
         python=python,
         variables=variables,
     )
+
+
+def _require_trust(request: Request, record: Record) -> None:
+    """Refuse to install what a packed run names, unless its user trusts whoever packed it."""
+    if record.is_unpacked and not request.trust:
+        raise RecordError(
+            "a packed run names packages and the indexes to fetch them from",
+            where=str(request.path),
+            hint="look at its uv.lock; if you trust whoever packed it, give --trust with --sync",
+        )
 
 
 def _load_reference(record: Record, path: Path) -> Reference:
@@ -147,17 +170,14 @@ def _find_weights(request: Request, record: Record) -> Path | None:
 
 
 def _derive_variables(
-    choices: dict[str, str], sources: Sources, python: Path | None, scratch: Path
+    choices: dict[str, str], sources: Sources, python: Path | None, holder: Path
 ) -> dict[str, str]:
     """Return the variables under which the recorded sources are imported, and kernels chosen."""
     variables = derive_variables(choices)
     package = sources.package or PACKAGE
     if sources.are_own and python is None:
         return variables
-    # A directory that holds nothing else: the package may stand among this environment's others.
-    holder = scratch / "path"
-    holder.mkdir()
-    (holder / "cxr").symlink_to(package.resolve(), target_is_directory=True)
+    stage_sources(package, holder)
     # Modules of this interpreter's path are not for another one.
     own = variables.get("PYTHONPATH") if python is None else None
     return {**variables, "PYTHONPATH": os.pathsep.join(filter(None, [str(holder), own]))}
@@ -188,6 +208,18 @@ def _capture_there(python: Path | None, variables: dict[str, str], progress: Pro
         )
     progress.advance(what, 1, 1)
     return found
+
+
+def _describe_unread(name: str) -> Item:
+    """Return the item for a fact that affects bits and that the record does not tell."""
+    return Item(
+        part="environment",
+        field=name,
+        expected="not recorded",
+        found=None,
+        affects_bits="unknown",
+        do="use a record that tells it: the run directory, or a manifest of this version",
+    )
 
 
 def _check_environment(reference: Reference, found: Capture, *, synced: bool) -> list[Item]:

@@ -15,10 +15,22 @@ from cxr.config.schema import RunConfig
 from cxr.config.strict_yaml import dump_plain
 from cxr.determinism.levels import Level
 from cxr.digests.files import digest_file
-from cxr.errors import RecordError
+from cxr.errors import RecordError, UsageError
 from cxr.records.manifest import Manifest, load_manifest_file, load_sealed_run, require_sealed_run
-from cxr.records.run_directory import CONFIG, LEDGER, MANIFEST
+from cxr.records.run_directory import (
+    CONFIG,
+    DATA_LOCK,
+    ENVIRONMENT,
+    LEDGER,
+    MANIFEST,
+    PREDICTIONS,
+    REPRODUCED_RUN,
+    REPRODUCTION,
+)
 from cxr.reproduce.unpack import unpack_run
+
+_COMPARED: Final = (ENVIRONMENT, DATA_LOCK, LEDGER, PREDICTIONS)
+"""What a comparison of two runs reads."""
 
 _UNKNOWN: Final = "not-in-the-manifest"
 
@@ -43,14 +55,20 @@ class Record:
         return Level(self.manifest["recipe"]["determinism"])
 
     def find_file(self, name: str) -> Path | None:
-        """Return a file of the run, once it is known to be as sealed; None where it is not here.
+        """Return a file of the run, once it is known to be as sealed; None where it has none.
 
         Raises:
-            RecordError: It was changed.
+            RecordError: It was changed, or is missing from its directory.
         """
         wanted = self.manifest["files"].get(name)
-        if self.directory is None or wanted is None or not (self.directory / name).is_file():
+        if self.directory is None or wanted is None:
             return None
+        if not (self.directory / name).is_file():
+            raise RecordError(
+                "a file of the run is missing",
+                where=str(self.directory / name),
+                hint="restore it; cxr verify says more",
+            )
         if digest_file(self.directory / name) != wanted:
             raise RecordError(
                 "a file of the run was changed: its bytes have another digest",
@@ -71,16 +89,27 @@ def open_record(path: Path, *, place: Path) -> Record:
         RecordError: It is none of them, was edited, or the run did not complete.
     """
     if path.is_dir():
-        return Record(manifest=load_sealed_run(path, completed=True), directory=path)
+        # Of a reproduction the run that it made.
+        inner = path / REPRODUCED_RUN
+        run = inner if (path / REPRODUCTION).is_file() and inner.is_dir() else path
+        return _require_whole(Record(manifest=load_sealed_run(run, completed=True), directory=run))
     if path.is_file() and zipfile.is_zipfile(path):
         unpack_run(path, place)
         manifest = load_sealed_run(place, completed=True)
-        return Record(manifest=manifest, directory=place, is_unpacked=True)
+        return _require_whole(Record(manifest=manifest, directory=place, is_unpacked=True))
     manifest = load_manifest_file(path)
     require_sealed_run(manifest, path, completed=True)
     # A manifest that still stands in its run directory stands for it.
-    whole = path.name == MANIFEST and (path.parent / LEDGER).is_file()
-    return Record(manifest=manifest, directory=path.parent if whole else None)
+    if path.name == MANIFEST and (path.parent / LEDGER).is_file():
+        return _require_whole(Record(manifest=manifest, directory=path.parent))
+    return Record(manifest=manifest, directory=None)
+
+
+def _require_whole(record: Record) -> Record:
+    """Refuse, before anything is trained, a record that could not be compared afterwards."""
+    for name in _COMPARED:
+        record.find_file(name)
+    return record
 
 
 def load_record_config(
@@ -98,9 +127,24 @@ def load_record_config(
         The config, a file that holds it, and the ``--set`` texts that go with that file.
 
     Raises:
-        ConfigError: It cannot be read by this version, or a path is missing.
+        ConfigError: It cannot be read by this version.
+        UsageError: Data or weights are named that the run does not have.
         RecordError: It is not the config of the manifest.
     """
+    recipe = record.manifest["recipe"]
+    if weights is not None and recipe["weights_in"] is None:
+        raise UsageError(
+            "the run started from no given weights",
+            where="--weights",
+            hint="leave --weights out",
+        )
+    drawn = {**record.manifest["config"]["rest"], **record.manifest["config"]["recipe"]}
+    if root is not None and drawn.get("data.source") == "synthetic":
+        raise UsageError(
+            "the run's data are drawn from its recipe: no directory holds them",
+            where="--data",
+            hint="leave --data out",
+        )
     # Quoted: a path may hold what YAML reads as something else.
     overrides = [
         f"{field}={json.dumps(str(path.resolve()))}"
@@ -109,10 +153,11 @@ def load_record_config(
     ]
     # The place of the cache is this machine's; it never affects bits.
     overrides.append("data.cache_dir=null")
-    file = record.find_file(CONFIG)
+    # A packed run has its config without the paths of whoever packed it.
+    file = None if record.is_unpacked else record.find_file(CONFIG)
     if file is None:
         file = place / CONFIG
-        write_text(file, dump_plain(_build_tree(record.manifest)))
+        write_text(file, dump_config_without_paths(record.manifest))
     config = load_config(file, overrides)
     if digest_config(config) != record.manifest["recipe"]["config_digest"]:
         raise RecordError(
@@ -123,19 +168,36 @@ def load_record_config(
     return config, file, overrides
 
 
-def _build_tree(manifest: Manifest) -> dict[str, Any]:
-    """Return the config that a manifest repeats, as it stands in a file; its paths lead nowhere."""
+def dump_config_without_paths(manifest: Manifest) -> str:
+    """Return the config that a manifest repeats, as YAML; its paths lead nowhere.
+
+    Raises:
+        RecordError: The manifest does not hold a config.
+    """
     tree: dict[str, Any] = {}
     for name, value in {**manifest["config"]["rest"], **manifest["config"]["recipe"]}.items():
-        holder = tree
+        holder: Any = tree
         *sections, last = name.split(".")
         for section in sections:
-            holder = holder.setdefault(section, {})
+            holder = holder.setdefault(section, {}) if isinstance(holder, dict) else None
+        if not isinstance(holder, dict) or isinstance(holder.get(last), dict):
+            raise _refuse_config()
         holder[last] = value
+    data, model = tree.get("data"), tree.get("model")
+    if not isinstance(data, dict) or not isinstance(model, dict):
+        raise _refuse_config()
     # A manifest holds no path. What is needed and not named is found missing, by its own check.
-    if tree["data"].get("source") != "synthetic":
-        tree["data"]["root"] = _UNKNOWN
-    given = tree["model"].get("weights")
-    if given is not None and given.get("source") == "file":
+    if data.get("source") != "synthetic":
+        data["root"] = _UNKNOWN
+    given = model.get("weights")
+    if isinstance(given, dict) and given.get("source") == "file":
         given["path"] = f"{_UNKNOWN}.safetensors"
-    return tree
+    return dump_plain(tree)
+
+
+def _refuse_config() -> RecordError:
+    return RecordError(
+        "the manifest's config is not one",
+        where="config in the manifest",
+        hint="it was edited; restore it",
+    )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
-from dataclasses import dataclass
+import signal
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -58,15 +60,15 @@ class Reproduction:
 
 
 class ReproductionFailedError(CxrError):
-    """The new run did not come to its end; its own error was printed."""
+    """The new run did not come to its end; what it said itself was printed."""
 
     def __init__(self, code: int, *, where: Path) -> None:
+        ended = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
         super().__init__(
-            f"the new run ended with exit code {code}",
+            f"the process that trained was ended {ended}",
             where=str(where),
-            hint="mend what its error above says, then start again",
+            hint="mend what its error above says; if there is none, memory may have run out",
         )
-        self.code = code
 
 
 def run_reproduction(
@@ -85,28 +87,41 @@ def run_reproduction(
         Interrupted: A signal came.
         CxrError: A record cannot be written or read.
     """
-    record, manifest = prepared.record, prepared.record.manifest
+    manifest = prepared.record.manifest
     if out is None:
         name = f"reproduce-{prepared.config.name}"
         out = create_named(name_run(name, manifest["recipe_digest"], datetime.now(UTC)))
     else:
         create_directory(out, what="reproduction")
+    prepared = _keep_record(prepared, out)
     code = _train(prepared, out / REPRODUCED_RUN, quiet=quiet)
     obey(f"reproducing into {out}")
     if code != ExitCode.OK:
         if not any(out.iterdir()):
             out.rmdir()
         raise ReproductionFailedError(code, where=out)
-    if record.is_unpacked and record.directory is not None:
-        # Kept beside the new run, so that both can be compared again.
-        with storage_errors(out / REPRODUCED_RECORD):
-            shutil.copytree(record.directory, out / REPRODUCED_RECORD)
     report = _compare(prepared, out / REPRODUCED_RUN, tolerances)
     reproduction = Reproduction(
         verdict=report.verdict, plan=prepared.plan, directory=out, report=report
     )
     _write(reproduction, manifest, out)
     return reproduction
+
+
+def _keep_record(prepared: Prepared, out: Path) -> Prepared:
+    """Move a record that was unpacked beside the new run, which then names its weights there."""
+    unpacked = prepared.record.directory
+    if not prepared.record.is_unpacked or unpacked is None:
+        return prepared
+    kept = out / REPRODUCED_RECORD
+    with storage_errors(kept):
+        shutil.move(unpacked, kept)
+    places = [json.dumps(str(place.resolve()))[1:-1] for place in (unpacked, kept)]
+    return replace(
+        prepared,
+        record=replace(prepared.record, directory=kept),
+        overrides=[text.replace(places[0], places[1]) for text in prepared.overrides],
+    )
 
 
 def _train(prepared: Prepared, out: Path, *, quiet: bool) -> int:

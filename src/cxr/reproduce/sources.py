@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from cxr.atomic import make_directory, write_bytes
 from cxr.digests.files import digest_tree
 from cxr.environment.code import PACKAGE, ask_git, digest_code
 from cxr.records.run_directory import PATCH
@@ -34,11 +35,13 @@ class Sources:
         package: Directory of the package ``cxr``; None where they are not to be had.
         origin: Where they come from, or why they are not to be had.
         are_own: Whether they are the sources that run now.
+        came_along: Whether a packed run brought them, or a patch to them, from somewhere else.
     """
 
     package: Path | None
     origin: str
     are_own: bool = False
+    came_along: bool = False
 
 
 def find_sources(record: Record, *, scratch: Path, repository: Path | None = None) -> Sources:
@@ -55,14 +58,35 @@ def find_sources(record: Record, *, scratch: Path, repository: Path | None = Non
     wanted = record.manifest["recipe"]["code_digest"]
     if digest_code() == wanted:
         return Sources(package=PACKAGE, origin="those that run now", are_own=True)
-    packed = record.directory / SOURCES / "cxr" if record.directory is not None else None
-    if packed is not None and packed.is_dir() and _digest(packed) == wanted:
-        return Sources(package=packed, origin="those packed with the run")
-    commit = record.manifest.get("code", {}).get("commit")
+    found = _find_commit(record, scratch, repository or PACKAGE)
+    packed = record.directory / SOURCES / "cxr" if record.is_unpacked and record.directory else None
+    if found.package is None and packed is not None and packed.is_dir():
+        if _digest(packed) == wanted:
+            return Sources(package=packed, origin="those packed with the run", came_along=True)
+        return Sources(package=None, origin="those packed with the run are not those that ran")
+    return found
+
+
+def stage_sources(package: Path, place: Path) -> None:
+    """Copy a package's sources to a directory of their own, and nothing that lies beside them.
+
+    Python would take bytecode or a compiled module before the source that the digest covers.
+    """
+    for path in package.rglob("*.py"):
+        target = place / "cxr" / path.relative_to(package)
+        make_directory(target.parent)
+        write_bytes(target, path.read_bytes())
+
+
+def _find_commit(record: Record, scratch: Path, repository: Path) -> Sources:
+    """Find the commit that the run recorded, where it recorded one."""
+    code = record.manifest.get("code")
+    known = code if isinstance(code, dict) else {}
+    commit = known.get("commit")
     if not isinstance(commit, str) or not _COMMIT.fullmatch(commit):
-        version = record.manifest.get("code", {}).get("version", "that wrote the run")
+        version = known.get("version", "that wrote the run")
         return Sources(package=None, origin=f"no commit is recorded: install cxr {version}")
-    return _check_out(record, commit, scratch, repository or PACKAGE)
+    return _check_out(record, commit, scratch, repository)
 
 
 def _check_out(record: Record, commit: str, scratch: Path, repository: Path) -> Sources:
@@ -80,7 +104,11 @@ def _check_out(record: Record, commit: str, scratch: Path, repository: Path) -> 
     if _digest(package) != record.manifest["recipe"]["code_digest"]:
         return Sources(package=None, origin=_explain_other(record, patch, short))
     changed = " and the stored patch" if patch is not None else ""
-    return Sources(package=package, origin=f"{short}{changed}, checked out aside")
+    return Sources(
+        package=package,
+        origin=f"{short}{changed}, checked out aside",
+        came_along=patch is not None and record.is_unpacked,
+    )
 
 
 def _digest(package: Path) -> str:
@@ -91,7 +119,7 @@ def _digest(package: Path) -> str:
 def _explain_other(record: Record, patch: Path | None, short: str) -> str:
     """Say why a commit does not give the sources that ran."""
     code = record.manifest["code"]
-    if code.get("dirty") and patch is None:
+    if code.get("dirty") is not False and patch is None:
         why = code.get("patch_withheld") or "the run directory is needed, which holds the patch"
         return f"{short} had changes, and there is no patch: {why}"
     return f"{short} gives other sources than those that ran"

@@ -18,14 +18,18 @@ import zlib
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO, Any, Final
 
-from cxr.atomic import atomic_writer, make_directory
+from cxr.atomic import atomic_writer, make_directory, write_bytes
 from cxr.digests.canonical import PREFIX
 from cxr.errors import RecordError, StorageError
-from cxr.reproduce.pack_format import INDEX, SCHEMA
+from cxr.reproduce.pack_format import INDEX, SCHEMA, is_known_entry
 
 _MAX_INDEX_BYTES: Final = 16 << 20
 _MAX_ENTRIES: Final = 10_000
 _BLOCK_BYTES: Final = 1 << 20
+
+_SMALL_BYTES: Final = 1 << 20
+_MAX_RATIO: Final = 100
+"""Records are packed to a third or a tenth; only what was made to grow is packed to less."""
 
 # What zipfile raises for archives that are damaged, encrypted or packed in an unknown way.
 _DAMAGED: Final = (
@@ -59,6 +63,7 @@ def unpack_run(path: Path, directory: Path) -> None:
             _require_space(sum(entry["bytes"] for entry in stated.values()), directory)
             for name, entry in stated.items():
                 _write_entry(archive, name, entry, directory, path)
+            write_bytes(directory / INDEX, archive.read(INDEX))
     except _DAMAGED as error:
         shutil.rmtree(directory)
         raise _refuse(path, f"it is damaged: {' '.join(str(error).split())[:200]}") from error
@@ -112,6 +117,10 @@ def _check_entry(info: zipfile.ZipInfo, path: Path) -> None:
     )
     if not plain or info.orig_filename != name:
         raise _refuse(path, f"the entry {name!r} would leave the directory, or has no plain name")
+    if not is_known_entry(name):
+        raise _refuse(path, f"the entry {name!r} belongs to no packed run")
+    if info.file_size > _SMALL_BYTES and info.file_size > _MAX_RATIO * info.compress_size:
+        raise _refuse(path, f"the entry {name!r} would grow more than {_MAX_RATIO}-fold")
     mode = info.external_attr >> 16
     if info.is_dir() or (stat.S_IFMT(mode) and not stat.S_ISREG(mode)):
         raise _refuse(path, f"the entry {name!r} is a link, or no regular file")

@@ -33,6 +33,16 @@ def test_a_token_is_found_and_not_repeated(token):
         ('+    "db_password": "planted0123",', "a secret"),
         ("+secret_token: str = f'planted0123'", "a secret"),
         ("+index = 'https://somebody:planted@packages.invalid/simple'", "a password in an address"),
+        ('+os.environ["HF_TOKEN"] = "abcdefghij1234567"', "a secret"),
+        ('+PASSWORD = "hunter2"', "a secret"),
+        ('+PASSPHRASE = "correct horse battery staple"', "a secret"),
+        ('+password: str = ("several words")', "a secret"),
+        ('+TOKEN = """planted0123"""', "a secret"),
+        ('+headers = {"Authorization": "Bearer planted0123"}', "a secret"),
+        ('+pwd = "planted0123"', "a secret"),
+        ('+credentials = ("bob", "planted0123")', "a secret"),
+        ("+root = '/home/alice.miller/patients'", "a home directory"),
+        ("+# in /Users/alice/x", "a home directory"),
         ("+-----BEGIN OPENSSH PRIVATE KEY-----", "a private key"),
     ],
 )
@@ -61,9 +71,10 @@ def test_home_user_and_machine_are_found(monkeypatch):
     monkeypatch.setattr(getpass, "getuser", lambda: "somebody")
     monkeypatch.setattr(socket, "gethostname", lambda: "xray-7")
     names = "its line 1 names a person, a home directory or this machine"
-    for line in ("root = '/home/somebody/data'", "# ask somebody", "host = 'xray-7'"):
+    assert find_private_line("root = '/home/somebody/data'").endswith("a home directory")
+    for line in ("# ask somebody", "host = 'xray-7'"):
         assert find_private_line(line) == names
-    for line in ("/home/somebodyelse/x", "xray-77", "somebody-else"):
+    for line in ("xray-77", "somebody-else"):
         assert find_private_line(line) is None
 
 

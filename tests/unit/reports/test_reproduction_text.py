@@ -20,7 +20,7 @@ def item(field, *, part="environment", expected="a", found="b", affects="yes", *
 
 def plan(*items: Item) -> Plan:
     sources = Sources(package=None, origin="those that run now", are_own=True)
-    return Plan(items=order_items(list(items)), unread=[], sources=sources, level=Level.STRICT)
+    return Plan(items=order_items(list(items)), sources=sources, level=Level.STRICT)
 
 
 def test_nothing_in_the_way_is_said_first():

@@ -12,7 +12,7 @@ from cxr.environment.code import PACKAGE, digest_code
 from cxr.errors import RecordError
 from cxr.reproduce import sources as sources_module
 from cxr.reproduce.record import Record
-from cxr.reproduce.sources import Sources, find_sources
+from cxr.reproduce.sources import Sources, find_sources, stage_sources
 from support.checkouts import commit_all, git
 
 PATCH = """\
@@ -49,9 +49,12 @@ def find(repository: Path, tmp_path: Path):
     """Look for the sources with a VALUE, as a run of the first commit recorded them."""
     run, scratch = tmp_path / "run", tmp_path / "scratch"
     run.mkdir()
-    scratch.mkdir()
 
-    def look(value: int, *, patch: str | None = None, alone: bool = False, **code) -> Sources:
+    def look(
+        value: int, *, patch: str | None = None, alone: bool = False, unpacked: bool = False, **code
+    ) -> Sources:
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir()
         wanted = tmp_path / "wanted"
         shutil.rmtree(wanted, ignore_errors=True)
         wanted.mkdir()
@@ -66,7 +69,8 @@ def find(repository: Path, tmp_path: Path):
             "code": {"commit": commit, "version": "0.0.9", "dirty": patch is not None, **code},
             "files": files,
         }
-        record = Record(manifest=manifest, directory=None if alone else run)
+        directory = None if alone else run
+        record = Record(manifest=manifest, directory=directory, is_unpacked=unpacked)
         return find_sources(record, scratch=scratch, repository=repository)
 
     return look
@@ -106,13 +110,37 @@ def test_a_patch_is_applied_inside_another_repository_too(find, repository: Path
     assert find(2, patch=PATCH).package is not None
 
 
-def test_packed_sources_come_before_a_checkout(find, tmp_path: Path):
+def test_packed_sources_are_used_where_the_commit_is_not_here(find, tmp_path: Path):
     packed = tmp_path / "run" / "source" / "cxr"
     packed.mkdir(parents=True)
     (packed / "__init__.py").write_text("VALUE = 1\n")
-    assert find(1) == Sources(package=packed, origin="those packed with the run")
+    assert "checked out aside" in find(1, unpacked=True).origin
+    nowhere = "0" * 40
+    assert find(1, unpacked=True, commit=nowhere) == Sources(
+        package=packed, origin="those packed with the run", came_along=True
+    )
+    # Not those of a directory that somebody put beside a run.
+    assert find(1, commit=nowhere).package is None
     (packed / "__init__.py").write_text("VALUE = 666\n")
-    assert "checked out aside" in find(1).origin
+    assert find(1, unpacked=True, commit=nowhere).origin == (
+        "those packed with the run are not those that ran"
+    )
+
+
+def test_a_patch_that_came_with_a_packed_run_is_known_to_have(find):
+    assert find(2, patch=PATCH, unpacked=True).came_along is True
+    assert find(2, patch=PATCH).came_along is False
+
+
+def test_only_what_the_digest_covers_is_put_on_the_path(find, tmp_path: Path):
+    package = find(1).package
+    (package / "__pycache__").mkdir()
+    (package / "__pycache__" / "__init__.cpython-313.pyc").write_bytes(b"x")
+    (package / "errors.cpython-313-x86_64-linux-gnu.so").write_bytes(b"x")
+    stage_sources(package, tmp_path / "path")
+    staged = [path for path in (tmp_path / "path").rglob("*") if path.is_file()]
+    assert staged == [tmp_path / "path" / "cxr" / "__init__.py"]
+    assert digest(tmp_path / "path" / "cxr") == digest(package)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import warnings
 import zipfile
@@ -23,7 +24,7 @@ def write_pack(path: Path, entries: dict[str, bytes], **stated: dict[str, object
         for name, content in entries.items()
     }
     for name, changes in stated.items():
-        index[name.replace("__", "/")] |= changes
+        index[name] |= changes
     head = json.dumps({"schema": "cxr.pack/1", "entries": index})
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("pack.json", head)
@@ -42,13 +43,15 @@ def refuse(path: Path, place: Path) -> str:
 
 
 def test_everything_is_written_as_it_was(tmp_path: Path):
-    entries = {"manifest.json": b"{}", "source/cxr/__init__.py": CONTENT, "empty": b""}
+    entries = {"manifest.json": b"{}", "source/cxr/__init__.py": CONTENT, "metrics.jsonl": b""}
     unpack_run(write_pack(tmp_path / "a.zip", entries), tmp_path / "out")
     written = {
         path.relative_to(tmp_path / "out").as_posix(): path.read_bytes()
         for path in (tmp_path / "out").rglob("*")
         if path.is_file()
     }
+    index = json.loads(written.pop("pack.json"))
+    assert index["entries"].keys() == entries.keys()
     assert written == entries
 
 
@@ -82,11 +85,11 @@ def test_a_name_that_is_not_plain_is_refused(tmp_path: Path, name: str):
 @pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR, stat.S_IFDIR])
 def test_a_link_or_a_device_is_refused(tmp_path: Path, kind: int):
     path = tmp_path / "a.zip"
-    entry = zipfile.ZipInfo("link")
+    entry = zipfile.ZipInfo("code.patch")
     entry.create_system = 3
     entry.external_attr = (kind | 0o777) << 16
     target = b"/etc/passwd"
-    head = {"link": {"bytes": len(target), "sha256": digest_bytes(target)}}
+    head = {"code.patch": {"bytes": len(target), "sha256": digest_bytes(target)}}
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("pack.json", json.dumps({"schema": "cxr.pack/1", "entries": head}))
         archive.writestr(entry, target)
@@ -95,7 +98,9 @@ def test_a_link_or_a_device_is_refused(tmp_path: Path, kind: int):
 
 def test_an_entry_that_grows_beyond_its_stated_size_is_stopped(tmp_path: Path):
     """The archive's own directory lies too, as a bomb's does."""
-    path = write_pack(tmp_path / "a.zip", {"bomb": bytes(5_000_000)}, bomb={"bytes": 10})
+    path = write_pack(
+        tmp_path / "a.zip", {"tensors.bin": os.urandom(50_000)}, **{"tensors.bin": {"bytes": 10}}
+    )
     content = bytearray(path.read_bytes())
     place = content.rindex(b"PK\x01\x02")
     # Uncompressed size, in the last entry of the central directory.
@@ -132,28 +137,51 @@ def test_reading_stops_at_the_stated_size(tmp_path: Path):
     ],
 )
 def test_an_entry_that_is_not_as_stated_is_refused(tmp_path: Path, stated, problem):
-    path = write_pack(tmp_path / "a.zip", {"file": CONTENT}, file=stated)
+    path = write_pack(tmp_path / "a.zip", {"ledger.jsonl": CONTENT}, **{"ledger.jsonl": stated})
     assert problem in refuse(path, tmp_path / "out")
 
 
 def test_an_entry_that_nobody_states_is_refused(tmp_path: Path):
-    path = write_pack(tmp_path / "a.zip", {"file": CONTENT})
+    path = write_pack(tmp_path / "a.zip", {"ledger.jsonl": CONTENT})
     with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr("extra", CONTENT)
-    assert "its entries are not those that it states: 'extra'" in refuse(path, tmp_path / "out")
+        archive.writestr("uv.lock", CONTENT)
+    assert "its entries are not those that it states: 'uv.lock'" in refuse(path, tmp_path / "out")
 
 
-@pytest.mark.parametrize("twin", ["file", "FILE"])
-def test_two_entries_of_one_name_are_refused(tmp_path: Path, twin: str):
-    path = write_pack(tmp_path / "a.zip", {"file": CONTENT})
+def test_two_entries_of_one_name_are_refused(tmp_path: Path):
+    path = write_pack(tmp_path / "a.zip", {"ledger.jsonl": CONTENT})
     with zipfile.ZipFile(path, "a") as archive, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        archive.writestr(twin, b"another\n")
+        archive.writestr("ledger.jsonl", b"another\n")
     assert "two entries have one name" in refuse(path, tmp_path / "out")
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "notes.txt",
+        "LEDGER.jsonl",
+        "source/cxr/__pycache__/a.cpython-313.pyc",
+        "source/cxr/a.so",
+        "source/other/a.py",
+        "source/cxr/a b.py",
+        "checkpoints/step-1.safetensors",
+        "sitecustomize.py",
+    ],
+)
+def test_an_entry_that_no_packed_run_has_is_refused(tmp_path: Path, name: str):
+    """Python would take bytecode or a compiled module before the source that is digested."""
+    path = write_pack(tmp_path / "a.zip", {name: CONTENT})
+    assert f"the entry {name!r} belongs to no packed run" in refuse(path, tmp_path / "out")
+
+
+def test_an_entry_that_was_made_to_grow_is_refused_before_it_does(tmp_path: Path):
+    path = write_pack(tmp_path / "a.zip", {"tensors.bin": bytes(5_000_000)})
+    assert "would grow more than 100-fold" in refuse(path, tmp_path / "out")
+
+
 def test_a_damaged_archive_is_refused(tmp_path: Path):
-    path = write_pack(tmp_path / "a.zip", {"file": bytes(range(256)) * 64})
+    path = write_pack(tmp_path / "a.zip", {"ledger.jsonl": bytes(range(256)) * 64})
     content = bytearray(path.read_bytes())
     content[content.index(b"PK\x01\x02") - 40] ^= 0xFF
     path.write_bytes(content)
@@ -176,7 +204,7 @@ def test_a_zip_file_of_something_else_is_refused(tmp_path: Path):
 
 
 def test_what_the_disk_cannot_hold_is_not_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    path = write_pack(tmp_path / "a.zip", {"file": CONTENT})
+    path = write_pack(tmp_path / "a.zip", {"ledger.jsonl": CONTENT})
     usage = type("Usage", (), {"free": 3})
     monkeypatch.setattr(unpack.shutil, "disk_usage", lambda _: usage)
     with pytest.raises(StorageError, match="states 9 bytes, and 3 are free"):

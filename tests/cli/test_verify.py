@@ -17,15 +17,17 @@ def test_an_untouched_run_is_consistent_and_not_called_authentic(finished_run: F
     run = finished_run(vectors())
     finished = run_cxr("verify", run.directory, blocked=HEAVY)
     assert (finished.returncode, finished.stderr) == (0, "")
+    # One more where the sources under test have uncommitted changes: the patch.
+    num_files = 13 + (run.directory / "code.patch").is_file()
     assert finished.stdout == (
-        "consistent, not authenticated: 12 files, all digests agree; status completed\n"
+        f"consistent, not authenticated: {num_files} files, all digests agree; status completed\n"
     )
     assert read_answer(run_cxr("verify", run.directory, "--json", blocked=HEAVY)) == {
         "run": str(run.directory),
         "verdict": "consistent",
         "authenticated": False,
         "status": "completed",
-        "files": 12,
+        "files": num_files,
         "evaluations": 0,
         "findings": [],
     }

@@ -384,7 +384,13 @@ def _one_core(_: str) -> None:
 
 @fault
 def _small_files(value: str) -> None:
-    """No file can grow beyond ``value`` bytes, as on a disk that is full."""
+    """No file can grow beyond ``value`` bytes, as on a disk that is full.
+
+    The copy of the lock file is left out: it is larger than anything else of a small run.
+    """
+    from cxr.environment import locked_packages
+
+    locked_packages.find_lock_file = lambda: None
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(value), int(value)))
 
 

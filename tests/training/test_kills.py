@@ -100,7 +100,7 @@ def test_a_directory_that_is_written_to_is_refused_until_its_process_is_dead(tmp
 def require_nothing_half_written(run: Path) -> None:
     """Check that no temporary file, lock or half of a checkpoint is left."""
     names = [path.name for path in run.rglob("*")]
-    assert [name for name in names if name.endswith((".tmp", ".lock"))] == []
+    assert [name for name in names if name.endswith((".tmp", "run.lock"))] == []
     stems = [sorted(run.glob(f"checkpoints/*.{kind}")) for kind in ("json", "safetensors")]
     assert [p.stem for p in stems[0]] == [p.stem for p in stems[1]]
 

@@ -293,9 +293,7 @@ def test_a_packed_run_is_reproduced_where_its_checkout_is_gone(
     ]
 
 
-def test_code_in_a_packed_run_is_not_run_by_a_plan(
-    changed_run: Path, changed_checkout: Path, tmp_path: Path
-):
+def test_code_in_a_packed_run_is_not_run_by_a_plan(changed_checkout: Path, tmp_path: Path):
     marks = tmp_path / "it-ran"
     with (changed_checkout / "errors.py").open("a") as stream:
         stream.write(f"open({str(marks)!r}, 'a').close()\n")

@@ -84,6 +84,8 @@ def pack_run(
             where=str(run),
             hint="name the run's directory",
         )
+    # What is packed of it is made anew, but a record that was edited is not packed.
+    record.find_file(CONFIG)
     _require_free(out)
     (scratch / "sources").mkdir()
     sources = _find_sources(record, scratch / "sources", repository)

@@ -421,3 +421,51 @@ def test_what_is_no_completed_run_is_refused(run: Run, tmp_path: Path):
     )
     assert problem == "a file of the run was changed: its bytes have another digest"
     assert not (tmp_path / "p").exists()
+
+
+def test_nothing_is_written_over_or_into_a_record(run: Run, tmp_path: Path):
+    copied = copy_run(run, tmp_path / "copied")
+    before = {path: path.read_bytes() for path in copied.rglob("*") if path.is_file()}
+    for command in (
+        ["reproduce", copied, "--out", copied / "again"],
+        ["train", "--config", run.config, "--out", copied / "again"],
+        ["repeat", "--config", run.config, "--out", copied / "deep" / "again"],
+        ["reproduce", "--pack", copied, "--out", copied / "packed.zip"],
+    ):
+        problem, where, _ = read_error(run_cxr(*command), code=2)
+        assert "would be written into another record" in problem
+        assert where.endswith(f"below {copied}")
+    problem, *_ = read_error(
+        run_cxr("reproduce", "--pack", copied, "--out", copied / "manifest.json"), code=2
+    )
+    assert problem == "a file stands where the packed run would be written"
+    assert {path: path.read_bytes() for path in copied.rglob("*") if path.is_file()} == before
+
+
+def test_what_a_record_lacks_is_said_before_anything_runs(run: Run, tmp_path: Path):
+    copied = copy_run(run, tmp_path / "copied")
+    (copied / "ledger.jsonl").unlink()
+    problem, where, _ = read_error(reproduce(copied, tmp_path / "again"), code=3)
+    assert (problem, where) == ("a file of the run is missing", str(copied / "ledger.jsonl"))
+    assert not (tmp_path / "again").exists()
+
+
+def test_options_that_the_run_has_no_use_for_are_refused(run: Run, tmp_path: Path):
+    for option, problem in (
+        ("--data", "the run's data are drawn from its recipe: no directory holds them"),
+        ("--weights", "the run started from no given weights"),
+    ):
+        finished = run_cxr("reproduce", run.directory, option, tmp_path)
+        assert read_error(finished, code=2)[0] == problem
+
+
+def test_a_manifest_that_is_no_config_any_more_is_an_error(run: Run, tmp_path: Path):
+    for name, value in (("data", "x"), ("model.weights", []), ("train", None)):
+        manifest = run.manifest
+        manifest["config"]["rest"][name] = value
+        del manifest["manifest_digest"]
+        manifest["manifest_digest"] = digest_json(manifest)
+        (tmp_path / "manifest.json").write_bytes(canonical_json(manifest))
+        finished = run_cxr("reproduce", tmp_path / "manifest.json", "--plan")
+        assert finished.returncode in (2, 3), finished.stdout
+        read_error(finished, code=finished.returncode)

@@ -14,9 +14,10 @@ from cxr.atomic import (
     atomic_writer,
     make_directory,
     write_bytes,
+    write_output,
     write_text,
 )
-from cxr.errors import StorageError
+from cxr.errors import StorageError, UsageError
 
 
 @pytest.fixture
@@ -175,3 +176,34 @@ def test_what_cannot_be_appended_whole_is_not_appended(file, room):
         stream.room = 100
         append_whole(file, stream, b"er")
     assert file.read_bytes() == b"older"
+
+
+def test_through_a_link_that_the_user_named_its_target_is_written(file):
+    link = file.with_name("link.json")
+    link.symlink_to(file.name)
+    write_output(link, b"new")
+    assert link.is_symlink()
+    assert file.read_bytes() == b"new"
+
+
+def test_what_is_no_file_is_written_to_and_never_replaced(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_output(pipe, b"new")
+        assert os.read(reading, 10) == b"new"
+    finally:
+        os.close(reading)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    write_output(Path(os.devnull), b"new")
+    assert stat.S_ISCHR(Path(os.devnull).stat().st_mode)
+
+
+@pytest.mark.parametrize("name", ["", ".", "inner"])
+def test_a_directory_is_no_output(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "inner").mkdir()
+    with pytest.raises(UsageError, match="a directory stands where the file would be written"):
+        write_output(Path(name), b"new")
+    assert [path.name for path in tmp_path.iterdir()] == ["inner"]

@@ -52,3 +52,13 @@ def test_an_error_without_a_place_or_a_hint_cannot_be_made(missing):
     del given[missing]
     with pytest.raises(TypeError, match=missing):
         CxrError("the disk is full", **given)
+
+
+def test_what_a_terminal_or_a_log_would_obey_is_escaped():
+    error = CxrError("a\nb\x1b[31m", where="c\n::error::d\n         e", hint="f\rg")
+    assert str(error).splitlines() == [
+        "a\\nb\\x1b[31m",
+        "  where: c\\n::error::d",
+        "         e",
+        "  do:    f\\rg",
+    ]

@@ -139,7 +139,8 @@ def build_aside(requirements: Requirements, progress: Progress) -> Path:
     make_directory(cache)
     what = f"building an environment of {len(requirements.lines)} packages"
     with storage_errors(directory), filelock.FileLock(f"{directory}.lock"):
-        if (directory / _COMPLETE).is_file():
+        # Without its interpreter, a link to one elsewhere, it is none.
+        if (directory / _COMPLETE).is_file() and python.exists():
             return python
         # What a stopped build left behind.
         if directory.exists():

@@ -150,6 +150,10 @@ def test_what_a_stopped_build_left_is_built_anew():
     (python.parents[1] / "left-behind").touch()
     assert build_aside(small(), SILENCE) == python
     assert not (python.parents[1] / "left-behind").exists()
+    # The Python that it was built on may be removed.
+    python.unlink()
+    python.symlink_to("/nowhere/python")
+    assert build_aside(small(), SILENCE).exists()
 
 
 @pytest.mark.usefixtures("cache")

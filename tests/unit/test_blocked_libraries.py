@@ -30,6 +30,7 @@ MODULES = (
     "cxr.environment.installed_files",
     "cxr.environment.lock_file",
     "cxr.environment.locked_packages",
+    "cxr.environment.wanted_packages",
     "cxr.audit.vulnerability_service",
     "cxr.environment.facts",
     "cxr.records.ledger",

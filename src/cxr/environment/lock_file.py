@@ -21,6 +21,7 @@ _NAME: Final = "uv.lock"
 _VERSION: Final = 1
 """Of the format. Source: uv's documentation: a newer one may not be read as this one."""
 
+_DAMAGED: Final = "restore it, or write it again with uv lock"
 _LOCAL_SOURCES: Final = ("editable", "virtual", "directory")
 
 
@@ -54,6 +55,7 @@ class LockedPackage:
         source: Of what kind: ``registry``, ``editable``, ``virtual``, ``directory``, ``git``,
             ``url`` or ``path``.
         registry: Address of its index without user and password; None where it is from none.
+        commit: Of its source ``git``; None of another.
         dependencies: What it needs.
         extras: What its extras need.
         groups: What its dependency groups need.
@@ -65,6 +67,7 @@ class LockedPackage:
     version: str | None
     source: str
     registry: str | None
+    commit: str | None
     dependencies: Dependencies
     extras: Mapping[str, Dependencies]
     groups: Mapping[str, Dependencies]
@@ -153,13 +156,31 @@ def parse_lock(content: bytes, *, where: str) -> Lock:
         ) from error
     _require_format(document, where)
     try:
-        return _build(document, digest_bytes(content))
+        lock = _build(document, digest_bytes(content))
     except (KeyError, TypeError, AttributeError, ValueError, InvalidMarker) as error:
         raise RecordError(
             f"the lock file is damaged: {type(error).__name__}: {' '.join(str(error).split())}",
             where=where,
-            hint="restore it, or write it again with uv lock",
+            hint=_DAMAGED,
         ) from error
+    _require_whole(lock, where)
+    return lock
+
+
+def _require_whole(lock: Lock, where: str) -> None:
+    """Refuse a lock that names what it does not hold: uv writes none."""
+    packages = [one for versions in lock.packages.values() for one in versions]
+    for package in packages:
+        named = (package.dependencies, *package.extras.values(), *package.groups.values())
+        for dependency in (one for dependencies in named for one in dependencies):
+            versions = {one.version for one in lock.packages.get(dependency.name, ())}
+            if not versions or dependency.version not in {None, *versions}:
+                wanted = " ".join(filter(None, (dependency.name, dependency.version)))
+                raise RecordError(
+                    f"the lock file is damaged: nothing locked for {wanted}",
+                    where=where,
+                    hint=_DAMAGED,
+                )
 
 
 def _require_format(document: dict[str, Any], where: str) -> None:
@@ -208,6 +229,7 @@ def _parse_package(table: dict[str, Any]) -> LockedPackage:
         version=version,
         source=source,
         registry=_hide_user(table["source"]["registry"]) if source == "registry" else None,
+        commit=urlsplit(table["source"]["git"]).fragment if source == "git" else None,
         dependencies=_parse_dependencies(table.get("dependencies", [])),
         extras=_parse_named(table.get("optional-dependencies", {})),
         groups=_parse_named(table.get("dev-dependencies", {})),

@@ -126,7 +126,7 @@ def test_a_person_is_told_in_a_few_lines(capture: Path):
             {"fault": "other-decoder"},
             "images.canaries",
             "yes",
-            f"uv pip install --reinstall pillow=={version('pillow')}",
+            "uv sync --reinstall-package pillow",
         ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -168,7 +168,7 @@ def test_another_machine_is_named_and_no_command_is_made_up(capture: Path, tmp_p
         ("os.release", "no"),
     ]
     does = {one["field"]: one["do"] for one in answer["differences"]}
-    assert does["python.version"] == "uv run -p 3.11.2 cxr ..."
+    assert does["python.version"] == "uv run --isolated -p 3.11.2 cxr ..."
     assert "strict gives no promise here" in does["cpu.model"]
 
 

@@ -29,6 +29,8 @@ MODULES = (
     "cxr.environment.capture",
     "cxr.environment.installed_files",
     "cxr.environment.lock_file",
+    "cxr.environment.install_commands",
+    "cxr.environment.locked_origins",
     "cxr.environment.locked_packages",
     "cxr.environment.wanted_packages",
     "cxr.audit.vulnerability_service",

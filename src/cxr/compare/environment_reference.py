@@ -13,6 +13,7 @@ from cxr.digests.canonical import canonical_json
 from cxr.digests.files import digest_file
 from cxr.environment.facts import READABLE_SCHEMAS, SCHEMA, Capture
 from cxr.environment.lock_file import Lock, load_lock
+from cxr.environment.locked_origins import derive_sources
 from cxr.environment.locked_packages import derive_locked
 from cxr.errors import RecordError
 from cxr.json_file import load_json_object
@@ -77,7 +78,8 @@ def load_reference(path: Path) -> Reference:
         return _load_directory(path)
     if path.suffix == _LOCK_SUFFIX:
         lock = load_lock(path)
-        return Reference(kind="lock", capture={"packages": derive_locked(lock)}, lock=lock)
+        told = {"packages": derive_locked(lock), "origins": derive_sources(lock)}
+        return Reference(kind="lock", capture=told, lock=lock)
     record = load_json_object(path)
     schema = record.get("schema")
     if schema in READABLE_SCHEMAS:

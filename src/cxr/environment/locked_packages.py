@@ -11,6 +11,7 @@ from cxr.digests.canonical import digest_bytes
 from cxr.environment.facts import NOT_READ
 from cxr.environment.kept import Kept, keep_unless_private
 from cxr.environment.lock_file import Lock, LockedPackage, find_lock_file, parse_lock
+from cxr.environment.locked_origins import compare_origins
 from cxr.environment.wanted_packages import find_needed, find_wanted
 from cxr.errors import RecordError
 
@@ -21,15 +22,17 @@ _TOOLS: Final = frozenset({"pip", "setuptools", "wheel", "uv"})
 """Installers, which an environment may hold without anybody asking for them."""
 
 
-def capture_lock(installed: Mapping[str, str]) -> dict[str, Any]:
+def capture_lock(installed: Mapping[str, str], origins: Mapping[str, str]) -> dict[str, Any]:
     """Return the lock's digest, and where the installed packages differ from it.
 
     Args:
         installed: Versions by normalised name.
+        origins: Where each of them came from.
 
     Returns:
         ``digest``: of the lock file; None where there is none. ``differs``: as `compare_lock` has
-        it; ``not_read`` where the lock cannot be read.
+        it, and as `compare_origins` for what is there in its version from elsewhere; ``not_read``
+        where the lock cannot be read.
     """
     path = find_lock_file()
     if path is None:
@@ -39,7 +42,9 @@ def capture_lock(installed: Mapping[str, str]) -> dict[str, Any]:
     except OSError:
         return {"digest": NOT_READ, "differs": NOT_READ}
     try:
-        differs: Any = compare_lock(parse_lock(content, where=path.name), installed)
+        lock = parse_lock(content, where=path.name)
+        found = {**compare_origins(lock, origins), **compare_lock(lock, installed)}
+        differs: Any = dict(sorted(found.items()))
     except RecordError:
         differs = NOT_READ
     return {"digest": digest_bytes(content), "differs": differs}

@@ -215,16 +215,20 @@ def test_a_project_without_a_version_can_only_be_there_or_not(tmp_path):
 def test_the_capture_names_what_differs_from_the_lock(monkeypatch, tmp_path):
     path = write_lock(tmp_path / "uv.lock", {"one": "1.0"})
     monkeypatch.setattr(locked_packages, "find_lock_file", lambda: path)
-    assert capture_lock({"one": "2.0"}) == {
+    assert capture_lock({"one": "2.0"}, {"one": "editable"}) == {
         "digest": digest_file(path),
         "differs": {"one": {"locked": "1.0", "installed": "2.0"}},
     }
+    assert capture_lock({"one": "1.0"}, {"one": "wheel py3-none-any"})["differs"] == {}
+    assert capture_lock({"one": "1.0"}, {"one": "editable"})["differs"] == {
+        "one": {"locked": "index", "installed": "editable"}
+    }
     path.write_text("version = 2\npackage = []\n")
-    assert capture_lock({}) == {"digest": digest_file(path), "differs": "not_read"}
+    assert capture_lock({}, {}) == {"digest": digest_file(path), "differs": "not_read"}
     path.unlink()
-    assert capture_lock({}) == {"digest": "not_read", "differs": "not_read"}
+    assert capture_lock({}, {}) == {"digest": "not_read", "differs": "not_read"}
     monkeypatch.setattr(locked_packages, "find_lock_file", lambda: None)
-    assert capture_lock({}) == {"digest": None, "differs": {}}
+    assert capture_lock({}, {}) == {"digest": None, "differs": {}}
 
 
 @pytest.mark.parametrize("name", ["pip", "setuptools", "wheel", "uv"])

@@ -384,3 +384,14 @@ def test_a_summary_that_cannot_be_written_changes_no_verdict(capture: Path, tmp_
     summary = tmp_path / "summary"
     assert run_cxr("env", "verify", capture, env={"GITHUB_STEP_SUMMARY": str(summary)}).stderr == ""
     assert not summary.exists()
+
+
+@pytest.mark.parametrize("name", ["pipe", "zero", "zero.lock", "run/manifest.json"])
+def test_what_would_never_end_is_refused(tmp_path: Path, name: str):
+    (tmp_path / "run").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    for link in ("zero", "zero.lock", "run/manifest.json"):
+        (tmp_path / link).symlink_to("/dev/zero")
+    said, where, _ = read_error(run_cxr("env", "verify", tmp_path / name, "-q"), code=3)
+    assert said.endswith("it is no regular file")
+    assert where == str(tmp_path / name)

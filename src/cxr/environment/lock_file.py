@@ -12,12 +12,16 @@ from urllib.parse import urlsplit, urlunsplit
 
 from packaging.markers import InvalidMarker, Marker
 
+from cxr.bounded_file import read_bounded
 from cxr.digests.canonical import digest_bytes
 from cxr.environment.code import PACKAGE
 from cxr.environment.packages import normalise_name
 from cxr.errors import RecordError
 
 _NAME: Final = "uv.lock"
+MAX_LOCK_BYTES: Final = 10_000_000
+"""A lock that is larger is neither read nor kept with a run."""
+
 _VERSION: Final = 1
 """Of the format. Source: uv's documentation: a newer one may not be read as this one."""
 
@@ -127,10 +131,11 @@ def load_lock(path: Path) -> Lock:
     """Read a lock file.
 
     Raises:
-        RecordError: It is missing, damaged, not uv's, or of a newer format.
+        RecordError: It is missing, no regular file, larger than `MAX_LOCK_BYTES`, damaged, not
+            uv's, or of a newer format.
     """
     try:
-        content = path.read_bytes()
+        content = read_bounded(path, max_bytes=MAX_LOCK_BYTES)
     except OSError as error:
         raise RecordError(
             f"cannot read the lock file: {error.strerror or error}",

@@ -7,16 +7,20 @@ from typing import Any, Final
 
 from packaging.version import InvalidVersion, Version
 
+from cxr.bounded_file import read_bounded
 from cxr.digests.canonical import digest_bytes
 from cxr.environment.facts import NOT_READ
 from cxr.environment.kept import Kept, keep_unless_private
-from cxr.environment.lock_file import Lock, LockedPackage, find_lock_file, parse_lock
+from cxr.environment.lock_file import (
+    MAX_LOCK_BYTES,
+    Lock,
+    LockedPackage,
+    find_lock_file,
+    parse_lock,
+)
 from cxr.environment.locked_origins import compare_origins
 from cxr.environment.wanted_packages import find_needed, find_wanted
 from cxr.errors import RecordError
-
-MAX_LOCK_BYTES: Final = 10_000_000
-"""A lock that is larger is not kept with a run."""
 
 _TOOLS: Final = frozenset({"pip", "setuptools", "wheel", "uv"})
 """Installers, which an environment may hold without anybody asking for them."""
@@ -38,7 +42,7 @@ def capture_lock(installed: Mapping[str, str], origins: Mapping[str, str]) -> di
     if path is None:
         return {"digest": None, "differs": {}}
     try:
-        content = path.read_bytes()
+        content = read_bounded(path, max_bytes=MAX_LOCK_BYTES)
     except OSError:
         return {"digest": NOT_READ, "differs": NOT_READ}
     try:

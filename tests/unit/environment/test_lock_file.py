@@ -131,3 +131,13 @@ def test_what_a_dependency_needs_must_be_locked_too(tmp_path):
     path = write_lock(tmp_path / "uv.lock", {}, needs=[], more=more)
     with pytest.raises(RecordError, match="nothing locked for gone"):
         load_lock(path)
+
+
+def test_a_lock_that_would_never_end_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "uv.lock").symlink_to("/dev/zero")
+    with pytest.raises(RecordError, match="cannot read the lock file: it is no regular file"):
+        load_lock(tmp_path / "uv.lock")
+    path = write_lock(tmp_path / "large.lock", {})
+    monkeypatch.setattr(lock_file, "MAX_LOCK_BYTES", path.stat().st_size - 1)
+    with pytest.raises(RecordError, match="cannot read the lock file: it is larger than"):
+        load_lock(path)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from cxr.compare.manifest_environment import read_manifest_environment
-from cxr.compare.verify_repeat import read_runs
+from cxr.compare.verify_repeat import find_first_run
 from cxr.determinism.levels import Level
 from cxr.digests.canonical import canonical_json
 from cxr.digests.files import digest_file
@@ -25,7 +25,7 @@ from cxr.records.manifest import (
     load_manifest,
     load_sealed_run,
 )
-from cxr.records.run_directory import ENVIRONMENT, MANIFEST, REPEAT
+from cxr.records.run_directory import ENVIRONMENT, MANIFEST
 
 Kind = Literal["capture", "run", "evaluation", "repeat", "manifest", "lock"]
 
@@ -155,16 +155,9 @@ def _name_schema(schema: object) -> str:
 
 def _load_directory(directory: Path) -> Reference:
     """Read the environment of a run, an evaluation, or the first run of a repeat."""
-    if (directory / REPEAT).exists() and not (directory / MANIFEST).exists():
-        answer = load_json_object(directory / REPEAT)
-        runs, _ = read_runs(directory, answer)
-        if not is_sealed(answer) or not runs:
-            raise RecordError(
-                "the repeat was edited" if runs else "the repeat has no run",
-                where=str(directory / REPEAT),
-                hint="restore it, or name one of the runs; cxr verify says more",
-            )
-        return _load_run("repeat", next(iter(runs.values())))
+    first = find_first_run(directory)
+    if first is not None:
+        return _load_run("repeat", first)
     if load_manifest(directory)["schema"] == EVALUATION_SCHEMA:
         manifest = _require_sealed(load_manifest(directory), directory / MANIFEST)
         level = _read_level(manifest.get("determinism"), directory / MANIFEST)

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from cxr.bounded_file import read_bounded
 from cxr.errors import RecordError
+
+MAX_RECORD_BYTES: Final = 512 * 2**20
+"""Of a record. The largest is a data lock, with some hundred bytes an image."""
 
 
 def load_json_object(path: Path) -> dict[str, Any]:
     """Return the JSON object in ``path``.
 
     Raises:
-        RecordError: The file is missing, unreadable, or holds something else.
+        RecordError: The file is missing, unreadable, no regular file, too large, or holds something
+            else.
     """
     try:
-        value = json.loads(path.read_bytes())
+        value = json.loads(read_bounded(path, max_bytes=MAX_RECORD_BYTES))
     except OSError as error:
         raise RecordError(
             f"cannot read the record: {error.strerror or error}",

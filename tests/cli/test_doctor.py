@@ -206,7 +206,7 @@ def test_fewer_cores_are_said_and_are_no_warning():
         (
             {"fault": "changed-canary"},
             "warning  decoders     other pixels than expected: jpeg_grey",
-            "uv pip install --reinstall pillow",
+            "uv sync --reinstall-package pillow",
         ),
         (
             {"fault": "stuck-threads"},
@@ -216,7 +216,7 @@ def test_fewer_cores_are_said_and_are_no_warning():
         (
             {"blocked": ["torch"]},
             "warning  torch        cannot be imported: torch is blocked in this test",
-            "uv pip install --reinstall torch",
+            "uv sync --reinstall-package torch",
         ),
         (
             {"env": {"XDG_CACHE_HOME": "/dev/null"}},

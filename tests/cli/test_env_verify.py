@@ -126,7 +126,7 @@ def test_a_person_is_told_in_a_few_lines(capture: Path):
             {"fault": "other-decoder"},
             "images.canaries",
             "yes",
-            f"uv pip install --reinstall pillow=={version('pillow')}",
+            "uv sync --reinstall-package pillow",
         ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -168,7 +168,7 @@ def test_another_machine_is_named_and_no_command_is_made_up(capture: Path, tmp_p
         ("os.release", "no"),
     ]
     does = {one["field"]: one["do"] for one in answer["differences"]}
-    assert does["python.version"] == "uv run -p 3.11.2 cxr ..."
+    assert does["python.version"] == "uv run --isolated -p 3.11.2 cxr ..."
     assert "strict gives no promise here" in does["cpu.model"]
 
 
@@ -384,3 +384,14 @@ def test_a_summary_that_cannot_be_written_changes_no_verdict(capture: Path, tmp_
     summary = tmp_path / "summary"
     assert run_cxr("env", "verify", capture, env={"GITHUB_STEP_SUMMARY": str(summary)}).stderr == ""
     assert not summary.exists()
+
+
+@pytest.mark.parametrize("name", ["pipe", "zero", "zero.lock", "run/manifest.json"])
+def test_what_would_never_end_is_refused(tmp_path: Path, name: str):
+    (tmp_path / "run").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    for link in ("zero", "zero.lock", "run/manifest.json"):
+        (tmp_path / link).symlink_to("/dev/zero")
+    said, where, _ = read_error(run_cxr("env", "verify", tmp_path / name, "-q"), code=3)
+    assert said.endswith("it is no regular file")
+    assert where == str(tmp_path / name)

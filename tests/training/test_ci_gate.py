@@ -17,9 +17,14 @@ from support.program import DEADLINE_S, Finished, build_environment, read_error
 
 # In place of uv, which would build two environments: this interpreter, with the project's sources.
 UV = """#!/bin/sh
-test "$1 $2 $4" = "run --project cxr" || exit 64
-sources="$PWD/$3/src"
-shift 4
+if test "$1" = sync; then
+  test "$*" = "sync --locked --project $4" || exit 64
+  exec touch "$PWD/$4/synced"
+fi
+test "$1 $2 $3 $5" = "run --no-sync --project cxr" || exit 64
+test -e "$PWD/$4/synced" || exit 65
+sources="$PWD/$4/src"
+shift 5
 PYTHONPATH="$sources" exec "{python}" -P -m cxr "$@"
 """
 PIP = """#!/bin/sh

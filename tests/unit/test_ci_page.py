@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from typing import Any
 
 import pytest
 import typer
 
 from cxr.cli.app import app
-from support.ci_page import find_cxr_commands, list_steps, read_project_workflow, read_workflows
+from support.ci_page import (
+    ROOT,
+    find_cxr_commands,
+    list_steps,
+    read_project_workflow,
+    read_workflows,
+)
 
 WORKFLOWS = read_workflows()
 
@@ -73,3 +81,40 @@ def test_actions_are_pinned_as_in_the_workflow_of_the_project():
 
 def test_the_project_has_the_gate_that_it_recommends():
     assert read_project_workflow("bits.yml") == WORKFLOWS["bits"]
+
+
+def list_uv_calls(workflow: dict[str, Any]) -> list[list[str]]:
+    """Return the words of each call of uv, job by job in order."""
+    scripts = [step.get("run", "") for step in list_steps(workflow)]
+    calls = [shlex.split(call) for text in scripts for call in re.split(r"\n|&&|;", text)]
+    return [words for words in calls if words[:1] == ["uv"]]
+
+
+def name_project(words: list[str]) -> str:
+    return words[words.index("--project") + 1] if "--project" in words else "."
+
+
+@pytest.mark.parametrize("name", [*WORKFLOWS, "audit"])
+def test_what_is_looked_at_is_what_the_lock_left(name: str):
+    """Otherwise ``uv run`` mends the environment just before it is looked at."""
+    workflow = WORKFLOWS.get(name)
+    if workflow is None:
+        workflow = {"jobs": {name: read_project_workflow("ci.yml")["jobs"][name]}}
+    synced: set[str] = set()
+    for words in list_uv_calls(workflow):
+        project = name_project(words)
+        if words[1] == "sync":
+            assert "--locked" in words
+            synced.add(project)
+        else:
+            assert words[1:3] == ["run", "--no-sync"]
+            assert project in synced
+    assert synced
+
+
+def test_only_the_first_commands_of_the_readme_sync_by_themselves():
+    calls = list_uv_calls(read_project_workflow("ci.yml"))
+    syncing = [words for words in calls if words[1] == "run" and words[2] != "--no-sync"]
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(syncing) == 2
+    assert all(" ".join(words) in readme for words in syncing)

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 
+from cxr import json_file
 from cxr.errors import RecordError
 from cxr.json_file import load_json_object
 
@@ -35,3 +38,15 @@ def test_a_missing_file_and_a_directory_are_the_same_kind(tmp_path):
     for path in (tmp_path / "nothing", tmp_path):
         with pytest.raises(RecordError, match="cannot read the record"):
             load_json_object(path)
+
+
+def test_what_would_never_end_is_refused(tmp_path, monkeypatch):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "zero").symlink_to("/dev/zero")
+    for path in (tmp_path / "pipe", tmp_path / "zero"):
+        with pytest.raises(RecordError, match="cannot read the record: it is no regular file"):
+            load_json_object(path)
+    (tmp_path / "a.json").write_bytes(b'{"a": 1}')
+    monkeypatch.setattr(json_file, "MAX_RECORD_BYTES", 7)
+    with pytest.raises(RecordError, match="cannot read the record: it is larger than 0 MiB"):
+        load_json_object(tmp_path / "a.json")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,14 +25,17 @@ from cxr.audit.vulnerabilities import (
     parse_version,
     sort_versions,
 )
+from cxr.bounded_file import read_bounded
 from cxr.digests.canonical import PREFIX
 from cxr.environment.packages import normalise_name
 from cxr.errors import RecordError
+from cxr.json_file import MAX_RECORD_BYTES
 from cxr.progress import SILENCE, Progress
 
 _ECOSYSTEM: Final = "PyPI"
 _KINDS: Final[tuple[EventKind, ...]] = ("introduced", "fixed", "last_affected", "limit")
 _MAX_SUMMARY: Final = 300
+_SUFFIX: Final = ".json"
 
 
 class _Strict(BaseModel):
@@ -83,7 +87,8 @@ def load_advisories(paths: Iterable[Path], progress: Progress = SILENCE) -> Advi
 
     Args:
         paths: Files, each with one record, a list of them, or an object with a list ``vulns``; or
-            directories with such files, named ``*.json``, at any depth.
+            directories with such files, named ``*.json`` in small letters or large, at
+            any depth; links are followed.
         progress: Told how many files are read.
 
     Raises:
@@ -141,7 +146,7 @@ def _list_files(path: Path) -> list[Path]:
     """Return the file, or the files of a directory, in a fixed order."""
     if not path.is_dir():
         return [path]
-    files = sorted(file for file in path.rglob("*.json") if file.is_file())
+    files = sorted(_walk(path))
     if not files:
         raise RecordError(
             "there is no advisory in this directory",
@@ -151,16 +156,47 @@ def _list_files(path: Path) -> list[Path]:
     return files
 
 
+def _walk(directory: Path) -> Iterator[Path]:
+    """Yield whatever is named as an advisory below a directory, links to directories followed.
+
+    Raises:
+        RecordError: A directory cannot be read: it may hold an advisory.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise _describe_unread(Path(error.filename or directory), error) from error
+
+    seen: set[tuple[int, int]] = set()
+    for place, names, files in os.walk(directory, followlinks=True, onerror=refuse):
+        try:
+            found = Path(place).stat()
+        except OSError as error:
+            raise _describe_unread(Path(place), error) from error
+        if (found.st_dev, found.st_ino) in seen:
+            # A link to a directory above it, or to one that has been looked at.
+            names.clear()
+            continue
+        seen.add((found.st_dev, found.st_ino))
+        for file in (Path(place, name) for name in files):
+            # A link that leads nowhere may have led to a directory; it fails where it is read.
+            if file.name.lower().endswith(_SUFFIX) or not file.exists():
+                yield file
+
+
 def _read(path: Path) -> bytes:
     """Return a file's bytes."""
     try:
-        return path.read_bytes()
+        return read_bounded(path, max_bytes=MAX_RECORD_BYTES)
     except OSError as error:
-        raise RecordError(
-            f"cannot read the advisory: {error.strerror or error}",
-            where=str(path),
-            hint="check the path and its permissions",
-        ) from error
+        raise _describe_unread(path, error) from error
+
+
+def _describe_unread(path: Path, error: OSError) -> RecordError:
+    return RecordError(
+        f"cannot read the advisory: {error.strerror or error}",
+        where=str(path),
+        hint="check the path and its permissions",
+    )
 
 
 def _parse(content: bytes, path: Path) -> Iterator[_Record]:

@@ -6,6 +6,7 @@ and does not pass unless the user allows it by name.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
@@ -14,10 +15,10 @@ from packaging.utils import is_normalized_name
 from packaging.version import Version
 
 from cxr.audit.vulnerabilities import Findings, Vulnerability, parse_version
-from cxr.environment.lock_file import Lock, LockedPackage
-from cxr.environment.locked_packages import find_wanted
+from cxr.environment.lock_file import Lock
 from cxr.environment.origins import UNKNOWN, read_origin
 from cxr.environment.packages import Installed, find_distributions, normalise_name
+from cxr.environment.wanted_packages import find_wanted
 from cxr.errors import RecordError
 
 Verdict = Literal["clean", "vulnerable", "unchecked"]
@@ -110,15 +111,16 @@ def list_installed(found: Mapping[str, Installed] | None = None) -> list[Candida
 
 def list_locked(lock: Lock) -> list[Candidate]:
     """Return what a lock asks for here, and its own projects, as packages to look up."""
-    own = {one.name: one for name in (*lock.roots, *lock.members) for one in lock.packages[name]}
-    packages: dict[str, LockedPackage] = {**own, **find_wanted(lock)}
+    own = {name: lock.packages[name] for name in (*lock.roots, *lock.members)}
+    packages = {**own, **find_wanted(lock)}
     return [
         _make_candidate(
             name,
             package.version or "",
             None if package.source == "registry" else f"not from an index: {package.source}",
         )
-        for name, package in sorted(packages.items())
+        for name in sorted(packages)
+        for package in packages[name]
     ]
 
 
@@ -152,31 +154,49 @@ def audit_packages(
     Raises:
         RecordError: There is no package at all.
     """
-    packages = {one.name: one for one in candidates}
+    packages = list(dict.fromkeys(candidates))
     if not packages:
         raise RecordError(
             "there is no package to look up",
             where="cxr env audit",
             hint="install cxr again, or name a lock with packages",
         )
-    asked = {
-        one.name: str(Version(one.version))
-        for one in packages.values()
-        if one.is_public or (not publish and parse_version(one.version) is not None)
-    }
-    findings = look_up(asked)
     accepted = {normalise_name(name) for name in allowed}
+    vulnerabilities: list[Vulnerability] = []
     unchecked = []
-    for name, one in packages.items():
-        reason = findings.unanswered.get(name) or one.obstacle
-        if reason is not None:
-            unchecked.append(
-                Unchecked(
-                    package=name, version=one.version, reason=reason, allowed=name in accepted
+    for batch in _divide(packages):
+        asked = {
+            one.name: str(Version(one.version))
+            for one in batch
+            if one.is_public or (not publish and parse_version(one.version) is not None)
+        }
+        findings = look_up(asked)
+        vulnerabilities += findings.vulnerabilities
+        for one in batch:
+            reason = findings.unanswered.get(one.name) or one.obstacle
+            if reason is not None:
+                unchecked.append(
+                    Unchecked(
+                        package=one.name,
+                        version=one.version,
+                        reason=reason,
+                        allowed=one.name in accepted,
+                    )
                 )
-            )
     return AuditReport(
         num_packages=len(packages),
-        vulnerabilities=findings.vulnerabilities,
+        vulnerabilities=tuple(dict.fromkeys(vulnerabilities)),
         unchecked=tuple(unchecked),
     )
+
+
+def _divide(packages: Iterable[Candidate]) -> list[list[Candidate]]:
+    """Return packages in batches that hold each name once, as one answer is about one version."""
+    batches: list[list[Candidate]] = []
+    num_seen: Counter[str] = Counter()
+    for one in packages:
+        if num_seen[one.name] == len(batches):
+            batches.append([])
+        batches[num_seen[one.name]].append(one)
+        num_seen[one.name] += 1
+    return batches

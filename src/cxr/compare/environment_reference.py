@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
-from cxr.compare.verify_repeat import read_runs
+from cxr.compare.manifest_environment import read_manifest_environment
+from cxr.compare.verify_repeat import find_first_run
 from cxr.determinism.levels import Level
 from cxr.digests.canonical import canonical_json
 from cxr.digests.files import digest_file
-from cxr.environment.facts import READABLE_SCHEMAS, SCHEMA, Capture
+from cxr.environment.facts import READABLE_SCHEMAS, Capture
 from cxr.environment.lock_file import Lock, load_lock
+from cxr.environment.locked_origins import derive_sources
 from cxr.environment.locked_packages import derive_locked
 from cxr.errors import RecordError
 from cxr.json_file import load_json_object
@@ -24,7 +25,7 @@ from cxr.records.manifest import (
     load_manifest,
     load_sealed_run,
 )
-from cxr.records.run_directory import ENVIRONMENT, MANIFEST, REPEAT
+from cxr.records.run_directory import ENVIRONMENT, MANIFEST
 
 Kind = Literal["capture", "run", "evaluation", "repeat", "manifest", "lock"]
 
@@ -32,7 +33,6 @@ _OF_RUNS: Final = ("run", "evaluation", "repeat", "manifest")
 _WHOLE_GROUPS: Final = ("python", "os", "cpu", "variables", "packages", "code", "images")
 """Groups that every capture has, in every version of the format."""
 
-_CPU_CAPABILITY: Final = "torch.cpu_capability"
 _LOCK_SUFFIX: Final = ".lock"
 
 
@@ -77,7 +77,8 @@ def load_reference(path: Path) -> Reference:
         return _load_directory(path)
     if path.suffix == _LOCK_SUFFIX:
         lock = load_lock(path)
-        return Reference(kind="lock", capture={"packages": derive_locked(lock)}, lock=lock)
+        told = {"packages": derive_locked(lock), "origins": derive_sources(lock)}
+        return Reference(kind="lock", capture=told, lock=lock)
     record = load_json_object(path)
     schema = record.get("schema")
     if schema in READABLE_SCHEMAS:
@@ -154,16 +155,9 @@ def _name_schema(schema: object) -> str:
 
 def _load_directory(directory: Path) -> Reference:
     """Read the environment of a run, an evaluation, or the first run of a repeat."""
-    if (directory / REPEAT).exists() and not (directory / MANIFEST).exists():
-        answer = load_json_object(directory / REPEAT)
-        runs, _ = read_runs(directory, answer)
-        if not is_sealed(answer) or not runs:
-            raise RecordError(
-                "the repeat was edited" if runs else "the repeat has no run",
-                where=str(directory / REPEAT),
-                hint="restore it, or name one of the runs; cxr verify says more",
-            )
-        return _load_run("repeat", next(iter(runs.values())))
+    first = find_first_run(directory)
+    if first is not None:
+        return _load_run("repeat", first)
     if load_manifest(directory)["schema"] == EVALUATION_SCHEMA:
         manifest = _require_sealed(load_manifest(directory), directory / MANIFEST)
         level = _read_level(manifest.get("determinism"), directory / MANIFEST)
@@ -185,38 +179,11 @@ def _read_manifest(manifest: Manifest, path: Path) -> Reference:
     recipe = manifest.get("recipe")
     of_run = recipe if isinstance(recipe, dict) else manifest
     level = _read_level(of_run.get("determinism"), path)
-    libraries, controls = manifest.get("libraries"), manifest.get("controls")
-    if not isinstance(libraries, dict) or not isinstance(controls, dict):
-        raise RecordError(
-            "the manifest lacks libraries or controls",
-            where=str(path),
-            hint="restore it; cxr verify says more",
-        )
-    recorded = manifest.get("environment")
-    facts = recorded if isinstance(recorded, dict) else _read_controls(controls)
-    capture = _unflatten(facts)
-    capture["packages"] = libraries
+    capture = read_manifest_environment(manifest, path)
     code = manifest.get("code")
     described = code if isinstance(code, dict) else {}
     capture["code"] = {**described, "digest": of_run.get("code_digest")}
     return Reference(kind="manifest", capture=capture, level=level)
-
-
-def _read_controls(controls: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the facts that are among the switches as read back, where no others are recorded."""
-    facts = {f"variables.{name}": value for name, value in controls.items() if name.isupper()}
-    if _CPU_CAPABILITY in controls:
-        facts["numerics.cpu_capability"] = controls[_CPU_CAPABILITY]
-    return facts
-
-
-def _unflatten(facts: Mapping[str, Any]) -> Capture:
-    """Return facts by ``group.fact`` as a capture; without a variable there is none."""
-    capture: Capture = {"schema": SCHEMA, "variables": {}}
-    for dotted, value in facts.items():
-        group, _, name = dotted.partition(".")
-        capture.setdefault(group, {})[name] = value
-    return capture
 
 
 def _require_sealed(manifest: Manifest, path: Path) -> Manifest:

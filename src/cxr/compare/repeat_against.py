@@ -15,6 +15,7 @@ from cxr.compare.divergence import find_first_divergence
 from cxr.compare.environment_reference import load_reference
 from cxr.compare.repeat_report import AgainstReport, judge_against
 from cxr.compare.verify_environment import capture_for, verify_environment
+from cxr.compare.verify_repeat import find_first_run, verify_repeat
 from cxr.compare.verify_run import verify_run
 from cxr.config.fields import find_recipe_fields
 from cxr.config.schema import RunConfig
@@ -24,6 +25,7 @@ from cxr.errors import RecordError, UsageError
 from cxr.json_file import load_json_object
 from cxr.progress import SILENCE, Progress
 from cxr.records.manifest import Manifest, load_sealed_run
+from cxr.records.run_directory import REPEAT
 
 _INPUTS: Final = {
     "config_digest": "config",
@@ -40,7 +42,7 @@ class Wanted:
     """What every run must equal.
 
     Attributes:
-        path: As it was given.
+        path: As it was given; of a repeat, its first run.
         recipe: Digests of its inputs; None in a golden that has but the digest of all of them.
         recipe_digest: Of all of them, the code's among them.
         outcome_digest: What must come out.
@@ -62,7 +64,7 @@ def load_comparable(path: Path, config: RunConfig, progress: Progress = SILENCE)
     """Read what the runs of a recipe must equal, before anything is trained.
 
     Args:
-        path: A completed run of this machine, or a golden's file.
+        path: A completed run of this machine, a repeat whose runs are equal, or a golden's file.
         config: The recipe of the runs.
         progress: Told what is being done.
 
@@ -86,13 +88,15 @@ def load_comparable(path: Path, config: RunConfig, progress: Progress = SILENCE)
 
 
 def load_wanted(path: Path) -> Wanted:
-    """Read a completed run, or a golden as ``cxr train --json`` prints it.
+    """Read a completed run, the first of a repeat's, or a golden as ``cxr train --json`` prints it.
 
     Raises:
-        RecordError: It is neither, did not complete, or was changed since.
+        RecordError: It is neither, did not complete, or was changed since; or the repeat's runs are
+            not equal.
     """
     if not path.is_dir():
         return _load_golden(path)
+    path = _find_run(path)
     manifest = load_sealed_run(path, completed=True)
     if findings := verify_run(path).findings:
         raise RecordError(
@@ -109,6 +113,23 @@ def load_wanted(path: Path) -> Wanted:
         level=Level(manifest["recipe"]["determinism"]),
         manifest=manifest,
     )
+
+
+def _find_run(path: Path) -> Path:
+    """Return a run's directory, or that of the first run of a repeat whose runs are all equal."""
+    first = find_first_run(path)
+    if first is None:
+        return path
+    findings = verify_repeat(path).findings
+    verdict = load_json_object(path / REPEAT).get("verdict")
+    if findings or verdict != "zero-variance":
+        problem = f"{findings[0].path} {findings[0].problem}" if findings else str(verdict)[:40]
+        raise RecordError(
+            f"the repeat to compare with is not of equal runs: {problem}",
+            where=str(path),
+            hint="name one of its runs, or repeat it; cxr verify says more",
+        )
+    return first
 
 
 def _load_golden(path: Path) -> Wanted:

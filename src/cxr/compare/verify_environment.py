@@ -25,6 +25,7 @@ from cxr.environment.facts import (
     find_levels,
     flatten_environment,
 )
+from cxr.environment.locked_origins import compare_origins
 from cxr.environment.locked_packages import compare_lock
 from cxr.environment.remedies import Situation, derive_remedy
 from cxr.errors import UsageError
@@ -43,6 +44,7 @@ _SET_FOR_RUNS: Final = frozenset(
 _LOCK: Final = "lock.digest"
 _FROM_THE_LOCK: Final = "lock.differs"
 """How far packages are from their lock, which follows from them and from it."""
+_INSTALLED_AS: Final = ("packages.", "origins.")
 
 _CODE_FACTS: Final = ("version", "commit", "branch", "dirty")
 
@@ -155,7 +157,7 @@ def _compare_facts(reference: Reference, found: Capture, level: Level) -> list[F
     ]
     differences = [*compare_captures(expected, looked_at, level), *unread]
     left_out = set(_SET_FOR_RUNS) if reference.is_of_run else set()
-    if any(one.field == _LOCK or one.field.startswith("packages.") for one in differences):
+    if any(one.field == _LOCK or one.field.startswith(_INSTALLED_AS) for one in differences):
         left_out.add(_FROM_THE_LOCK)
     return [one for one in differences if one.field not in left_out]
 
@@ -200,17 +202,22 @@ def _compare_code(reference: Reference, found: Capture) -> list[FactDifference]:
 
 
 def _compare_packages(reference: Reference, found: Capture, level: Level) -> list[FactDifference]:
-    """Compare what is installed with what is locked."""
+    """Compare what is installed, and where it came from, with what is locked."""
     if reference.lock is None:
         return []
+    versions = compare_lock(reference.lock, found["packages"])
+    origins = compare_origins(reference.lock, found["origins"])
+    named = {f"packages.{name}": pair for name, pair in versions.items()}
+    # Another version is another package, from wherever it came.
+    named |= {f"origins.{name}": {**origins[name]} for name in origins if name not in versions}
     return [
         FactDifference(
-            field=f"packages.{name}",
+            field=field,
             expected=pair["locked"],
             found=pair["installed"],
-            affects_bits="yes" if level in find_levels(f"packages.{name}") else "no",
+            affects_bits="yes" if level in find_levels(field) else "no",
         )
-        for name, pair in compare_lock(reference.lock, found["packages"]).items()
+        for field, pair in named.items()
     ]
 
 

@@ -12,7 +12,7 @@ from cxr.compare.verify_run import verify_run
 from cxr.errors import RecordError
 from cxr.json_file import load_json_object
 from cxr.records.manifest import REPEAT_SCHEMA, is_sealed
-from cxr.records.run_directory import CONFIG, REPEAT
+from cxr.records.run_directory import CONFIG, MANIFEST, REPEAT
 
 
 def verify_repeat(directory: Path) -> Verification:
@@ -56,6 +56,25 @@ def _agrees(against: object, report: RepeatReport) -> bool:
     equal, place = judge_against(str(outcome), trace, pairs, report.n)
     differs = against.get("differing") is not None
     return against.get("equal") is equal and differs == (place is not None)
+
+
+def find_first_run(directory: Path) -> Path | None:
+    """Return the first run of a repeat; None where the directory is no repeat's.
+
+    Raises:
+        RecordError: The repeat was edited, or has no run.
+    """
+    if not (directory / REPEAT).exists() or (directory / MANIFEST).exists():
+        return None
+    answer = load_json_object(directory / REPEAT)
+    runs, _ = read_runs(directory, answer)
+    if not is_sealed(answer) or not runs:
+        raise RecordError(
+            "the repeat was edited" if runs else "the repeat has no run",
+            where=str(directory / REPEAT),
+            hint="restore it, or name one of the runs; cxr verify says more",
+        )
+    return next(iter(runs.values()))
 
 
 def read_runs(directory: Path, answer: dict[str, Any]) -> tuple[dict[str, Path], int]:

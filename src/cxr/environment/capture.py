@@ -28,6 +28,7 @@ def capture_environment() -> Capture:
     """
     distributions = find_distributions()
     packages = capture_packages(distributions)
+    origins = capture_origins(distributions)
     return {
         "schema": SCHEMA,
         "python": capture_python(),
@@ -38,9 +39,9 @@ def capture_environment() -> Capture:
         "switches": NOT_READ,
         "variables": read_variables(),
         "packages": packages,
-        "origins": capture_origins(distributions),
+        "origins": origins,
         "installed": NOT_READ,
-        "lock": capture_lock(packages),
+        "lock": capture_lock(packages, origins),
         "code": capture_code(),
         "images": capture_images(),
     }

@@ -12,15 +12,20 @@ from urllib.parse import urlsplit, urlunsplit
 
 from packaging.markers import InvalidMarker, Marker
 
+from cxr.bounded_file import read_bounded
 from cxr.digests.canonical import digest_bytes
 from cxr.environment.code import PACKAGE
 from cxr.environment.packages import normalise_name
 from cxr.errors import RecordError
 
 _NAME: Final = "uv.lock"
+MAX_LOCK_BYTES: Final = 10_000_000
+"""A lock that is larger is neither read nor kept with a run."""
+
 _VERSION: Final = 1
 """Of the format. Source: uv's documentation: a newer one may not be read as this one."""
 
+_DAMAGED: Final = "restore it, or write it again with uv lock"
 _LOCAL_SOURCES: Final = ("editable", "virtual", "directory")
 
 
@@ -54,6 +59,7 @@ class LockedPackage:
         source: Of what kind: ``registry``, ``editable``, ``virtual``, ``directory``, ``git``,
             ``url`` or ``path``.
         registry: Address of its index without user and password; None where it is from none.
+        commit: Of its source ``git``; None of another.
         dependencies: What it needs.
         extras: What its extras need.
         groups: What its dependency groups need.
@@ -65,6 +71,7 @@ class LockedPackage:
     version: str | None
     source: str
     registry: str | None
+    commit: str | None
     dependencies: Dependencies
     extras: Mapping[str, Dependencies]
     groups: Mapping[str, Dependencies]
@@ -124,10 +131,11 @@ def load_lock(path: Path) -> Lock:
     """Read a lock file.
 
     Raises:
-        RecordError: It is missing, damaged, not uv's, or of a newer format.
+        RecordError: It is missing, no regular file, larger than `MAX_LOCK_BYTES`, damaged, not
+            uv's, or of a newer format.
     """
     try:
-        content = path.read_bytes()
+        content = read_bounded(path, max_bytes=MAX_LOCK_BYTES)
     except OSError as error:
         raise RecordError(
             f"cannot read the lock file: {error.strerror or error}",
@@ -153,13 +161,31 @@ def parse_lock(content: bytes, *, where: str) -> Lock:
         ) from error
     _require_format(document, where)
     try:
-        return _build(document, digest_bytes(content))
+        lock = _build(document, digest_bytes(content))
     except (KeyError, TypeError, AttributeError, ValueError, InvalidMarker) as error:
         raise RecordError(
             f"the lock file is damaged: {type(error).__name__}: {' '.join(str(error).split())}",
             where=where,
-            hint="restore it, or write it again with uv lock",
+            hint=_DAMAGED,
         ) from error
+    _require_whole(lock, where)
+    return lock
+
+
+def _require_whole(lock: Lock, where: str) -> None:
+    """Refuse a lock that names what it does not hold: uv writes none."""
+    packages = [one for versions in lock.packages.values() for one in versions]
+    for package in packages:
+        named = (package.dependencies, *package.extras.values(), *package.groups.values())
+        for dependency in (one for dependencies in named for one in dependencies):
+            versions = {one.version for one in lock.packages.get(dependency.name, ())}
+            if not versions or dependency.version not in {None, *versions}:
+                wanted = " ".join(filter(None, (dependency.name, dependency.version)))
+                raise RecordError(
+                    f"the lock file is damaged: nothing locked for {wanted}",
+                    where=where,
+                    hint=_DAMAGED,
+                )
 
 
 def _require_format(document: dict[str, Any], where: str) -> None:
@@ -208,6 +234,7 @@ def _parse_package(table: dict[str, Any]) -> LockedPackage:
         version=version,
         source=source,
         registry=_hide_user(table["source"]["registry"]) if source == "registry" else None,
+        commit=urlsplit(table["source"]["git"]).fragment if source == "git" else None,
         dependencies=_parse_dependencies(table.get("dependencies", [])),
         extras=_parse_named(table.get("optional-dependencies", {})),
         groups=_parse_named(table.get("dev-dependencies", {})),

@@ -16,6 +16,7 @@ from cxr.determinism.levels import Level
 from cxr.determinism.variables import HARMLESS_VARIABLES, NOT_RECORDED, OWN_VARIABLES
 from cxr.environment.comparison import FactDifference
 from cxr.environment.facts import NOT_READ, Capture
+from cxr.environment.install_commands import derive_pin, derive_reinstall
 
 _NO_MATTER: Final = "nothing: bits do not depend on it"
 _OTHER_MACHINE: Final = {
@@ -77,22 +78,29 @@ def _install_package(difference: FactDifference, situation: Situation) -> str:
     backend = str(version).partition("+")[2]
     known = name in _OF_TORCH and _BACKEND.fullmatch(backend)
     option = f" --torch-backend {backend}" if known else ""
-    return f"uv pip install {_pin(name, version)}{option}"
+    return f"uv pip install {derive_pin(name, version)}{option}"
 
 
 def _is_locked(name: str, version: Any, situation: Situation) -> bool:
     """Say whether the lock that governs this environment has what is expected."""
-    group = situation.found.get("lock")
-    differs = group.get("differs") if isinstance(group, dict) else None
-    locked = differs.get(name) if isinstance(differs, dict) else None
-    return isinstance(locked, dict) and locked.get("locked") == version
+    differs = _look_up(situation.found, "lock", "differs")
+    if version is None or not isinstance(differs, dict):
+        return False
+    here = _look_up(situation.found, "packages", name)
+    one = differs.get(name)
+    if isinstance(one, dict) and one.get("installed") in (here, None):
+        return bool(one.get("locked") == version)
+    # It is in its locked version, though perhaps from elsewhere; without a lock nothing is locked.
+    return _look_up(situation.found, "lock", "digest") is not None and here == version
 
 
 def _install_origin(difference: FactDifference, situation: Situation) -> str:
     name, origin = _name(difference), difference.expected
     version = _look_up(situation.expected, "packages", name)
+    if situation.from_lock:
+        return derive_reinstall(name, version, locked=True)
     if isinstance(origin, str) and origin.startswith("wheel") and version is not None:
-        return f"uv pip install --reinstall {_pin(name, version)}"
+        return derive_reinstall(name, version, locked=_is_locked(name, version, situation))
     if origin is None:
         return f"uv pip uninstall {shlex.quote(name)}"
     return f"install it from where it came from: {origin}"
@@ -103,14 +111,15 @@ def _reinstall(difference: FactDifference, situation: Situation) -> str:
     version = _look_up(situation.found, "packages", name)
     if version is None:
         return f"install {name} as it was: see packages.{name}"
-    return f"uv pip install --reinstall {_pin(name, version)}"
+    return derive_reinstall(name, version, locked=_is_locked(name, version, situation))
 
 
 def _run_python(difference: FactDifference, _: Situation) -> str:
     version = str(difference.expected)
     if not _PYTHON.fullmatch(version):
         return "run it with the expected version of Python"
-    return f"uv run -p {shlex.quote(version)} cxr ..."
+    # Isolated: otherwise uv would put the other Python in place of the project's environment.
+    return f"uv run --isolated -p {shlex.quote(version)} cxr ..."
 
 
 def _set_variable(difference: FactDifference, _: Situation) -> str:
@@ -140,8 +149,10 @@ def _install_decoder(_: FactDifference, situation: Situation) -> str:
     wanted = _find_pillow(situation.expected)
     if wanted is None:
         return "install the Pillow that was there: its version is not known"
-    again = " --reinstall" if wanted == _find_pillow(situation.found) else ""
-    return f"uv pip install{again} {_pin('pillow', wanted)}"
+    locked = _is_locked("pillow", wanted, situation)
+    if wanted == _find_pillow(situation.found):
+        return derive_reinstall("pillow", wanted, locked=locked)
+    return "uv sync" if locked else f"uv pip install {derive_pin('pillow', wanted)}"
 
 
 def _find_pillow(capture: Capture) -> str | None:
@@ -201,10 +212,6 @@ _REMEDIES: Final[dict[str, Remedy]] = {
 
 def _name(difference: FactDifference) -> str:
     return difference.field.partition(".")[2]
-
-
-def _pin(name: str, version: Any) -> str:
-    return shlex.quote(f"{name}=={version}")
 
 
 def _look_up(capture: Capture, group: str, fact: str) -> Any:

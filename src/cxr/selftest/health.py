@@ -5,15 +5,19 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import shlex
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
 from cxr.determinism.controls import ControlPlan, set_controls
 from cxr.determinism.levels import PROMISES, Level
 from cxr.environment.capture import capture_environment
+from cxr.environment.install_commands import derive_reinstall
+from cxr.environment.lock_file import find_lock_file
 from cxr.errors import CxrError
 from cxr.progress import Progress
 from cxr.records.run_directory import require_writable
@@ -123,8 +127,20 @@ def _check_library(name: str) -> Check:
     except (ImportError, OSError, RuntimeError, AttributeError) as error:
         # Two libraries that do not fit each other fail in any of these ways.
         found = f"cannot be imported: {' '.join(str(error).split())}"
-        return Check(name, ok=False, found=found, mend=f"uv pip install --reinstall {name}")
+        return Check(name, ok=False, found=found, mend=_derive_mend(name))
     return Check(name, ok=True, found=str(module.__version__))
+
+
+def _derive_mend(name: str) -> str:
+    """Return the command that mends a package, and no other."""
+    try:
+        installed = version(name)
+    except PackageNotFoundError:
+        installed = None
+    locked = find_lock_file() is not None
+    if locked or installed is not None:
+        return derive_reinstall(name, installed, locked=locked)
+    return f"uv pip install {name}"
 
 
 def _check_switches(capture: dict[str, Any]) -> Check:
@@ -143,7 +159,7 @@ def _check_canaries(capture: dict[str, Any]) -> Check:
     images = capture["images"]
     if changed := images["canaries_changed"]:
         found = f"other pixels than expected: {', '.join(changed)}"
-        return Check("decoders", ok=False, found=found, mend="uv pip install --reinstall pillow")
+        return Check("decoders", ok=False, found=found, mend=_derive_mend("pillow"))
     found = f"all {len(images['canaries'])} canaries give the expected pixels"
     return Check("decoders", ok=True, found=found)
 
@@ -206,7 +222,13 @@ def _check_lock(capture: dict[str, Any]) -> list[Check]:
         return [Check("lock", ok=True, found="installed as uv.lock has it")]
     shown = ", ".join([*differs][:_SHOWN]) + (", …" if len(differs) > _SHOWN else "")
     found = f"{len(differs)} packages are not as uv.lock has them: {shown}"
-    return [Check("lock", ok=False, found=found, mend="uv sync")]
+    # Those of the version that is locked, but from elsewhere, which alone uv may leave as it is.
+    moved = [
+        f" --reinstall-package {shlex.quote(name)}"
+        for name, one in differs.items()
+        if one["installed"] not in (None, capture["packages"].get(name))
+    ]
+    return [Check("lock", ok=False, found=found, mend=f"uv sync{''.join(moved)}")]
 
 
 def _check_code(capture: dict[str, Any]) -> Check:
@@ -228,6 +250,6 @@ def _check_gpu(capture: dict[str, Any]) -> Check:
         return Check("gpu", ok=True, found=f"{names}, CUDA {capture['gpu']['cuda']}")
     if _NVIDIA_DRIVER.exists():
         found = "a driver is here, and torch finds no device"
-        mend = "uv pip install --reinstall torch --torch-backend auto"
+        mend = "uv pip install --reinstall-package torch torch --torch-backend auto"
         return Check("gpu", ok=False, found=found, mend=mend)
     return Check("gpu", ok=True, found="none; runs on the CPU")

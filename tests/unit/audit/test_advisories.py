@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
+from pathlib import Path
 
 import pytest
 
@@ -55,6 +58,53 @@ def test_a_directory_is_read_at_any_depth_and_other_files_are_left_alone(tmp_pat
     assert advisories.num == 2
     found = find_vulnerabilities(advisories, {"planted": "1"}).vulnerabilities
     assert [one.id for one in found] == ["PYSEC-2026-1", "PYSEC-2026-2"]
+
+
+def test_nothing_in_a_directory_is_passed_over(tmp_path):
+    place = tmp_path / "a"
+    write(place / "ONE.JSON", make_advisory("planted"))
+    elsewhere = make_advisory("planted", id="PYSEC-2026-2", aliases=[])
+    write(tmp_path / "elsewhere" / "two.Json", elsewhere)
+    (place / "linked").symlink_to(tmp_path / "elsewhere")
+    # Round and round, and the same place twice.
+    (tmp_path / "elsewhere" / "up").symlink_to(place)
+    (place / "again").symlink_to(tmp_path / "elsewhere")
+    (place / "nested.json").mkdir()
+    third = make_advisory("planted", id="PYSEC-2026-3", aliases=[])
+    write(place / "nested.json" / "three.json", third)
+    found = find(place, planted="1").vulnerabilities
+    assert [one.id for one in found] == ["PYSEC-2026-1", "PYSEC-2026-2", "PYSEC-2026-3"]
+
+
+@pytest.mark.parametrize("name", ["two.json", "TWO.JSON", "folder"])
+def test_what_cannot_be_read_in_a_directory_is_refused(tmp_path, name):
+    write(tmp_path / "one.json", make_advisory("planted"))
+    (tmp_path / name).symlink_to("nowhere")
+    with pytest.raises(RecordError, match="cannot read the advisory: No such file") as caught:
+        load_advisories([tmp_path])
+    assert caught.value.where == str(tmp_path / name)
+    (tmp_path / name).unlink()
+    os.mkfifo(tmp_path / "pipe.json")
+    with pytest.raises(RecordError, match="cannot read the advisory: it is no regular file"):
+        load_advisories([tmp_path])
+
+
+def test_a_directory_that_cannot_be_listed_is_refused(tmp_path, monkeypatch):
+    write(tmp_path / "one.json", make_advisory("planted"))
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    scan = os.scandir
+
+    def refuse(path):
+        if Path(path) == closed:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return scan(path)
+
+    # Whoever runs tests may list any directory.
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(RecordError, match="cannot read the advisory: Permission denied") as caught:
+        load_advisories([tmp_path])
+    assert caught.value.where == str(closed)
 
 
 def test_the_digest_is_that_of_the_files_wherever_they_lie(tmp_path):

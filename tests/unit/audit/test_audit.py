@@ -171,3 +171,54 @@ def test_locked_packages_and_the_project_itself_are_candidates(tmp_path):
         "mine": ("0.1.0", "not from an index: editable"),
         "one": ("1.0", None),
     }
+
+
+# Of one name, several versions
+
+CONFLICT = (
+    '[package.optional-dependencies]\nold = [{ name = "twin", version = "1.0" }]\n'
+    'new = [{ name = "twin", version = "2.0" }]\n'
+    '[[package]]\nname = "twin"\nversion = "1.0"\nsource = { registry = "x" }\n'
+    '[[package]]\nname = "twin"\nversion = "2.0"\nsource = { registry = "x" }\n'
+    'dependencies = [{ name = "below", marker = "extra == \'extra-4-mine-new\'" }]\n'
+)
+
+
+def test_every_version_that_the_lock_asks_for_is_looked_up(tmp_path):
+    path = write_lock(tmp_path / "uv.lock", {"below": "3"}, needs=[], more=CONFLICT)
+    candidates = list_locked(load_lock(path))
+    assert [(one.name, one.version) for one in candidates] == [
+        ("below", "3"),
+        ("mine", "0.1.0"),
+        ("twin", "1.0"),
+        ("twin", "2.0"),
+    ]
+    for vulnerable in ("1.0", "2.0"):
+
+        def look_up(packages, bad=vulnerable):
+            names = ["twin"] if packages.get("twin") == bad else []
+            return Asked(vulnerable=names, unanswered={})(packages)
+
+        report = audit_packages(candidates, look_up, allowed=["mine"], publish=True)
+        assert (report.verdict, report.num_audited) == ("vulnerable", 3)
+        assert [(one.package, one.version) for one in report.vulnerabilities] == [
+            ("twin", vulnerable)
+        ]
+
+
+def test_one_version_that_was_not_answered_for_is_no_pass():
+    class Silent(Asked):
+        def __call__(self, packages):
+            self.unanswered = {"twin": "no answer"} if packages.get("twin") == "2.0" else {}
+            return super().__call__(packages)
+
+    report = audit(candidate("twin", "1.0"), candidate("twin", "2.0"), asked=Silent())
+    assert (report.verdict, report.num_audited) == ("unchecked", 1)
+    assert [(one.package, one.version) for one in report.unchecked] == [("twin", "2.0")]
+
+
+def test_the_same_version_from_a_repository_hides_none_from_an_index():
+    private = candidate("twin", obstacle="not from an index: git", is_public=False)
+    for candidates in ([private, candidate("twin")], [candidate("twin"), private]):
+        report = audit(*candidates, asked=Asked(vulnerable=["twin"]), allowed=["twin"])
+        assert (report.verdict, len(report.unchecked)) == ("vulnerable", 1)

@@ -8,7 +8,7 @@ import pytest
 
 from cxr.compare.environment_reference import load_reference
 from cxr.determinism.levels import Level
-from cxr.digests.canonical import canonical_json
+from cxr.digests.canonical import canonical_json, digest_json
 from cxr.errors import RecordError
 from cxr.records.manifest import seal_manifest, write_manifest
 
@@ -130,6 +130,40 @@ def test_an_evaluation_has_an_environment_of_its_own(make_run, tmp_path):
         load_reference(place)
 
 
+CANARIES = {"images.canaries": {"png": "x"}}
+
+
+def record_facts(facts):
+    """Return what a manifest with these facts holds."""
+    return {"environment": facts, "environment_digest": digest_json(facts)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"environment": {}}, "holds no environment"),
+        ({"environment": {}, "environment_digest": digest_json({})}, "holds no environment"),
+        ({"environment": None}, "holds no environment"),
+        ({"environment": ["cpu.model"]}, "holds no environment"),
+        ({"environment": {**CANARIES, "cpu.model": "B"}}, "not the one of its digest"),
+        ({"environment": CANARIES, "environment_digest": None}, "not the one of its digest"),
+        (record_facts({"schema.x": 1, **CANARIES}), "no fact 'schema.x'"),
+        (record_facts({"cpu": 1, **CANARIES}), "no fact 'cpu'"),
+        (record_facts({"cpu.": 1, **CANARIES}), "no fact 'cpu.'"),
+        (record_facts({"code.digest": "x", **CANARIES}), "no fact 'code.digest'"),
+        (record_facts({"planted.x": 1, **CANARIES}), "no fact 'planted.x'"),
+        (record_facts({"packages.torch": "0", **CANARIES}), "other packages than its libraries"),
+    ],
+)
+def test_an_environment_that_is_not_the_one_of_its_digest_is_refused(
+    make_run, edit_manifest, changes, problem
+):
+    run = edit_manifest(make_run(), lambda content: content.update(changes), seal=True)
+    with pytest.raises(RecordError, match=problem) as caught:
+        load_reference(run / "manifest.json")
+    assert caught.value.where == str(run / "manifest.json")
+
+
 def test_a_manifest_alone_tells_what_it_holds(make_run, edit_manifest, tmp_path):
     run = make_run(controls={"MKL_CBWR": "AVX2"})
     # As in manifests of 0.1.0.
@@ -140,8 +174,8 @@ def test_a_manifest_alone_tells_what_it_holds(make_run, edit_manifest, tmp_path)
     assert old.capture["code"]["digest"] == "sha256:sources"
     assert old.capture["variables"]["MKL_CBWR"] == "AVX2"
     assert old.capture["numerics"] == {"cpu_capability": "AVX2"}
-    facts = {"cpu.model": "A", "switches.torch.default_dtype": "float32"}
-    run = edit_manifest(make_run(), lambda content: content.update(environment=facts), seal=True)
+    facts = {"cpu.model": "A", "switches.torch.default_dtype": "float32", **CANARIES}
+    run = edit_manifest(make_run(), lambda content: content.update(record_facts(facts)), seal=True)
     new = load_reference(run / "manifest.json").capture
     assert new["cpu"] == {"model": "A"}
     assert new["switches"] == {"torch.default_dtype": "float32"}

@@ -280,3 +280,35 @@ def test_other_inputs_are_refused_once_the_first_run_shows_them(
         change = {"samples": plain_samples[:-1]}
     with pytest.raises(RecordError, match=f"another recipe: it differs in {named}"):
         repeat_with(change, CODE)
+
+
+# A repeat instead of a run
+
+
+def test_a_repeat_stands_for_its_first_run(repeat_with, base, config, monkeypatch):
+    out, _ = repeat_with(CODE, CODE)
+    wanted = load_wanted(out)
+    assert wanted.path == out / "run-1"
+    assert wanted.outcome_digest == load_manifest(base)["outcome_digest"]
+    monkeypatch.setattr(repeat_against, "capture_for", lambda one, *_: one.capture)
+    assert load_comparable(out, config) == wanted
+
+
+def test_a_repeat_whose_runs_are_not_equal_gates_nothing(repeat_with):
+    out, report = repeat_with(CODE, OTHER)
+    assert report.verdict == "variance"
+    with pytest.raises(RecordError, match="is not of equal runs: variance") as caught:
+        load_wanted(out)
+    assert caught.value.where == str(out)
+
+
+def test_a_repeat_that_was_changed_gates_nothing(repeat_with):
+    out, _ = repeat_with(CODE, CODE)
+    record = json.loads((out / "repeat.json").read_bytes())
+    (out / "repeat.json").write_bytes(canonical_json({**record, "n": 3}))
+    with pytest.raises(RecordError, match="the repeat was edited"):
+        load_wanted(out)
+    (out / "repeat.json").write_bytes(canonical_json(record))
+    (out / "run-2" / "metrics.jsonl").write_bytes(b"\n")
+    with pytest.raises(RecordError, match=r"not of equal runs: run-2/metrics\.jsonl"):
+        load_wanted(out)

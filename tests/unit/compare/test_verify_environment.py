@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cxr.compare.environment_reference import Reference
+from cxr.compare.environment_reference import Reference, load_reference
 from cxr.compare.environment_report import EnvironmentReport
 from cxr.compare.verify_environment import find_untold, verify_environment
 from cxr.determinism.levels import Level
@@ -25,6 +25,7 @@ HERE: dict[str, Any] = {
     "switches": {"torch.default_dtype": "float32"},
     "variables": {"OMP_NUM_THREADS": None, "MKL_CBWR": "AVX2"},
     "packages": {"torch": "2.9", "rich": "14"},
+    "origins": {"torch": "wheel cp313", "rich": "wheel py3"},
     "code": {"version": "1", "digest": "sha256:0", "commit": "0" * 40, "dirty": False},
     "images": {"canaries": {"png": "x"}, "canaries_changed": []},
 }
@@ -191,7 +192,7 @@ def test_a_manifest_alone_is_compared_as_far_as_it_tells():
     # A variable that somebody chose would be in the manifest.
     assert list_fields(found) == [("variables.MKL_CBWR", "yes")]
     assert found.unread == [
-        *("python", "os", "cpu.machine", "gpu", "numerics", "switches", "images")
+        *("python", "os", "cpu.machine", "gpu", "numerics", "switches", "origins", "images")
     ]
     # How threads wait would not be, as no bits depend on it.
     waiting = change(variables__MKL_CBWR=..., variables__OMP_WAIT_POLICY="PASSIVE")
@@ -210,10 +211,28 @@ def test_a_lock_is_compared_with_what_is_installed(tmp_path):
         encoding="utf-8",
     )
     lock = load_lock(path)
-    reference = Reference(kind="lock", capture={"packages": {"torch": "2.9"}}, lock=lock)
+    reference = load_reference(path)
+    assert reference.lock == lock
     report = verify_environment(reference, HERE)
     assert list_fields(report) == [("packages.rich", "no")]
     assert {one.do for one in report.differences} == {"uv sync"}
     assert report.unread == [
         *("python", "os", "cpu", "gpu", "numerics", "switches", "variables", "images")
     ]
+    # In its locked version, but from a checkout that somebody edits.
+    elsewhere = verify_environment(reference, change(origins__torch="editable"))
+    (torch, _) = elsewhere.differences
+    assert (torch.field, torch.expected, torch.found) == ("origins.torch", "index", "editable")
+    assert (torch.affects_bits, torch.do) == ("yes", "uv sync --reinstall-package torch")
+    moved = change(origins__torch="editable", packages__torch="2.10")
+    assert list_fields(verify_environment(reference, moved)) == [
+        ("packages.torch", "yes"),
+        ("packages.rich", "no"),
+    ]
+
+
+def test_from_where_a_package_came_says_how_far_it_is_from_its_lock():
+    expected = change(lock={"digest": "sha256:0", "differs": {}})
+    differs = {"rich": {"locked": "index", "installed": "editable"}}
+    moved = change(lock={"digest": "sha256:0", "differs": differs}, origins__rich="editable")
+    assert list_fields(verify(expected, moved)) == [("origins.rich", "no")]

@@ -106,3 +106,38 @@ def test_the_lock_beside_the_environment_comes_before_that_of_the_checkout(monke
     (tmp_path / "lib" / "uv.lock").parent.mkdir()
     (tmp_path / "lib" / "uv.lock").write_text("")
     assert find_lock_file() is None
+
+
+@pytest.mark.parametrize(
+    ("needs", "problem"),
+    [
+        (['{ name = "gone" }'], "nothing locked for gone"),
+        ([f'{{ name = "gone", marker = "sys_platform == {chr(39)}nowhere{chr(39)}" }}'], "gone"),
+        (['{ name = "one", version = "2.0" }'], "nothing locked for one 2.0"),
+    ],
+)
+def test_a_lock_that_names_what_it_does_not_hold_is_damaged(tmp_path, needs, problem):
+    path = write_lock(tmp_path / "uv.lock", {"one": "1.0"}, needs=needs)
+    with pytest.raises(RecordError, match=f"the lock file is damaged: .*{problem}") as caught:
+        load_lock(path)
+    assert caught.value.where == str(path)
+
+
+def test_what_a_dependency_needs_must_be_locked_too(tmp_path):
+    more = (
+        '[[package]]\nname = "top"\nversion = "1"\nsource = { registry = "x" }\n'
+        '[package.optional-dependencies]\nfast = [{ name = "gone" }]\n'
+    )
+    path = write_lock(tmp_path / "uv.lock", {}, needs=[], more=more)
+    with pytest.raises(RecordError, match="nothing locked for gone"):
+        load_lock(path)
+
+
+def test_a_lock_that_would_never_end_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "uv.lock").symlink_to("/dev/zero")
+    with pytest.raises(RecordError, match="cannot read the lock file: it is no regular file"):
+        load_lock(tmp_path / "uv.lock")
+    path = write_lock(tmp_path / "large.lock", {})
+    monkeypatch.setattr(lock_file, "MAX_LOCK_BYTES", path.stat().st_size - 1)
+    with pytest.raises(RecordError, match="cannot read the lock file: it is larger than"):
+        load_lock(path)

@@ -10,6 +10,7 @@ from cxr.environment import locked_packages
 from cxr.environment.lock_file import load_lock
 from cxr.environment.locked_packages import capture_lock, compare_lock, derive_locked
 from cxr.environment.packages import capture_packages
+from cxr.environment.wanted_packages import find_needed, find_wanted
 from support.locks import INDEX, write_lock
 
 ROOT = Path(__file__).parents[3]
@@ -76,10 +77,66 @@ def test_a_dependency_counts_only_where_its_marker_holds(tmp_path):
         """{ name = "extra", marker = "extra == 'extra-4-mine-cpu'" }""",
     ]
     lock = read(tmp_path, {"here": "1", "there": "1", "extra": "1"}, needs=needs)
-    assert derive_locked(lock) == {"here": "1"}
+    # Whether the extra is asked for, no lock tells: it may be, and need not.
+    assert derive_locked(lock) == {"extra": "1", "here": "1"}
     assert compare_lock(lock, {"here": "1", "there": "1"}) == {
         "there": {"locked": None, "installed": "1"}
     }
+
+
+TWINS = (
+    '[package.optional-dependencies]\nold = [{ name = "twin", version = "1.0" }]\n'
+    'new = [{ name = "twin", version = "2.0" }]\n'
+    '[[package]]\nname = "twin"\nversion = "1.0"\nsource = { registry = "x" }\n'
+    '[[package]]\nname = "twin"\nversion = "2.0"\nsource = { registry = "x" }\n'
+)
+
+
+def test_extras_that_exclude_each_other_each_have_their_version(tmp_path):
+    lock = read(tmp_path, {}, needs=[], more=TWINS)
+    assert derive_locked(lock) == {"twin": "1.0 or 2.0"}
+    assert compare_lock(lock, {}) == compare_lock(lock, {"twin": "1"}) == {}
+    assert compare_lock(lock, {"twin": "2"}) == {}
+    assert compare_lock(lock, {"twin": "3"}) == {"twin": {"locked": "1.0 or 2.0", "installed": "3"}}
+
+
+@pytest.mark.parametrize(
+    ("marker", "may", "must"),
+    [
+        ("extra == 'extra-4-mine-cpu'", True, False),
+        ("extra != 'extra-4-mine-cpu'", True, True),
+        ("extra == 'extra-4-mine-a' and extra == 'group-4-mine-b'", True, False),
+        (f"{HERE} and extra == 'project-4-mine'", True, False),
+        (f"{HERE} or extra == 'extra-4-mine-cpu'", True, True),
+        (f"{ELSEWHERE} and extra != 'extra-4-mine-cpu'", False, False),
+        (f"{ELSEWHERE} or (extra == 'extra-4-mine-a' and {HERE})", True, False),
+        ("'extra-4-mine-cpu' == extra", True, False),
+        ("extra == 'cpu'", False, False),
+    ],
+)
+def test_what_hangs_on_an_extra_that_nobody_knows_of_may_be_wanted(tmp_path, marker, may, must):
+    table = (
+        '[[package]]\nname = "top"\nversion = "1"\nsource = { registry = "x" }\n'
+        f'dependencies = [{{ name = "below", marker = "{marker}" }}]\n'
+    )
+    lock = read(tmp_path, {"below": "2"}, needs=['{ name = "top" }'], more=table)
+    assert ("below" in find_wanted(lock)) == may
+    assert ("below" in find_needed(lock)) == must
+
+
+def test_a_version_that_no_marker_gives_is_wanted_all_the_same(tmp_path):
+    more = (
+        '[[package]]\nname = "fork"\nversion = "1"\nsource = { registry = "x" }\n'
+        f'resolution-markers = ["{ELSEWHERE}"]\n'
+    )
+    lock = read(tmp_path, {}, needs=['{ name = "fork" }'], more=more)
+    assert compare_lock(lock, {}) == {"fork": {"locked": "1", "installed": None}}
+
+
+def test_a_virtual_project_is_never_installed(tmp_path):
+    more = '[[package]]\nname = "beside"\nversion = "1"\nsource = { virtual = "../beside" }\n'
+    lock = read(tmp_path, {}, needs=['{ name = "beside" }'], more=more)
+    assert compare_lock(lock, {}) == {}
 
 
 def test_what_a_dependency_needs_is_needed_and_extras_only_where_asked_for(tmp_path):
@@ -158,16 +215,20 @@ def test_a_project_without_a_version_can_only_be_there_or_not(tmp_path):
 def test_the_capture_names_what_differs_from_the_lock(monkeypatch, tmp_path):
     path = write_lock(tmp_path / "uv.lock", {"one": "1.0"})
     monkeypatch.setattr(locked_packages, "find_lock_file", lambda: path)
-    assert capture_lock({"one": "2.0"}) == {
+    assert capture_lock({"one": "2.0"}, {"one": "editable"}) == {
         "digest": digest_file(path),
         "differs": {"one": {"locked": "1.0", "installed": "2.0"}},
     }
+    assert capture_lock({"one": "1.0"}, {"one": "wheel py3-none-any"})["differs"] == {}
+    assert capture_lock({"one": "1.0"}, {"one": "editable"})["differs"] == {
+        "one": {"locked": "index", "installed": "editable"}
+    }
     path.write_text("version = 2\npackage = []\n")
-    assert capture_lock({}) == {"digest": digest_file(path), "differs": "not_read"}
+    assert capture_lock({}, {}) == {"digest": digest_file(path), "differs": "not_read"}
     path.unlink()
-    assert capture_lock({}) == {"digest": "not_read", "differs": "not_read"}
+    assert capture_lock({}, {}) == {"digest": "not_read", "differs": "not_read"}
     monkeypatch.setattr(locked_packages, "find_lock_file", lambda: None)
-    assert capture_lock({}) == {"digest": None, "differs": {}}
+    assert capture_lock({}, {}) == {"digest": None, "differs": {}}
 
 
 @pytest.mark.parametrize("name", ["pip", "setuptools", "wheel", "uv"])

@@ -18,7 +18,7 @@ THERE: dict[str, Any] = {
     "images": {"decoders": {"pil": "12.0.0"}},
 }
 HERE: dict[str, Any] = {
-    "packages": {"pillow": "13.0.0", "torch": "2.10.0"},
+    "packages": {"pillow": "13.0.0", "torch": "2.10.0", "timm": "1.1"},
     "lock": {"digest": "sha256:0", "differs": {"timm": {"locked": "1.0.1", "installed": "1.1"}}},
 }
 
@@ -34,13 +34,18 @@ ROWS = [
     ("packages.timm", "1.0.2", "1.1", "uv pip install timm==1.0.2"),
     ("packages.rich", None, "14.0", "uv pip uninstall rich"),
     ("packages.cxr", "0.1.0", "0.2.0", "install the expected version of cxr, or check its commit"),
-    ("origins.torch", "wheel cp313", "sdist", "uv pip install --reinstall torch==2.9.0"),
+    (
+        "origins.torch",
+        "wheel cp313",
+        "sdist",
+        "uv pip install --reinstall-package torch --no-deps torch==2.9.0",
+    ),
     ("origins.torch", "git 0123", "sdist", "install it from where it came from: git 0123"),
     ("origins.torch", None, "sdist", "uv pip uninstall torch"),
-    ("installed.torch", [], ["a.py was changed"], "uv pip install --reinstall torch==2.10.0"),
+    ("installed.torch", [], ["a.py was changed"], "uv sync --reinstall-package torch"),
     ("installed.rich", [], ["a.py was changed"], "install rich as it was: see packages.rich"),
     ("lock.digest", "sha256:1", "sha256:0", "bring the expected uv.lock back, then: uv sync"),
-    ("python.version", "3.11.9", "3.13.0", "uv run -p 3.11.9 cxr ..."),
+    ("python.version", "3.11.9", "3.13.0", "uv run --isolated -p 3.11.9 cxr ..."),
     ("python.version", "-c; rm", "3.13.0", "run it with the expected version of Python"),
     ("python.compiler", "GCC 12", "Clang 20", "nothing: bits do not depend on it"),
     ("variables.MKL_CBWR", "AVX2", None, "export MKL_CBWR=AVX2"),
@@ -96,6 +101,38 @@ def test_every_row_of_the_table_is_shown_here():
     } == set()
 
 
+def governed(differs: Any, digest: Any = "sha256:0") -> dict[str, Any]:
+    return {"packages": {"torch": "2.9.0"}, "lock": {"digest": digest, "differs": differs}}
+
+
+@pytest.mark.parametrize(
+    ("here", "locked"),
+    [
+        (governed({}), True),
+        (governed({"torch": {"locked": "2.9.0", "installed": None}}), True),
+        (governed({"torch": {"locked": "index", "installed": "editable"}}), True),
+        (governed({"torch": {"locked": "2.8.0", "installed": "2.9.0"}}), False),
+        (governed({"torch": {"locked": None, "installed": "2.9.0"}}), False),
+        (governed({}, None), False),
+        (governed(NOT_READ), False),
+        ({"packages": {"torch": "2.9.0"}}, False),
+    ],
+)
+def test_one_package_is_installed_again_and_what_it_needs_is_left(here: Any, locked: bool):  # noqa: FBT001
+    apart = "uv pip install --reinstall-package torch --no-deps torch==2.9.0"
+    do = "uv sync --reinstall-package torch" if locked else apart
+    assert remedy("origins.torch", "wheel cp313", "sdist", here=here) == do
+    assert remedy("installed.torch", [], ["a.py was changed"], here=here) == do
+
+
+def test_no_remedy_installs_all_that_a_package_needs_again():
+    for field, expected, found, _ in ROWS:
+        for from_lock in (False, True):
+            words = remedy(field, expected, found, from_lock=from_lock).split()
+            assert "--reinstall" not in words
+            assert words[:2] != ["uv", "run"] or "--isolated" in words
+
+
 def test_where_a_lock_is_asked_about_it_is_the_remedy():
     assert remedy("packages.torch", "2.9.0", "2.10.0", from_lock=True) == "uv sync"
 
@@ -117,7 +154,11 @@ def test_what_could_not_be_read_points_to_the_library():
 
 def test_the_same_pillow_with_other_pixels_is_installed_again():
     do = remedy("images.canaries", {}, {"a": "1"}, here=THERE)
-    assert do == "uv pip install --reinstall pillow==12.0.0"
+    assert do == "uv pip install --reinstall-package pillow --no-deps pillow==12.0.0"
+    locked = {**THERE, "lock": {"digest": "sha256:0", "differs": {}}}
+    assert remedy("images.canaries", {}, {"a": "1"}, here=locked) == (
+        "uv sync --reinstall-package pillow"
+    )
     assert remedy("images.canaries", {}, {}, there={"images": {"decoders": {"pil": "9"}}}) == (
         "uv pip install pillow==9"
     )

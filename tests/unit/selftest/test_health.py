@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import namedtuple
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,12 @@ def test_what_limits_the_cores_is_named_and_is_no_warning(cpu: dict[str, Any], f
     assert (check.ok, check.found, check.mend) == (True, found, None)
 
 
+MOVED = {"locked": "1", "installed": "2"}
+GONE = {"locked": "1", "installed": None}
+ELSEWHERE = {"locked": "index", "installed": "editable"}
+INSTALLED = {**dict.fromkeys(("torch", "timm", *"abcd"), "2"), "odd": "1"}
+
+
 @pytest.mark.parametrize(
     ("lock", "ok", "found", "mend"),
     [
@@ -108,16 +115,22 @@ def test_what_limits_the_cores_is_named_and_is_no_warning(cpu: dict[str, Any], f
         ({"digest": "sha256:0", "differs": {}}, True, "installed as uv.lock has it", None),
         ({"digest": "sha256:0", "differs": "not_read"}, False, "uv.lock cannot be read", "uv lock"),
         (
-            {"digest": "sha256:0", "differs": {"torch": {}, "timm": {}}},
+            {"digest": "sha256:0", "differs": {"torch": MOVED, "timm": MOVED}},
             False,
             "2 packages are not as uv.lock has them: torch, timm",
             "uv sync",
         ),
         (
-            {"digest": "sha256:0", "differs": {name: {} for name in "abcd"}},
+            {"digest": "sha256:0", "differs": dict.fromkeys("abcd", MOVED)},
             False,
             "4 packages are not as uv.lock has them: a, b, c, …",
             "uv sync",
+        ),
+        (
+            {"digest": "sha256:0", "differs": {"odd": ELSEWHERE, "torch": MOVED, "gone": GONE}},
+            False,
+            "3 packages are not as uv.lock has them: odd, torch, gone",
+            "uv sync --reinstall-package odd",
         ),
     ],
 )
@@ -127,7 +140,7 @@ def test_packages_that_are_not_as_locked_are_a_warning(
     found: str,
     mend: str | None,
 ):
-    (check,) = health._check_lock({"lock": lock})
+    (check,) = health._check_lock({"lock": lock, "packages": INSTALLED})
     assert (check.ok, check.found, check.mend) == (ok, found, mend)
 
 
@@ -157,3 +170,12 @@ def test_strict_holds_only_where_libraries_and_switches_bear():
     # Images that decode otherwise do so on every run of this machine.
     decoders = health.Check("decoders", ok=False, found="other pixels")
     assert health.derive_promises([decoders, gpu], capture)["strict"].holds
+
+
+def test_a_package_is_mended_alone(monkeypatch: pytest.MonkeyPatch):
+    assert health._derive_mend("pillow") == "uv sync --reinstall-package pillow"
+    monkeypatch.setattr(health, "find_lock_file", lambda: None)
+    assert health._derive_mend("pillow") == (
+        f"uv pip install --reinstall-package pillow --no-deps pillow=={version('pillow')}"
+    )
+    assert health._derive_mend("no-such-thing") == "uv pip install no-such-thing"

@@ -1,8 +1,8 @@
 """How long the command line takes to start: whole processes, from start to exit.
 
 Compared: ``cxr --help``, ``cxr diff A B`` and ``cxr env capture`` against ``python -c pass`` and an
-interpreter that only imports typer. Every command is run with compiled bytecode, and again with none for cxr's own
-sources, as where PYTHONDONTWRITEBYTECODE is set and nothing was compiled at installation. Bytecode
+interpreter that only imports typer. Every command is run with compiled bytecode, and again with
+none for cxr's own sources, as where PYTHONDONTWRITEBYTECODE is set and nothing was compiled at installation. Bytecode
 is kept in a temporary directory, so the installation is left as it is. The commands take turns, and
 the smallest and the median time of each are shown.
 

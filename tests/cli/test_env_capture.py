@@ -171,6 +171,7 @@ def test_json_has_every_group_and_needs_no_heavy_library():
         "variables",
         "packages",
         "origins",
+        "imported",
         "installed",
         "lock",
         "code",
@@ -337,5 +338,9 @@ def test_a_package_that_is_not_as_locked_or_as_installed_is_shown(
         "lock       differs from what is installed: a, b, c, d, e and 2 more",
         "files      not as installed: torch",
     ]
+    imported = {"numpy": "as installed", "timm": "elsewhere", "torch": "nowhere"}
+    show_environment({**FOUND, "imported": imported}, deep=False)
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "imports    not from where it was installed: timm, torch"
     show_environment({**FOUND, "lock": {"differs": {}}, "installed": {"numpy": []}}, deep=False)
     assert capsys.readouterr().out.splitlines()[-1] == "files      all as they were installed"

@@ -149,13 +149,16 @@ def _describe_machine(found: dict[str, Any]) -> dict[str, str]:
 
 
 def _describe_packages(found: dict[str, Any]) -> dict[str, str]:
-    """Return in words how the packages differ from their lock, and their files from RECORD."""
-    from cxr.environment.facts import NOT_READ
+    """Return in words how packages differ from their lock, and imports and files from those."""
+    from cxr.environment.facts import AS_INSTALLED, NOT_READ
 
     shown = {}
     differs = found.get("lock", {}).get("differs", NOT_READ)
     if differs and differs != NOT_READ:
         shown["lock"] = f"differs from what is installed: {_name_some(list(differs))}"
+    imported = found.get("imported", {})
+    if shadowed := [name for name, place in imported.items() if place != AS_INSTALLED]:
+        shown["imports"] = f"not from where it was installed: {_name_some(shadowed)}"
     installed = found.get("installed", NOT_READ)
     if installed != NOT_READ:
         edited = [name for name, problems in installed.items() if problems]

@@ -19,6 +19,7 @@ from cxr.environment.comparison import (
 )
 from cxr.environment.deep import PROBED_GROUPS, capture_deep_environment
 from cxr.environment.facts import (
+    AS_INSTALLED,
     NOT_READ,
     Capture,
     counts_in,
@@ -200,10 +201,20 @@ def _compare_code(reference: Reference, found: Capture) -> list[FactDifference]:
 
 
 def _compare_packages(reference: Reference, found: Capture, level: Level) -> list[FactDifference]:
-    """Compare what is installed with what is locked."""
+    """Compare what is installed with what is locked, and see that it is what is imported."""
     if reference.lock is None:
         return []
-    return [
+    shadowed = [
+        FactDifference(
+            field=f"imported.{name}",
+            expected=AS_INSTALLED,
+            found=place,
+            affects_bits="yes" if level in find_levels(f"imported.{name}") else "no",
+        )
+        for name, place in found.get("imported", {}).items()
+        if place != AS_INSTALLED
+    ]
+    return shadowed + [
         FactDifference(
             field=f"packages.{name}",
             expected=pair["locked"],

@@ -40,7 +40,8 @@ def find_distributions() -> dict[str, Installed]:
         metadata: Any = distribution.metadata
         name = metadata.get("Name") if metadata is not None else None
         if name:
-            # The first one found is the one that Python imports.
+            # The first one found is what pip and Python's own metadata tell of; whether it is the
+            # one that is imported, `imported` says.
             found.setdefault(
                 normalise_name(name),
                 Installed(version=metadata.get("Version") or "unknown", distribution=distribution),

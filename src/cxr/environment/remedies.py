@@ -15,7 +15,7 @@ from typing import Any, Final
 from cxr.determinism.levels import Level
 from cxr.determinism.variables import HARMLESS_VARIABLES, NOT_RECORDED, OWN_VARIABLES
 from cxr.environment.comparison import FactDifference
-from cxr.environment.facts import NOT_READ, Capture
+from cxr.environment.facts import AS_INSTALLED, NOT_READ, Capture
 
 _NO_MATTER: Final = "nothing: bits do not depend on it"
 _OTHER_MACHINE: Final = {
@@ -106,6 +106,13 @@ def _reinstall(difference: FactDifference, situation: Situation) -> str:
     return f"uv pip install --reinstall {_pin(name, version)}"
 
 
+def _import_as_installed(difference: FactDifference, _: Situation) -> str:
+    name = _name(difference)
+    if difference.expected == AS_INSTALLED:
+        return f"unset PYTHONPATH, and start where no {name}/ or {name}.py lies"
+    return f"put the {name} that was imported there on PYTHONPATH: it was not the installed one"
+
+
 def _run_python(difference: FactDifference, _: Situation) -> str:
     version = str(difference.expected)
     if not _PYTHON.fullmatch(version):
@@ -171,6 +178,7 @@ def _clean_code(difference: FactDifference, _: Situation) -> str:
 _REMEDIES: Final[dict[str, Remedy]] = {
     "packages": _install_package,
     "origins": _install_origin,
+    "imported": _import_as_installed,
     "installed": _reinstall,
     "lock": _says("bring the expected uv.lock back, then: uv sync"),
     "python.version": _run_python,

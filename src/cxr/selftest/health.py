@@ -14,6 +14,7 @@ from typing import Any, Final
 from cxr.determinism.controls import ControlPlan, set_controls
 from cxr.determinism.levels import PROMISES, Level
 from cxr.environment.capture import capture_environment
+from cxr.environment.facts import AS_INSTALLED
 from cxr.errors import CxrError
 from cxr.progress import Progress
 from cxr.records.run_directory import require_writable
@@ -90,6 +91,7 @@ def check_installation(progress: Progress) -> Health:
         _check_canaries(capture),
         _check_cache(),
         _check_disk("runs", Path.cwd()),
+        *_check_imports(capture),
         *_check_lock(capture),
         _check_code(capture),
         _check_gpu(capture),
@@ -190,6 +192,17 @@ def _check_cores(capture: dict[str, Any]) -> Check:
     if isinstance(quota, int | float):
         found += f"; the control group gives it the time of {quota:g}"
     return Check("cores", ok=True, found=found)
+
+
+def _check_imports(capture: dict[str, Any]) -> list[Check]:
+    """Name packages that Python does not import from where they were installed."""
+    imported = capture.get("imported", {})
+    shadowed = [name for name, place in imported.items() if place != AS_INSTALLED]
+    if not shadowed:
+        return []
+    found = f"not from where it was installed: {', '.join(shadowed)}; its version is not known"
+    mend = f"unset PYTHONPATH, and start where no {shadowed[0]}/ or {shadowed[0]}.py lies"
+    return [Check("imports", ok=False, found=found, mend=mend)]
 
 
 def _check_lock(capture: dict[str, Any]) -> list[Check]:

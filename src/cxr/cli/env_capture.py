@@ -187,7 +187,8 @@ def _describe_decoders(decoders: dict[str, str | None]) -> str:
 
 def _describe_code(code: dict[str, Any]) -> str:
     branch = f" on {code['branch']}" if code["branch"] else ""
-    dirty = ", with changes" if code["dirty"] else ""
+    unknown = code["commit"] is not None and code["dirty"] is None
+    dirty = ", with changes" if code["dirty"] else ", changes unknown" if unknown else ""
     return f"cxr {code['version']}, commit {code['commit'] or 'unknown'}{branch}{dirty}"
 
 

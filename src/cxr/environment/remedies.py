@@ -170,6 +170,8 @@ def _check_code_out(_: FactDifference, situation: Situation) -> str:
 
 
 def _clean_code(difference: FactDifference, _: Situation) -> str:
+    if difference.found is None:
+        return "git status says why git cannot tell what was changed"
     if difference.expected is False:
         return "commit the changes, or git stash"
     return "none: the other checkout had changes that no commit holds"

@@ -228,6 +228,11 @@ def _check_code(capture: dict[str, Any]) -> Check:
         known = "no checkout" if shutil.which("git") else "git is not installed"
         found = f"cxr {code['version']}, {known}: records name the sources by digest"
         return Check("code", ok=True, found=found)
+    if code["dirty"] is None:
+        found = (
+            f"cxr {code['version']}, commit {code['commit'][:12]}, and git does not tell changes"
+        )
+        return Check("code", ok=False, found=found, mend="git status says what hinders it")
     state = ", with changes that no commit holds" if code["dirty"] else ""
     found = f"cxr {code['version']}, commit {code['commit'][:12]}{state}"
     mend = "git commit, or git stash" if code["dirty"] else None

@@ -88,7 +88,7 @@ def verify_environment(
         differences = _compare_packages(reference, found, asked)
     else:
         differences = [
-            *_compare_facts(reference, found, asked),
+            *_compare_facts(reference, found, asked, ignored),
             *_compare_code(reference, found),
         ]
     if level is not None:
@@ -140,8 +140,13 @@ def find_untold(expected: Capture, found: Capture, level: Level) -> list[str]:
     return untold
 
 
-def _compare_facts(reference: Reference, found: Capture, level: Level) -> list[FactDifference]:
-    """Compare fact by fact; what could not be read here differs from what was read there."""
+def _compare_facts(
+    reference: Reference, found: Capture, level: Level, ignored: Sequence[str]
+) -> list[FactDifference]:
+    """Compare fact by fact; what could not be read here differs from what was read there.
+
+    What was not looked for because it is to be ignored is no difference that anybody found.
+    """
     expected, looked_at = reference.capture, found
     if reference.is_partial:
         expected, looked_at = (_keep_counting(one, reference.level) for one in (expected, found))
@@ -153,6 +158,7 @@ def _compare_facts(reference: Reference, found: Capture, level: Level) -> list[F
             affects_bits="yes" if level in find_levels(name) else "no",
         )
         for name in find_unread(expected, found)
+        if not _is_in(name, ignored)
     ]
     differences = [*compare_captures(expected, looked_at, level), *unread]
     left_out = set(_SET_FOR_RUNS) if reference.is_of_run else set()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import ClassVar
+from typing import ClassVar, Final
 
 
 class ExitCode(IntEnum):
@@ -19,6 +19,10 @@ class ExitCode(IntEnum):
     """Could not check: missing, unreadable, unreachable or incomplete."""
     INTERRUPTED = 130
     """Stopped by Ctrl-C or a termination signal."""
+
+
+IMPORT_FAULTS: Final = (ImportError, OSError, RuntimeError, AttributeError, SyntaxError)
+"""How the import of a library fails that is missing, damaged, or does not fit another one."""
 
 
 class CxrError(Exception):

@@ -101,6 +101,8 @@ def _note_oddities(found: dict[str, Any]) -> None:
     """Say what is not as anybody would expect it."""
     from cxr.environment.container import IMAGE_VARIABLE, image_digest_is_refused
 
+    if found["images"]["canaries"] is None:
+        print_note("note: pillow cannot be imported; nothing is known of how images decode")
     if found["images"]["canaries_changed"]:
         changed = ", ".join(found["images"]["canaries_changed"])
         print_note(f"note: images decode to other pixels here than expected: {changed}")
@@ -177,7 +179,9 @@ def _describe_bytes(size_bytes: int | None) -> str:
     return "unknown" if size_bytes is None else f"{size_bytes / 2**30:,.1f} GiB"
 
 
-def _describe_decoders(decoders: dict[str, str | None]) -> str:
+def _describe_decoders(decoders: dict[str, str | None] | None) -> str:
+    if decoders is None:
+        return "cannot be imported"
     zlib = decoders["zlib_ng"] or decoders["zlib"]
     return (
         f"{decoders['pil']}, libjpeg-turbo {decoders['libjpeg_turbo'] or 'not used'}, "
@@ -201,11 +205,13 @@ def _describe_deep(found: dict[str, Any], *, unread: str) -> dict[str, str]:
         known = gpu["driver"] not in (None, NOT_READ)
         devices = f"driver {gpu['driver']}, devices {unread}" if known else unread
         return {"gpu": devices, "numerics": unread, "switches": unread}
-    libraries = ", ".join(
-        f"{library['prefix']} {library['version'] or ''}".strip()
-        + f" with {numerics['threads'][library['prefix']]} threads"
-        for library in numerics["libraries"]
-    )
+    libraries = "libraries unknown: threadpoolctl cannot be imported"
+    if numerics["libraries"] != NOT_READ:
+        libraries = ", ".join(
+            f"{library['prefix']} {library['version'] or ''}".strip()
+            + f" with {numerics['threads'][library['prefix']]} threads"
+            for library in numerics["libraries"]
+        )
     return {
         "gpu": _describe_gpus(gpu),
         "numerics": f"{numerics['cpu_capability']}, oneDNN "

@@ -11,15 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from cxr.determinism.controls import ControlPlan, set_controls
 from cxr.determinism.levels import PROMISES, Level
 from cxr.environment.capture import capture_environment
 from cxr.environment.facts import AS_INSTALLED
-from cxr.errors import CxrError
+from cxr.environment.images import find_decoder_fault
+from cxr.errors import IMPORT_FAULTS, CxrError
 from cxr.progress import Progress
 from cxr.records.run_directory import require_writable
 
 _LIBRARIES: Final = ("numpy", "torch", "torchvision", "timm")
+_THREAD_POOLS: Final = "threadpoolctl"
+"""What sets and reads back the threads; a person need not hear of it unless it is missing."""
+
 _ENOUGH_BYTES: Final = 2**30
 """Free space below which a warning is due: some checkpoints of a large model."""
 
@@ -78,6 +81,8 @@ def check_installation(progress: Progress) -> Health:
     for number, library in enumerate(_LIBRARIES):
         progress.advance("importing libraries", number, len(_LIBRARIES))
         checks.append(_check_library(library))
+    pools = _check_library(_THREAD_POOLS)
+    checks += [] if pools.ok else [pools]
     able = all(check.ok for check in checks)
     progress.advance("importing libraries", len(_LIBRARIES), len(_LIBRARIES))
     # After the imports: the capture reads from torch what torch alone knows.
@@ -106,7 +111,9 @@ def derive_promises(checks: Sequence[Check], capture: dict[str, Any]) -> dict[st
         checks: Those of the libraries, the switches and the GPU among them.
         capture: The environment.
     """
-    broken = [one for one in checks if not one.ok and one.name in (*_LIBRARIES, "switches")]
+    broken = [
+        one for one in checks if not one.ok and one.name in (*_LIBRARIES, _THREAD_POOLS, "switches")
+    ]
     strict = Promise(holds=True, why=PROMISES[Level.STRICT])
     if broken:
         strict = Promise(holds=False, why=f"{broken[0].name}: {broken[0].found}")
@@ -122,7 +129,7 @@ def derive_promises(checks: Sequence[Check], capture: dict[str, Any]) -> dict[st
 def _check_library(name: str) -> Check:
     try:
         module: Any = importlib.import_module(name)
-    except (ImportError, OSError, RuntimeError, AttributeError) as error:
+    except IMPORT_FAULTS as error:
         # Two libraries that do not fit each other fail in any of these ways.
         found = f"cannot be imported: {' '.join(str(error).split())}"
         return Check(name, ok=False, found=found, mend=f"uv pip install --reinstall {name}")
@@ -131,6 +138,9 @@ def _check_library(name: str) -> Check:
 
 def _check_switches(capture: dict[str, Any]) -> Check:
     """Set every switch for all cores, as ``strict`` does, and read it back."""
+    # Late: it stands on libraries that may be what is missing.
+    from cxr.determinism.controls import ControlPlan, set_controls
+
     cores = capture["cpu"]["cores_available"] or 1
     try:
         plan = ControlPlan(level=Level.STRICT, threads=cores, fill_memory=False)
@@ -143,6 +153,10 @@ def _check_switches(capture: dict[str, Any]) -> Check:
 
 def _check_canaries(capture: dict[str, Any]) -> Check:
     images = capture["images"]
+    if images["canaries"] is None:
+        fault = find_decoder_fault() or "could not be imported"
+        mend = "uv pip install --reinstall pillow"
+        return Check("decoders", ok=False, found=f"pillow {fault}", mend=mend)
     if changed := images["canaries_changed"]:
         found = f"other pixels than expected: {', '.join(changed)}"
         return Check("decoders", ok=False, found=found, mend="uv pip install --reinstall pillow")

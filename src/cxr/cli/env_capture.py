@@ -165,7 +165,9 @@ def _describe_packages(found: dict[str, Any]) -> dict[str, str]:
     if installed != NOT_READ:
         edited = [name for name, problems in installed.items() if problems]
         shown["files"] = (
-            f"not as installed: {_name_some(edited)}" if edited else "all as they were installed"
+            f"not as installed: {_name_some(edited)}"
+            if edited
+            else "those that were installed are as they were; bytecode and added files are not looked at"
         )
     return shown
 

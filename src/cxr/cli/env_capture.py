@@ -33,6 +33,9 @@ class CaptureFormat(StrEnum):
 _NAME_COLUMNS: Final = 11
 _COLUMNS: Final = 80
 _NAMED: Final = 5
+_FILES_ARE_RIGHT: Final = (
+    "those that were installed are as they were; bytecode and added files are not looked at"
+)
 _UNREAD: Final = "not looked for; --deep reads it"
 
 
@@ -164,11 +167,7 @@ def _describe_packages(found: dict[str, Any]) -> dict[str, str]:
     installed = found.get("installed", NOT_READ)
     if installed != NOT_READ:
         edited = [name for name, problems in installed.items() if problems]
-        shown["files"] = (
-            f"not as installed: {_name_some(edited)}"
-            if edited
-            else "those that were installed are as they were; bytecode and added files are not looked at"
-        )
+        shown["files"] = f"not as installed: {_name_some(edited)}" if edited else _FILES_ARE_RIGHT
     return shown
 
 

@@ -2,9 +2,9 @@
 
 Compared: ``cxr --help``, ``cxr diff A B`` and ``cxr env capture`` against ``python -c pass`` and an
 interpreter that only imports typer. Every command is run with compiled bytecode, and again with
-none for cxr's own sources, as where PYTHONDONTWRITEBYTECODE is set and nothing was compiled at installation. Bytecode
-is kept in a temporary directory, so the installation is left as it is. The commands take turns, and
-the smallest and the median time of each are shown.
+none for cxr's own sources, as where PYTHONDONTWRITEBYTECODE is set and nothing was compiled at
+installation. Bytecode is kept in a temporary directory, so the installation is left as it is. The
+commands take turns, and the smallest and the median time of each are shown.
 
 Also checked: none of them imports torch, torchvision, timm or numpy.
 

@@ -25,6 +25,10 @@ class ExitCode(IntEnum):
     """Stopped by Ctrl-C or a termination signal."""
 
 
+IMPORT_FAULTS: Final = (ImportError, OSError, RuntimeError, AttributeError, SyntaxError)
+"""How the import of a library fails that is missing, damaged, or does not fit another one."""
+
+
 class CxrError(Exception):
     """What a user is told when something cannot go on: three short lines.
 

@@ -219,12 +219,22 @@ def test_fewer_cores_are_said_and_are_no_warning():
             "uv sync --reinstall-package torch",
         ),
         (
+            {"blocked": ["PIL"]},
+            "warning  decoders     pillow cannot be imported: PIL is blocked in this test",
+            "uv pip install --reinstall pillow",
+        ),
+        (
+            {"blocked": ["threadpoolctl"]},
+            "warning  threadpoolctl cannot be imported: threadpoolctl is blocked in this test",
+            "uv pip install --reinstall threadpoolctl",
+        ),
+        (
             {"env": {"XDG_CACHE_HOME": "/dev/null"}},
             "warning  cache        cannot write: Not a directory (/dev/null/cxr/decoded)",
             "export XDG_CACHE_HOME=DIR",
         ),
     ],
-    ids=["canary", "threads", "torch", "cache"],
+    ids=["canary", "threads", "torch", "pillow", "threadpoolctl", "cache"],
 )
 def test_what_will_not_bear_is_a_warning(options: dict[str, Any], line: str, mend: str):
     finished = run_cxr("doctor", "-q", **options)

@@ -171,6 +171,7 @@ def test_json_has_every_group_and_needs_no_heavy_library():
         "variables",
         "packages",
         "origins",
+        "imported",
         "installed",
         "lock",
         "code",
@@ -337,5 +338,38 @@ def test_a_package_that_is_not_as_locked_or_as_installed_is_shown(
         "lock       differs from what is installed: a, b, c, d, e and 2 more",
         "files      not as installed: torch",
     ]
+    imported = {"numpy": "as installed", "timm": "elsewhere", "torch": "nowhere"}
+    show_environment({**FOUND, "imported": imported}, deep=False)
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "imports    not from where it was installed: timm, torch"
     show_environment({**FOUND, "lock": {"differs": {}}, "installed": {"numpy": []}}, deep=False)
-    assert capsys.readouterr().out.splitlines()[-1] == "files      all as they were installed"
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        "files      those that were installed are as they were; bytecode and added files",
+        "           are not looked at",
+    ]
+
+
+def test_a_pillow_that_cannot_be_imported_is_noted_and_stops_nothing():
+    finished = run_cxr("env", "capture", "--json", blocked=["PIL"])
+    note = "note: pillow cannot be imported; nothing is known of how images decode\n"
+    assert (finished.returncode, finished.stderr) == (0, note)
+    assert set(read_answer(finished)["images"].values()) == {None}
+    shown = run_cxr("env", "capture", blocked=["PIL"]).stdout
+    assert "\npillow     cannot be imported\n" in shown
+
+
+def test_deep_without_what_knows_thread_pools_says_so():
+    finished = run_cxr("env", "capture", "--deep", "-q", "--json", blocked=["threadpoolctl"])
+    assert finished.returncode == 3
+    assert finished.stderr == "note: torch cannot be asked; what it alone knows stays not_read\n"
+    assert read_answer(finished)["numerics"]["libraries"] == "not_read"
+
+
+def test_metadata_that_is_no_text_stops_nothing(tmp_path: Path):
+    plant_distribution(tmp_path, "planted", "1.5")
+    (tmp_path / "planted-1.5.dist-info" / "METADATA").write_bytes(b"Name: pl\xe4nted\n")
+    plant_distribution(tmp_path, "neighbour", "2.0")
+    variables = {"PYTHONPATH": str(tmp_path)}
+    packages = read_answer(run_cxr("env", "capture", "--json", env=variables))["packages"]
+    assert (packages["planted"], packages["neighbour"]) == ("1.5", "2.0")
+    assert packages["torch"] == version("torch")

@@ -79,6 +79,8 @@ def test_what_is_not_on_every_machine_is_valid(
     other["cpu"] |= {"cores_quota": 1.5, "memory_limit_bytes": 2**30, "cores_available": None}
     other["code"] |= {"commit": None, "branch": None, "dirty": None}
     other["origins"] = {"torch": "wheel"}
+    other["images"] = {"decoders": None, "canaries": None, "canaries_changed": None}
+    other["imported"] = {"torch": "nowhere", "timm": f"elsewhere sha256:{'0' * 64}"}
     other["installed"] = {"torch": ["torch/optim/adamw.py"]}
     other["lock"] = {
         "digest": f"sha256:{'0' * 64}",
@@ -130,6 +132,7 @@ def spoil(group: str, **facts: Any) -> Callable[[Capture], Capture]:
         spoil("images", canaries={"png": 1}),
         spoil("images", decoders={"pil": "13"}),
         spoil("origins", torch=["wheel"]),
+        spoil("imported", torch="/planted/torch"),
         spoil("installed", torch="torch/optim/adamw.py"),
         spoil("lock", digest="not_read", differs={}),
         spoil("lock", digest=None, differs={"torch": {"locked": "1"}}),

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import cxr
+from cxr.environment.git import derive_git_variables
 
 SOURCES = Path(cxr.__file__).parent
 
@@ -21,7 +22,11 @@ def git(repository: Path, *arguments: str) -> str:
         check=True,
         capture_output=True,
         text=True,
-        env={**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull},
+        env={
+            **derive_git_variables(),
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_CONFIG_SYSTEM": os.devnull,
+        },
     )
     return ran.stdout.strip()
 

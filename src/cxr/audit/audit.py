@@ -16,8 +16,8 @@ from packaging.version import Version
 
 from cxr.audit.vulnerabilities import Findings, Vulnerability, parse_version
 from cxr.environment.lock_file import Lock
-from cxr.environment.origins import UNKNOWN, read_origin
-from cxr.environment.packages import Installed, find_distributions, normalise_name
+from cxr.environment.origins import read_origin
+from cxr.environment.packages import UNKNOWN, Installed, find_distributions, normalise_name
 from cxr.environment.wanted_packages import find_wanted
 from cxr.errors import RecordError
 

@@ -77,7 +77,7 @@ def show_health(health: Health, *, quiet: bool) -> None:
         if check.ok and quiet:
             continue
         mark = "ok" if check.ok else "warning"
-        _print_folded(f"{mark:<9}{check.name:<13}", check.found)
+        _print_folded(f"{mark:<9}{check.name:<12} ", check.found)
         if check.mend is not None:
             # A command is copied whole: it is not folded.
             print_line(f"{'':<9}{'do:':<13}{show_plainly(check.mend)}")

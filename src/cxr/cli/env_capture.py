@@ -27,6 +27,9 @@ class CaptureFormat(StrEnum):
 _NAME_COLUMNS: Final = 11
 _COLUMNS: Final = 80
 _NAMED: Final = 5
+_FILES_ARE_RIGHT: Final = (
+    "those that were installed are as they were; bytecode and added files are not looked at"
+)
 _UNREAD: Final = "not looked for; --deep reads it"
 
 
@@ -95,6 +98,8 @@ def _note_oddities(found: dict[str, Any]) -> None:
     """Say what is not as anybody would expect it."""
     from cxr.environment.container import IMAGE_VARIABLE, image_digest_is_refused
 
+    if found["images"]["canaries"] is None:
+        print_note("note: pillow cannot be imported; nothing is known of how images decode")
     if found["images"]["canaries_changed"]:
         changed = ", ".join(found["images"]["canaries_changed"])
         print_note(f"note: images decode to other pixels here than expected: {changed}")
@@ -143,19 +148,20 @@ def _describe_machine(found: dict[str, Any]) -> dict[str, str]:
 
 
 def _describe_packages(found: dict[str, Any]) -> dict[str, str]:
-    """Return in words how the packages differ from their lock, and their files from RECORD."""
-    from cxr.environment.facts import NOT_READ
+    """Return in words how packages differ from their lock, and imports and files from those."""
+    from cxr.environment.facts import AS_INSTALLED, NOT_READ
 
     shown = {}
     differs = found.get("lock", {}).get("differs", NOT_READ)
     if differs and differs != NOT_READ:
         shown["lock"] = f"differs from what is installed: {_name_some(list(differs))}"
+    imported = found.get("imported", {})
+    if shadowed := [name for name, place in imported.items() if place != AS_INSTALLED]:
+        shown["imports"] = f"not from where it was installed: {_name_some(shadowed)}"
     installed = found.get("installed", NOT_READ)
     if installed != NOT_READ:
         edited = [name for name, problems in installed.items() if problems]
-        shown["files"] = (
-            f"not as installed: {_name_some(edited)}" if edited else "all as they were installed"
-        )
+        shown["files"] = f"not as installed: {_name_some(edited)}" if edited else _FILES_ARE_RIGHT
     return shown
 
 
@@ -168,7 +174,9 @@ def _describe_bytes(size_bytes: int | None) -> str:
     return "unknown" if size_bytes is None else f"{size_bytes / 2**30:,.1f} GiB"
 
 
-def _describe_decoders(decoders: dict[str, str | None]) -> str:
+def _describe_decoders(decoders: dict[str, str | None] | None) -> str:
+    if decoders is None:
+        return "cannot be imported"
     zlib = decoders["zlib_ng"] or decoders["zlib"]
     return (
         f"{decoders['pil']}, libjpeg-turbo {decoders['libjpeg_turbo'] or 'not used'}, "
@@ -178,7 +186,8 @@ def _describe_decoders(decoders: dict[str, str | None]) -> str:
 
 def _describe_code(code: dict[str, Any]) -> str:
     branch = f" on {code['branch']}" if code["branch"] else ""
-    dirty = ", with changes" if code["dirty"] else ""
+    unknown = code["commit"] is not None and code["dirty"] is None
+    dirty = ", with changes" if code["dirty"] else ", changes unknown" if unknown else ""
     return f"cxr {code['version']}, commit {code['commit'] or 'unknown'}{branch}{dirty}"
 
 
@@ -191,11 +200,13 @@ def _describe_deep(found: dict[str, Any], *, unread: str) -> dict[str, str]:
         known = gpu["driver"] not in (None, NOT_READ)
         devices = f"driver {gpu['driver']}, devices {unread}" if known else unread
         return {"gpu": devices, "numerics": unread, "switches": unread}
-    libraries = ", ".join(
-        f"{library['prefix']} {library['version'] or ''}".strip()
-        + f" with {numerics['threads'][library['prefix']]} threads"
-        for library in numerics["libraries"]
-    )
+    libraries = "libraries unknown: threadpoolctl cannot be imported"
+    if numerics["libraries"] != NOT_READ:
+        libraries = ", ".join(
+            f"{library['prefix']} {library['version'] or ''}".strip()
+            + f" with {numerics['threads'][library['prefix']]} threads"
+            for library in numerics["libraries"]
+        )
     return {
         "gpu": _describe_gpus(gpu),
         "numerics": f"{numerics['cpu_capability']}, oneDNN "

@@ -8,7 +8,9 @@ from typing import Annotated, Any, Final
 
 import typer
 
-_LIBRARIES: Final = ("numpy", "torch", "torchvision")
+from cxr.errors import IMPORT_FAULTS
+
+_LIBRARIES: Final = ("numpy", "torch", "torchvision", "threadpoolctl")
 
 
 def probe(
@@ -29,7 +31,7 @@ def _read() -> dict[str, Any]:
     try:
         for library in _LIBRARIES:
             importlib.import_module(library)
-    except (ImportError, OSError, RuntimeError, AttributeError) as error:
+    except IMPORT_FAULTS as error:
         # Two libraries that do not fit each other fail in any of these ways.
         return {"error": " ".join(str(error).split())}
     from cxr.determinism.controls import ControlPlan, read_controls, set_controls

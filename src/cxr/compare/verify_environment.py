@@ -19,6 +19,7 @@ from cxr.environment.comparison import (
 )
 from cxr.environment.deep import PROBED_GROUPS, capture_deep_environment
 from cxr.environment.facts import (
+    AS_INSTALLED,
     NOT_READ,
     Capture,
     counts_in,
@@ -89,7 +90,7 @@ def verify_environment(
         differences = _compare_packages(reference, found, asked)
     else:
         differences = [
-            *_compare_facts(reference, found, asked),
+            *_compare_facts(reference, found, asked, ignored),
             *_compare_code(reference, found),
         ]
     if level is not None:
@@ -141,8 +142,13 @@ def find_untold(expected: Capture, found: Capture, level: Level) -> list[str]:
     return untold
 
 
-def _compare_facts(reference: Reference, found: Capture, level: Level) -> list[FactDifference]:
-    """Compare fact by fact; what could not be read here differs from what was read there."""
+def _compare_facts(
+    reference: Reference, found: Capture, level: Level, ignored: Sequence[str]
+) -> list[FactDifference]:
+    """Compare fact by fact; what could not be read here differs from what was read there.
+
+    What was not looked for because it is to be ignored is no difference that anybody found.
+    """
     expected, looked_at = reference.capture, found
     if reference.is_partial:
         expected, looked_at = (_keep_counting(one, reference.level) for one in (expected, found))
@@ -154,6 +160,7 @@ def _compare_facts(reference: Reference, found: Capture, level: Level) -> list[F
             affects_bits="yes" if level in find_levels(name) else "no",
         )
         for name in find_unread(expected, found)
+        if not _is_in(name, ignored)
     ]
     differences = [*compare_captures(expected, looked_at, level), *unread]
     left_out = set(_SET_FOR_RUNS) if reference.is_of_run else set()
@@ -202,7 +209,7 @@ def _compare_code(reference: Reference, found: Capture) -> list[FactDifference]:
 
 
 def _compare_packages(reference: Reference, found: Capture, level: Level) -> list[FactDifference]:
-    """Compare what is installed, and where it came from, with what is locked."""
+    """Compare what is installed, where it came from, and what is imported, with what is locked."""
     if reference.lock is None:
         return []
     versions = compare_lock(reference.lock, found["packages"])
@@ -210,7 +217,17 @@ def _compare_packages(reference: Reference, found: Capture, level: Level) -> lis
     named = {f"packages.{name}": pair for name, pair in versions.items()}
     # Another version is another package, from wherever it came.
     named |= {f"origins.{name}": {**origins[name]} for name in origins if name not in versions}
-    return [
+    shadowed = [
+        FactDifference(
+            field=f"imported.{name}",
+            expected=AS_INSTALLED,
+            found=place,
+            affects_bits="yes" if level in find_levels(f"imported.{name}") else "no",
+        )
+        for name, place in found.get("imported", {}).items()
+        if place != AS_INSTALLED
+    ]
+    return shadowed + [
         FactDifference(
             field=field,
             expected=pair["locked"],

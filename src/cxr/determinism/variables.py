@@ -13,6 +13,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from cxr.determinism.numerical_variables import (
+    CHOSEN_NAMES,
+    FAMILIES,
+    KNOWN_NAMES,
+    PLACE_NAMES,
+)
 from cxr.interruption import blocked
 
 FIXED_VARIABLES: Final[dict[str, str]] = {
@@ -52,36 +58,6 @@ REMOVED_VARIABLES: Final = (
 OWN_VARIABLES: Final = (*FIXED_VARIABLES, *THREAD_VARIABLES, *REMOVED_VARIABLES)
 """Every variable that cxr itself decides about."""
 
-_FAMILIES: Final = (
-    "ATEN_",
-    "BLIS_",
-    "CUBLAS",
-    "CUDNN_",
-    "DNNL_",
-    "GOMP_",
-    "GOTO_",
-    "KMP_",
-    "MKL_",
-    "OMP_",
-    "ONEDNN_",
-    "OPENBLAS_",
-    "VECLIB_",
-)
-"""Beginnings of the variables that numerical libraries read."""
-
-_CHOSEN: Final = (
-    "GLIBC_TUNABLES",
-    "PYTORCH_CUDA_ALLOC_CONF",
-    "PYTORCH_NO_CUDA_MEMORY_CACHING",
-    "TIMM_FUSED_ATTN",
-    "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
-    "TORCH_BLAS_PREFER_CUBLASLT",
-    "TORCH_CUDNN_V8_API_DISABLED",
-    "TORCH_LINALG_PREFER_CUSOLVER",
-    "TORCH_ROCM_FA_PREFER_CK",
-)
-"""Single variables by which a user may choose another kernel. Source: each library's manual."""
-
 HARMLESS_VARIABLES: Final = (
     "GOMP_CPU_AFFINITY",
     "GOMP_SPINCOUNT",
@@ -102,6 +78,7 @@ HARMLESS_VARIABLES: Final = (
 """Variables of those families that say where and how long threads wait, never what they compute."""
 
 _PLAIN_VALUE: Final = re.compile(r"[\w.,:;=+\-{}()* ]{0,200}", re.ASCII)
+_PLAIN_NAME: Final = re.compile(r"[A-Z][A-Z0-9_]{0,63}", re.ASCII)
 _SECRET_NAME: Final = re.compile(r"TOKEN|SECRET|PASS|CREDENTIAL|KEY")
 NOT_RECORDED: Final = "not_recorded"
 
@@ -143,14 +120,23 @@ def read_variables() -> dict[str, str | None]:
     Those that cxr decides about are always there, None where one is not set. The others are the
     user's own choices, there if set, recorded and never changed: instruction sets
     (``ATEN_CPU_CAPABILITY``, ``ONEDNN_MAX_CPU_ISA``, ``MKL_CBWR``), kernels, how threads wait. Of
-    these a value that might hold a path or a secret is not repeated.
+    these a value that might hold a path or a secret is not repeated, and none of a name that no
+    library's manual has: only that it is set.
     """
     found: dict[str, str | None] = {name: os.environ.get(name) for name in OWN_VARIABLES}
     for name, value in os.environ.items():
-        numerical = name.startswith(_FAMILIES) or name in _CHOSEN
-        if numerical and name not in found and not _SECRET_NAME.search(name):
-            found[name] = value if _PLAIN_VALUE.fullmatch(value) else NOT_RECORDED
+        if name not in found and _is_recorded(name):
+            told = name in KNOWN_NAMES or name in CHOSEN_NAMES
+            found[name] = value if told and _PLAIN_VALUE.fullmatch(value) else NOT_RECORDED
     return dict(sorted(found.items()))
+
+
+def _is_recorded(name: str) -> bool:
+    """Say whether it is recorded that a variable is set."""
+    if name in KNOWN_NAMES or name in CHOSEN_NAMES or name in PLACE_NAMES:
+        return True
+    named_like_one = name.startswith(FAMILIES) and _PLAIN_NAME.fullmatch(name)
+    return bool(named_like_one) and not _SECRET_NAME.search(name)
 
 
 def may_be_set_again(name: str, value: str) -> bool:
@@ -158,6 +144,6 @@ def may_be_set_again(name: str, value: str) -> bool:
 
     A record may come from anywhere: it chooses kernels, and neither modules nor libraries to load.
     """
-    numerical = name.startswith(_FAMILIES) or name in _CHOSEN
+    told = name in KNOWN_NAMES or name in CHOSEN_NAMES
     plain = _PLAIN_VALUE.fullmatch(value) is not None and value != NOT_RECORDED
-    return numerical and plain and name not in OWN_VARIABLES and not _SECRET_NAME.search(name)
+    return told and plain and name not in OWN_VARIABLES

@@ -11,6 +11,7 @@ from cxr.environment.code import capture_code
 from cxr.environment.facts import NOT_READ, SCHEMA, Capture
 from cxr.environment.gpu import capture_gpu
 from cxr.environment.images import capture_images
+from cxr.environment.imported import capture_imported
 from cxr.environment.locked_packages import capture_lock
 from cxr.environment.numerics import capture_numerics
 from cxr.environment.origins import capture_origins
@@ -24,7 +25,8 @@ def capture_environment() -> Capture:
 
     Returns:
         ``schema``, and the groups ``python``, ``os``, ``cpu``, ``gpu``, ``numerics``, ``switches``,
-        ``variables``, ``packages``, ``origins``, ``installed``, ``lock``, ``code`` and ``images``.
+        ``variables``, ``packages``, ``origins``, ``imported``, ``installed``, ``lock``,
+        ``code`` and ``images``.
     """
     distributions = find_distributions()
     packages = capture_packages(distributions)
@@ -40,6 +42,7 @@ def capture_environment() -> Capture:
         "variables": read_variables(),
         "packages": packages,
         "origins": origins,
+        "imported": capture_imported(distributions),
         "installed": NOT_READ,
         "lock": capture_lock(packages, origins),
         "code": capture_code(),

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import functools
-import os
-import subprocess
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import cxr
 from cxr.digests.files import digest_tree
+from cxr.environment.git import ask_git, opened_tree
 from cxr.environment.private_text import find_private_line
 
 PACKAGE: Final = Path(cxr.__file__).resolve().parent
 
-_GIT_TIMEOUT_S: Final = 5.0
+SOURCES: Final = ":(glob)**/*.py"
+"""Whatever can be imported, as git names paths."""
 
 
 @functools.cache
@@ -28,45 +27,33 @@ def capture_code() -> dict[str, Any]:
     """Return the sources' digest, and commit, branch and cleanliness where git knows them.
 
     A branch is None as well where none is checked out, as in most CI jobs, and where its name has
-    the user's or the machine's in it.
+    the user's or the machine's in it. Whether it was clean is None where git does not answer.
     """
     facts: dict[str, Any] = {"version": cxr.__version__, "digest": digest_code()}
-    commit = ask_git("rev-parse", "HEAD")
+    commit = ask_git("rev-parse", "HEAD", directory=PACKAGE)
     # A site-packages inside somebody's checkout is not that checkout's code.
-    tracked = commit and ask_git("ls-files", "--", "__init__.py")
+    tracked = commit and ask_git("ls-files", "--", "__init__.py", directory=PACKAGE)
     facts["commit"] = commit if tracked else None
-    branch = ask_git("branch", "--show-current") if tracked else None
+    branch = ask_git("branch", "--show-current", directory=PACKAGE) if tracked else None
     facts["branch"] = branch if branch and find_private_line(branch) is None else None
-    facts["dirty"] = bool(ask_git("status", "--porcelain", "--", ".")) if tracked else None
+    facts["dirty"] = _find_changes() if tracked else None
     return facts
 
 
-def ask_git(
-    *arguments: str,
-    directory: Path | None = None,
-    variables: Mapping[str, str] | None = None,
-    strip: bool = True,
-) -> str | None:
-    """Return what git says, or None where there is no git, no repository or no answer.
+def _find_changes() -> bool | None:
+    """Say whether the package is other than in the commit; None where git does not tell.
 
-    Args:
-        arguments: What stands behind ``git``.
-        directory: Where it is asked; by default the package's directory.
-        variables: Environment variables besides this process's own.
-        strip: Whether white space around the answer is dropped.
+    Every source counts, one that git ignores too: it can be imported. Of other files those count
+    that git does not ignore.
     """
     try:
-        answer = subprocess.run(  # noqa: S603 - fixed program and arguments
-            ["git", "-C", str(directory or PACKAGE), *arguments],  # noqa: S607 - the user's own git
-            capture_output=True,
-            timeout=_GIT_TIMEOUT_S,
-            check=False,
-            env={**os.environ, **(variables or {})},
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        with opened_tree(PACKAGE) as tree:
+            if tree is None or not tree.add("--", ".") or not tree.add("--force", "--", SOURCES):
+                return None
+            changed = tree.ask(
+                "diff", "--cached", "--name-only", "--no-ext-diff", "HEAD", "--", "."
+            )
+    except OSError:
+        # There is no place for an index.
         return None
-    if answer.returncode != 0:
-        return None
-    # Bytes that are no UTF-8 stay what they are, so that a patch applies again.
-    text = answer.stdout.decode("utf-8", "surrogateescape")
-    return text.strip() if strip else text
+    return None if changed is None else bool(changed)

@@ -85,6 +85,10 @@ def compare_captures(expected: Capture, found: Capture, level: Level) -> list[Fa
 def _follows(name: str, changed: set[str], a: dict[str, Any], b: dict[str, Any]) -> bool:
     """Say whether a difference follows from another one that is listed."""
     group, _, package = name.partition(".")
+    if group == "imported":
+        # Of what is installed on one side only, that is what is told.
+        versions = (facts.get(f"packages.{package}") for facts in (a, b))
+        return f"packages.{package}" in changed and None in versions
     if group == "origins":
         if f"packages.{package}" in changed:
             return True

@@ -20,7 +20,10 @@ Capture = dict[str, Any]
 COMPUTING_PACKAGES: Final = ("numpy", "timm", "torch", "torchvision")
 """Distributions whose code computes what a run consists of."""
 
-NAMED_GROUPS: Final = ("variables", "packages", "origins", "installed")
+AS_INSTALLED: Final = "as installed"
+"""In `imported`, for a package that Python finds where it was installed."""
+
+NAMED_GROUPS: Final = ("variables", "packages", "origins", "imported", "installed")
 """Groups whose facts are named by the world: one that is not there is known not to be there."""
 
 _LEVELS_BY_PREFIX: Final[tuple[tuple[str, tuple[Level, ...]], ...]] = (
@@ -47,10 +50,11 @@ _LEVELS_BY_PREFIX: Final[tuple[tuple[str, tuple[Level, ...]], ...]] = (
     ("variables", NATIVE_LEVELS),
     # Those that cxr decides about are switches: set, read back and compared as such.
     *((f"variables.{name}", NO_LEVELS) for name in (*OWN_VARIABLES, *HARMLESS_VARIABLES)),
-    # What computes: its version, where it came from, and whether its files are as installed.
+    # What computes: its version, where it came from, whether that is what Python imports, and
+    # whether its files are as installed.
     *(
         (f"{group}.{name}", NATIVE_LEVELS)
-        for group in ("packages", "origins", "installed")
+        for group in ("packages", "origins", "imported", "installed")
         for name in COMPUTING_PACKAGES
     ),
 )

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+import importlib
+from typing import Any, Final
 
 from cxr.environment.canaries import find_changed_canaries, read_canaries
+from cxr.errors import IMPORT_FAULTS
+
+_FACTS: Final = ("decoders", "canaries", "canaries_changed")
 
 
 def capture_images() -> dict[str, Any]:
-    """Return the decoders' versions and the digests of decoded canaries."""
+    """Return the decoders' versions and the digests of decoded canaries.
+
+    All are None where Pillow cannot be imported: then no image can be decoded here.
+    """
+    if find_decoder_fault() is not None:
+        return dict.fromkeys(_FACTS)
     from PIL import features
 
     canaries = read_canaries()
@@ -18,3 +27,13 @@ def capture_images() -> dict[str, Any]:
         "canaries": canaries,
         "canaries_changed": find_changed_canaries(canaries),
     }
+
+
+def find_decoder_fault() -> str | None:
+    """Return in one line why Pillow cannot be imported, None where it can."""
+    try:
+        importlib.import_module("PIL.Image")
+        importlib.import_module("PIL.features")
+    except IMPORT_FAULTS as error:
+        return f"cannot be imported: {' '.join(str(error).split())}"
+    return None

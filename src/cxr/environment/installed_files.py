@@ -1,7 +1,9 @@
 """Installed files against the list that each distribution came with.
 
 A package that was edited in place keeps its name and version. What is compared is what its own
-``RECORD`` lists; files that somebody added, and a ``RECORD`` that was edited too, are not seen.
+``RECORD`` lists; files that somebody added, a ``RECORD`` that was edited too, and bytecode are not
+seen. Bytecode is made after installation and has no digest there; compiling a source again does not
+always give the same bytes, so that it cannot be held against its source.
 """
 
 from __future__ import annotations

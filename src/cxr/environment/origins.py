@@ -13,13 +13,12 @@ from collections.abc import Mapping
 from importlib.metadata import Distribution
 from typing import Any, Final
 
-from cxr.environment.packages import Installed
-
-UNKNOWN: Final = "unknown"
+from cxr.environment.packages import UNKNOWN, Installed
 
 _TAG: Final = re.compile(r"^Tag:\s*([\w.]+-[\w.]+-[\w.]+)\s*$", re.MULTILINE | re.ASCII)
 _VERSION_CONTROL: Final = ("git", "hg", "bzr", "svn")
-_COMMIT: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z._:-]{0,99}", re.ASCII)
+# Of git and Mercurial hexadecimal digits, of Subversion a number; anything else may be a name.
+_COMMIT: Final = re.compile(r"[0-9a-f]{1,64}")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from pathlib import Path
 from typing import Any, Final
 
-from cxr.environment.code import ask_git
+from cxr.environment import code as code_of_cxr
+from cxr.environment.code import SOURCES
+from cxr.environment.git import opened_tree
 from cxr.environment.kept import Kept, keep_unless_private
 
 MAX_PATCH_BYTES: Final = 1_000_000
 """A patch that is larger is not kept."""
-
-_SOURCES: Final = ":(glob)**/*.py"
 
 
 def capture_patch(code: dict[str, Any]) -> Kept:
@@ -26,7 +23,8 @@ def capture_patch(code: dict[str, Any]) -> Kept:
         code: What `capture_code` returned.
     """
     if not code["dirty"]:
-        return Kept()
+        unknown = code["commit"] is not None and code["dirty"] is None
+        return Kept(withheld="git does not tell what is uncommitted" if unknown else None)
     text = _read_patch()
     if text is None:
         return Kept(withheld="git could not make it")
@@ -38,37 +36,15 @@ def capture_patch(code: dict[str, Any]) -> Kept:
 
 def _read_patch() -> str | None:
     """Return what git says of the sources against the commit, or None."""
-    objects = ask_git("rev-parse", "--path-format=absolute", "--git-path", "objects")
-    if objects is None:
-        return None
-    with tempfile.TemporaryDirectory() as place:
-        own = {
-            "GIT_INDEX_FILE": str(Path(place) / "index"),
-            "GIT_OBJECT_DIRECTORY": str(Path(place) / "objects"),
-            "GIT_ALTERNATE_OBJECT_DIRECTORIES": os.pathsep.join(
-                filter(None, [objects, os.environ.get("GIT_ALTERNATE_OBJECT_DIRECTORIES")])
-            ),
-        }
-        # The object directory must exist, or git takes the place for no repository.
-        (Path(place) / "objects").mkdir()
-        if ask_git("read-tree", "HEAD", variables=own) is None:
-            return None
+    with opened_tree(code_of_cxr.PACKAGE) as tree:
         # Ignored ones too: whatever is imported from there is part of the code's digest.
-        if ask_git("add", "--all", "--force", "--", _SOURCES, variables=own) is None:
+        if tree is None or not tree.add("--force", "--", SOURCES):
             return None
-        return ask_git(
+        return tree.ask(
             *("-c", "core.quotePath=true", "-c", "diff.renames=false"),
             *("diff", "--cached", "--binary", "--full-index", "--no-color", "--no-ext-diff"),
-            *(
-                "--no-textconv",
-                "--text",
-                "--no-relative",
-                "--src-prefix=a/",
-                "--dst-prefix=b/",
-                "HEAD",
-                "--",
-                _SOURCES,
-            ),
-            variables=own,
+            # As text, so that what is in it can be read before it is kept.
+            *("--no-textconv", "--text", "--no-relative"),
+            *("--src-prefix=a/", "--dst-prefix=b/", "HEAD", "--", SOURCES),
             strip=False,
         )

@@ -15,7 +15,7 @@ from typing import Any, Final
 from cxr.determinism.levels import Level
 from cxr.determinism.variables import HARMLESS_VARIABLES, NOT_RECORDED, OWN_VARIABLES
 from cxr.environment.comparison import FactDifference
-from cxr.environment.facts import NOT_READ, Capture
+from cxr.environment.facts import AS_INSTALLED, NOT_READ, Capture
 from cxr.environment.install_commands import derive_pin, derive_reinstall
 
 _NO_MATTER: Final = "nothing: bits do not depend on it"
@@ -114,6 +114,13 @@ def _reinstall(difference: FactDifference, situation: Situation) -> str:
     return derive_reinstall(name, version, locked=_is_locked(name, version, situation))
 
 
+def _import_as_installed(difference: FactDifference, _: Situation) -> str:
+    name = _name(difference)
+    if difference.expected == AS_INSTALLED:
+        return f"unset PYTHONPATH, and start where no {name}/ or {name}.py lies"
+    return f"put the {name} that was imported there on PYTHONPATH: it was not the installed one"
+
+
 def _run_python(difference: FactDifference, _: Situation) -> str:
     version = str(difference.expected)
     if not _PYTHON.fullmatch(version):
@@ -174,6 +181,8 @@ def _check_code_out(_: FactDifference, situation: Situation) -> str:
 
 
 def _clean_code(difference: FactDifference, _: Situation) -> str:
+    if difference.found is None:
+        return "git status says why git cannot tell what was changed"
     if difference.expected is False:
         return "commit the changes, or git stash"
     return "none: the other checkout had changes that no commit holds"
@@ -182,6 +191,7 @@ def _clean_code(difference: FactDifference, _: Situation) -> str:
 _REMEDIES: Final[dict[str, Remedy]] = {
     "packages": _install_package,
     "origins": _install_origin,
+    "imported": _import_as_installed,
     "installed": _reinstall,
     "lock": _says("bring the expected uv.lock back, then: uv sync"),
     "python.version": _run_python,

@@ -17,7 +17,8 @@ from typing import Final
 
 from cxr.atomic import make_directory, write_bytes
 from cxr.digests.files import digest_tree
-from cxr.environment.code import PACKAGE, ask_git, digest_code
+from cxr.environment.code import PACKAGE, digest_code
+from cxr.environment.git import ask_git, derive_git_variables
 from cxr.records.run_directory import PATCH
 from cxr.reproduce.pack_format import SOURCES
 from cxr.reproduce.record import Record
@@ -136,6 +137,7 @@ def _read_commit(commit: str, repository: Path) -> bytes | None:
             capture_output=True,
             timeout=_GIT_TIMEOUT_S,
             check=False,
+            env=derive_git_variables(),
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
@@ -165,7 +167,7 @@ def _apply(patch: Path, scratch: Path) -> bool:
             capture_output=True,
             timeout=_GIT_TIMEOUT_S,
             check=False,
-            env={**os.environ, **apart},
+            env=derive_git_variables(apart),
         )
     except (OSError, subprocess.TimeoutExpired):
         return False

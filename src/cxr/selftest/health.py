@@ -13,16 +13,20 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
-from cxr.determinism.controls import ControlPlan, set_controls
 from cxr.determinism.levels import PROMISES, Level
 from cxr.environment.capture import capture_environment
+from cxr.environment.facts import AS_INSTALLED
+from cxr.environment.images import find_decoder_fault
 from cxr.environment.install_commands import derive_reinstall
 from cxr.environment.lock_file import find_lock_file
-from cxr.errors import CxrError
+from cxr.errors import IMPORT_FAULTS, CxrError
 from cxr.progress import Progress
 from cxr.records.run_directory import require_writable
 
 _LIBRARIES: Final = ("numpy", "torch", "torchvision", "timm")
+_THREAD_POOLS: Final = "threadpoolctl"
+"""What sets and reads back the threads; a person need not hear of it unless it is missing."""
+
 _ENOUGH_BYTES: Final = 2**30
 """Free space below which a warning is due: some checkpoints of a large model."""
 
@@ -81,6 +85,8 @@ def check_installation(progress: Progress) -> Health:
     for number, library in enumerate(_LIBRARIES):
         progress.advance("importing libraries", number, len(_LIBRARIES))
         checks.append(_check_library(library))
+    pools = _check_library(_THREAD_POOLS)
+    checks += [] if pools.ok else [pools]
     able = all(check.ok for check in checks)
     progress.advance("importing libraries", len(_LIBRARIES), len(_LIBRARIES))
     # After the imports: the capture reads from torch what torch alone knows.
@@ -94,6 +100,7 @@ def check_installation(progress: Progress) -> Health:
         _check_canaries(capture),
         _check_cache(),
         _check_disk("runs", Path.cwd()),
+        *_check_imports(capture),
         *_check_lock(capture),
         _check_code(capture),
         _check_gpu(capture),
@@ -108,7 +115,9 @@ def derive_promises(checks: Sequence[Check], capture: dict[str, Any]) -> dict[st
         checks: Those of the libraries, the switches and the GPU among them.
         capture: The environment.
     """
-    broken = [one for one in checks if not one.ok and one.name in (*_LIBRARIES, "switches")]
+    broken = [
+        one for one in checks if not one.ok and one.name in (*_LIBRARIES, _THREAD_POOLS, "switches")
+    ]
     strict = Promise(holds=True, why=PROMISES[Level.STRICT])
     if broken:
         strict = Promise(holds=False, why=f"{broken[0].name}: {broken[0].found}")
@@ -124,7 +133,7 @@ def derive_promises(checks: Sequence[Check], capture: dict[str, Any]) -> dict[st
 def _check_library(name: str) -> Check:
     try:
         module: Any = importlib.import_module(name)
-    except (ImportError, OSError, RuntimeError, AttributeError) as error:
+    except IMPORT_FAULTS as error:
         # Two libraries that do not fit each other fail in any of these ways.
         found = f"cannot be imported: {' '.join(str(error).split())}"
         return Check(name, ok=False, found=found, mend=_derive_mend(name))
@@ -145,6 +154,9 @@ def _derive_mend(name: str) -> str:
 
 def _check_switches(capture: dict[str, Any]) -> Check:
     """Set every switch for all cores, as ``strict`` does, and read it back."""
+    # Late: it stands on libraries that may be what is missing.
+    from cxr.determinism.controls import ControlPlan, set_controls
+
     cores = capture["cpu"]["cores_available"] or 1
     try:
         plan = ControlPlan(level=Level.STRICT, threads=cores, fill_memory=False)
@@ -157,6 +169,10 @@ def _check_switches(capture: dict[str, Any]) -> Check:
 
 def _check_canaries(capture: dict[str, Any]) -> Check:
     images = capture["images"]
+    if images["canaries"] is None:
+        fault = find_decoder_fault() or "could not be imported"
+        mend = _derive_mend("pillow")
+        return Check("decoders", ok=False, found=f"pillow {fault}", mend=mend)
     if changed := images["canaries_changed"]:
         found = f"other pixels than expected: {', '.join(changed)}"
         return Check("decoders", ok=False, found=found, mend=_derive_mend("pillow"))
@@ -208,6 +224,17 @@ def _check_cores(capture: dict[str, Any]) -> Check:
     return Check("cores", ok=True, found=found)
 
 
+def _check_imports(capture: dict[str, Any]) -> list[Check]:
+    """Name packages that Python does not import from where they were installed."""
+    imported = capture.get("imported", {})
+    shadowed = [name for name, place in imported.items() if place != AS_INSTALLED]
+    if not shadowed:
+        return []
+    found = f"not from where it was installed: {', '.join(shadowed)}; its version is not known"
+    mend = f"unset PYTHONPATH, and start where no {shadowed[0]}/ or {shadowed[0]}.py lies"
+    return [Check("imports", ok=False, found=found, mend=mend)]
+
+
 def _check_lock(capture: dict[str, Any]) -> list[Check]:
     """Compare what is installed with the lock that governs it, where captures tell."""
     lock = capture.get("lock")
@@ -237,6 +264,11 @@ def _check_code(capture: dict[str, Any]) -> Check:
         known = "no checkout" if shutil.which("git") else "git is not installed"
         found = f"cxr {code['version']}, {known}: records name the sources by digest"
         return Check("code", ok=True, found=found)
+    if code["dirty"] is None:
+        found = (
+            f"cxr {code['version']}, commit {code['commit'][:12]}, and git does not tell changes"
+        )
+        return Check("code", ok=False, found=found, mend="git status says what hinders it")
     state = ", with changes that no commit holds" if code["dirty"] else ""
     found = f"cxr {code['version']}, commit {code['commit'][:12]}{state}"
     mend = "git commit, or git stash" if code["dirty"] else None

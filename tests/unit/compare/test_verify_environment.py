@@ -163,6 +163,13 @@ def test_what_is_to_be_ignored_is_counted(ignored: list[str], left: list[str], c
     assert report.verdict == ("differs" if left else "verified")
 
 
+def test_what_was_never_looked_for_is_not_counted_as_ignored():
+    found = change(gpu={"devices": NOT_READ, "cuda": NOT_READ}, os__release="6.2")
+    report = verify(HERE, found, ignored=["gpu", "os.release"])
+    assert (report.verdict, report.ignored) == ("verified", 1)
+    assert verify(HERE, found, ignored=["os.release"]).verdict == "differs"
+
+
 @pytest.mark.parametrize(
     ("name", "hint"),
     [

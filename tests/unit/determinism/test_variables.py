@@ -6,8 +6,10 @@ import sys
 import pytest
 
 from cxr.determinism import variables as variables_module
+from cxr.determinism.numerical_variables import FAMILIES, KNOWN_NAMES
 from cxr.determinism.variables import (
     FIXED_VARIABLES,
+    HARMLESS_VARIABLES,
     NOT_RECORDED,
     OWN_VARIABLES,
     REMOVED_VARIABLES,
@@ -109,6 +111,9 @@ def test_threads_of_the_recipe_reach_every_library(variables):
         "GLIBC_TUNABLES",
         "MKL_CBWR",
         "MKL_ENABLE_INSTRUCTIONS",
+        "NPY_DISABLE_CPU_FEATURES",
+        "NPY_ENABLE_CPU_FEATURES",
+        "PYTORCH_ALLOC_CONF",
         "ONEDNN_MAX_CPU_ISA",
         "OPENBLAS_CORETYPE",
         "TIMM_FUSED_ATTN",
@@ -121,9 +126,33 @@ def test_variables_that_choose_kernels_are_read_and_left(variables, name):
     assert read_variables()[name] == variables[name] == "chosen:1"
 
 
+@pytest.mark.parametrize("name", ["LD_PRELOAD", "DYLD_INSERT_LIBRARIES"])
+def test_of_a_library_that_stands_before_others_only_that_it_is_set_is_told(variables, name):
+    assert name not in read_variables()
+    variables[name] = "libplanted.so"
+    assert read_variables()[name] == NOT_RECORDED
+    assert variables[name] == "libplanted.so"
+
+
+@pytest.mark.parametrize(
+    "name", ["MKL_PW", "OPENBLAS_AUTH", "KMP_USER", "OMP_WHO", "CUBLAS_HOST", "DNNL_ME", "BLIS_A"]
+)
+def test_the_value_of_a_name_that_no_library_reads_is_not_repeated(variables, name):
+    variables[name] = "planted"
+    assert read_variables()[name] == NOT_RECORDED
+
+
+def test_every_variable_that_cxr_decides_about_or_calls_harmless_is_known():
+    own = {name for name in (*OWN_VARIABLES, *HARMLESS_VARIABLES) if name.startswith(FAMILIES)}
+    assert own <= KNOWN_NAMES
+    assert all(name.startswith(FAMILIES) for name in KNOWN_NAMES)
+    assert not any(variables_module._SECRET_NAME.search(name) for name in KNOWN_NAMES)
+
+
 def test_no_other_variable_is_read(variables):
     variables["SOMEBODYS_OWN"] = "planted"
     variables["MKL_API_KEY"] = "planted"
+    variables["MKL_of_somebody@planted"] = "planted"
     assert read_variables().keys() == set(OWN_VARIABLES)
 
 

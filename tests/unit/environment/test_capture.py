@@ -55,6 +55,7 @@ def test_it_is_plain_json_with_all_its_groups(capture):
         "variables",
         "packages",
         "origins",
+        "imported",
         "installed",
         "lock",
         "code",

@@ -38,6 +38,7 @@ CAPTURE = {
         "pillow": "12",
         "rich": "1",
     },
+    "imported": {"timm": "as installed"},
     "code": {"digest": "sha256:2", "dirty": False},
     "images": {"decoders": {"pil": "12"}, "canaries": {"png": "x"}, "canaries_changed": []},
 }
@@ -73,6 +74,7 @@ ALWAYS, NATIVE, NEVER = {"warn", "strict", "portable"}, {"warn", "strict"}, set(
         ("packages.torchvision", NATIVE),
         ("packages.numpy", NATIVE),
         ("variables.ATEN_CPU_CAPABILITY", NATIVE),
+        ("imported.timm", NATIVE),
         ("packages.pillow", NEVER),
         ("packages.rich", NEVER),
         ("packages.torchmetrics", NEVER),

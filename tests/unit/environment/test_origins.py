@@ -21,6 +21,8 @@ ADDRESS = "https://someone:planted-password@packages.invalid/home/planted-home/x
         ({"url": ADDRESS, "dir_info": {"editable": "yes"}}, "directory"),
         ({"url": ADDRESS, "vcs_info": {"vcs": "git", "commit_id": COMMIT}}, f"git {COMMIT}"),
         ({"url": ADDRESS, "vcs_info": {"vcs": "git", "commit_id": f"{ADDRESS} "}}, "unknown"),
+        ({"url": ADDRESS, "vcs_info": {"vcs": "git", "commit_id": "planted-home"}}, "unknown"),
+        ({"url": ADDRESS, "vcs_info": {"vcs": "svn", "commit_id": "4711"}}, "svn 4711"),
         ({"url": ADDRESS, "vcs_info": {"vcs": "git"}}, "unknown"),
         (
             {"url": ADDRESS, "archive_info": {"hash": f"sha256={DIGEST}"}},
@@ -85,3 +87,12 @@ def test_the_first_of_two_with_one_name_counts_and_a_name_has_one_spelling(monke
     (tmp_path / "remains-1.0.dist-info").mkdir()
     monkeypatch.setattr("sys.path", [str(tmp_path), str(tmp_path / "later")])
     assert capture_packages() == {"planted-thing": "2.0"}
+
+
+@pytest.mark.parametrize("planted", ["/home/planted-home", "hf_plantedtoken", "planted home", ""])
+def test_a_version_that_is_none_is_not_recorded(tmp_path, monkeypatch, planted):
+    plant_distribution(tmp_path, "odd", "1.0")
+    metadata = tmp_path / "odd-1.0.dist-info" / "METADATA"
+    metadata.write_text(f"Name: odd\nVersion: {planted}\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert capture_packages(find_distributions())["odd"] == "unknown"

@@ -129,3 +129,16 @@ def test_outside_of_a_repository_there_is_none(package: Path):
     code = capture_code()
     assert (code["commit"], code["dirty"]) == (None, None)
     assert capture_patch(code) == Kept()
+
+
+@pytest.mark.usefixtures("package")
+def test_where_git_does_not_tell_what_changed_that_is_said():
+    code = {**capture_code(), "dirty": None}
+    assert capture_patch(code) == Kept(withheld="git does not tell what is uncommitted")
+
+
+def test_a_file_that_git_was_told_not_to_look_at_is_in_the_patch(package: Path, tmp_path: Path):
+    git(package.parents[1], "update-index", "--assume-unchanged", "src/cxr/__init__.py")
+    (package / "__init__.py").write_text("VALUE = 5\n")
+    patch = capture_patch(capture_code())
+    assert digest(apply(patch, package, tmp_path / "elsewhere")) == digest(package)

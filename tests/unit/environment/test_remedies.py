@@ -42,6 +42,18 @@ ROWS = [
     ),
     ("origins.torch", "git 0123", "sdist", "install it from where it came from: git 0123"),
     ("origins.torch", None, "sdist", "uv pip uninstall torch"),
+    (
+        "imported.timm",
+        "as installed",
+        "elsewhere",
+        "unset PYTHONPATH, and start where no timm/ or timm.py lies",
+    ),
+    (
+        "imported.timm",
+        "elsewhere",
+        "as installed",
+        "put the timm that was imported there on PYTHONPATH: it was not the installed one",
+    ),
     ("installed.torch", [], ["a.py was changed"], "uv sync --reinstall-package torch"),
     ("installed.rich", [], ["a.py was changed"], "install rich as it was: see packages.rich"),
     ("lock.digest", "sha256:1", "sha256:0", "bring the expected uv.lock back, then: uv sync"),

@@ -213,3 +213,11 @@ def test_a_machine_without_git_has_no_commit(find, monkeypatch: pytest.MonkeyPat
     without = SimpleNamespace(run=refuse, TimeoutExpired=subprocess.TimeoutExpired)
     monkeypatch.setattr(sources_module, "subprocess", without)
     assert find(1).origin.endswith("is in no repository here")
+
+
+@pytest.mark.parametrize("name", ["GIT_DIR", "GIT_WORK_TREE", "GIT_OBJECT_DIRECTORY"])
+def test_a_shell_that_means_another_repository_does_not_matter(
+    find, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+):
+    monkeypatch.setenv(name, str(tmp_path))
+    assert find(2, patch=PATCH).package is not None

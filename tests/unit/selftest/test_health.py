@@ -25,6 +25,11 @@ CODE = {"version": "0.1.0", "digest": "sha256:0", "commit": "0123456789abcdef", 
             "cxr 0.1.0, commit 0123456789ab, with changes that no commit holds",
         ),
         (
+            {"dirty": None},
+            False,
+            "cxr 0.1.0, commit 0123456789ab, and git does not tell changes",
+        ),
+        (
             {"commit": None, "dirty": None},
             True,
             "cxr 0.1.0, no checkout: records name the sources by digest",

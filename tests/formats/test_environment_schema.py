@@ -87,6 +87,9 @@ def test_what_is_not_on_every_machine_is_valid(
         "differs": {"torch": {"locked": "2.15.0", "installed": None}},
     }
     assert list(validator.iter_errors(other)) == []
+    for digest in (other["lock"]["digest"], "not_read"):
+        lock = {"digest": digest, "differs": "not_read"}
+        assert list(validator.iter_errors({**other, "lock": lock})) == []
     for installed in ("not_read", {}):
         assert list(validator.iter_errors({**other, "installed": installed})) == []
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from cxr.compare.environment_reference import Reference
 from cxr.compare.environment_report import EnvironmentDifference, EnvironmentReport
+from cxr.compare.untold_facts import find_untold
 from cxr.determinism.levels import Level
 from cxr.determinism.variables import OWN_VARIABLES
 from cxr.environment.capture import capture_environment
@@ -15,14 +16,12 @@ from cxr.environment.comparison import (
     FactDifference,
     compare_captures,
     find_unread,
-    is_known,
 )
 from cxr.environment.deep import PROBED_GROUPS, capture_deep_environment
 from cxr.environment.facts import (
     AS_INSTALLED,
     NOT_READ,
     Capture,
-    counts_in,
     find_levels,
     flatten_environment,
 )
@@ -120,26 +119,6 @@ def verify_environment(
         ignored=len(differences) - len(kept),
         unread=find_untold(reference.capture, found, asked),
     )
-
-
-def find_untold(expected: Capture, found: Capture, level: Level) -> list[str]:
-    """Return the facts that affect bits and that ``expected`` does not tell about.
-
-    A group of which it tells none is named alone.
-    """
-    untold = []
-    for group in (name for name in {**found, **expected} if counts_in(name, level)):
-        told, here = expected.get(group), found.get(group)
-        facts = {
-            **(told if isinstance(told, dict) else {}),
-            **(here if isinstance(here, dict) else {}),
-        }
-        counting = [f"{group}.{fact}" for fact in sorted(facts)]
-        counting = [name for name in counting if level in find_levels(name)]
-        missing = [name for name in counting if not is_known(name, expected)]
-        nothing_told = not isinstance(told, dict) or (counting and missing == counting)
-        untold += [group] if nothing_told else missing
-    return untold
 
 
 def _compare_facts(

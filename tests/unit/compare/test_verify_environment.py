@@ -9,7 +9,8 @@ import pytest
 
 from cxr.compare.environment_reference import Reference, load_reference
 from cxr.compare.environment_report import EnvironmentReport
-from cxr.compare.verify_environment import find_untold, verify_environment
+from cxr.compare.untold_facts import find_untold
+from cxr.compare.verify_environment import verify_environment
 from cxr.determinism.levels import Level
 from cxr.environment.facts import NOT_READ
 from cxr.environment.lock_file import load_lock
@@ -110,6 +111,15 @@ def test_what_the_record_does_not_tell_is_named():
     assert found.unread == ["cpu.model", "gpu", "numerics", "switches"]
     assert find_untold(expected, HERE, Level.PORTABLE) == []
     assert find_untold({"packages": {}}, HERE, Level.PORTABLE) == ["images"]
+
+
+def test_a_value_that_neither_side_recorded_is_not_taken_for_the_same():
+    there = change(variables__MKL_CBWR="not_recorded", variables__MKL_DEBUG_CPU_TYPE="5")
+    found = verify(there, there)
+    assert (found.verdict, found.unread) == ("verified", ["variables.MKL_CBWR"])
+    known = change(variables__MKL_DEBUG_CPU_TYPE="5")
+    assert list_fields(verify(there, known)) == [("variables.MKL_CBWR", "yes")]
+    assert verify(HERE, HERE).unread == []
 
 
 def test_a_level_leaves_out_what_does_not_affect_its_bits():

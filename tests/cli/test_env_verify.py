@@ -284,8 +284,10 @@ def test_the_lock_governs_the_packages():
     finished = run_cxr("env", "verify", ROOT / "uv.lock", "--json")
     answer = read_answer(finished)
     assert (answer["against"], "numerics" in answer["unread"]) == ("lock", True)
+    assert "origins" not in answer["unread"]
     fields = {one["field"] for one in answer["differences"]}
-    assert not {"packages.torch", "packages.timm", "packages.numpy"} & fields
+    for group in ("packages", "origins"):
+        assert not {f"{group}.{name}" for name in ("torch", "timm", "numpy", "cxr")} & fields
     newer = verify(ROOT / "uv.lock", code=1, fault="other-version:torch==9.9.9")
     one = newer["differences"][0]
     assert (one["field"], one["found"]) == ("packages.torch", "9.9.9")

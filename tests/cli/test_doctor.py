@@ -221,12 +221,12 @@ def test_fewer_cores_are_said_and_are_no_warning():
         (
             {"blocked": ["PIL"]},
             "warning  decoders     pillow cannot be imported: PIL is blocked in this test",
-            "uv pip install --reinstall pillow",
+            "uv sync --reinstall-package pillow",
         ),
         (
             {"blocked": ["threadpoolctl"]},
             "warning  threadpoolctl cannot be imported: threadpoolctl is blocked in this test",
-            "uv pip install --reinstall threadpoolctl",
+            "uv sync --reinstall-package threadpoolctl",
         ),
         (
             {"env": {"XDG_CACHE_HOME": "/dev/null"}},

@@ -306,7 +306,7 @@ def test_code_in_a_packed_run_is_not_run_by_a_plan(changed_checkout: Path, tmp_p
     marks.unlink()
     assert plan(packed)[0] == 1
     forced = reproduce(packed, tmp_path / "again", "--force")
-    assert read_answer(forced)["verdict"] in ("identical", "different")
+    assert read_answer(forced)["verdict"] == "different"
     assert not marks.exists()
     reproduce(packed, tmp_path / "trusted", "--trust")
     assert marks.exists()

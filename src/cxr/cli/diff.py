@@ -22,10 +22,7 @@ _WHOLE: Final = 34
 def diff(
     run_a: Annotated[Path, typer.Argument(metavar="RUN_A", show_default=False)],
     run_b: Annotated[Path, typer.Argument(metavar="RUN_B", show_default=False)],
-    tolerance: Annotated[
-        list[str] | None,
-        typer.Option(metavar="METRIC=ABS", help="Call runs this close equivalent."),
-    ] = None,
+    tolerance: options.Tolerance = None,
     data_a: Annotated[
         Path | None, typer.Option("--data-a", help="Where the data set of RUN_A is now.")
     ] = None,

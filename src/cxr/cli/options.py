@@ -22,6 +22,10 @@ Data = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Root of the run's data set, where it is another here."),
 ]
+Tolerance = Annotated[
+    list[str] | None,
+    typer.Option(metavar="METRIC=ABS", help="Call runs this close equivalent."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress.")]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.", show_default=False)]

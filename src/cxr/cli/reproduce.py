@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from cxr.reproduce.prepare import Request
     from cxr.reproduce.run import Reproduction
 
-_SUFFIX = ".cxr.zip"
+_SUFFIX: Final = ".cxr.zip"
 
 
 def reproduce(
@@ -38,10 +37,7 @@ def reproduce(
     repository: Annotated[
         Path | None, typer.Option(metavar="DIR", help="A checkout of cxr to take commits from.")
     ] = None,
-    tolerance: Annotated[
-        list[str] | None,
-        typer.Option(metavar="METRIC=ABS", help="Call runs this close equivalent."),
-    ] = None,
+    tolerance: options.Tolerance = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", help="Directory to write, or with --pack the file."),
@@ -77,6 +73,8 @@ def reproduce(
             hint="cxr reproduce --pack RUN --out FILE",
         )
     tolerances = parse_tolerances(tolerance or [])
+    import tempfile
+
     with tempfile.TemporaryDirectory(prefix="cxr-reproduce-") as place:
         scratch = Path(place)
         if pack:

@@ -9,11 +9,6 @@ from cxr.reports.values import describe_values
 from cxr.reproduce.plan import Item, Plan
 
 _SHOWN: Final = 30
-_REMEDIES: Final = {
-    "set": "put right",
-    "checkout": "put right",
-    "sync": "put right",
-}
 
 
 def describe_plan(plan: Plan) -> str:
@@ -42,7 +37,7 @@ def describe_rest(plan: Plan) -> str | None:
 def describe_effect(item: Item) -> str:
     """Return what a difference does to the reproduction."""
     if item.remedy is not None:
-        return _REMEDIES[item.remedy]
+        return "put right"
     return {"yes": "in the way", "unknown": "in the way", "no": "no matter"}[item.affects_bits]
 
 

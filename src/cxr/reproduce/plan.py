@@ -13,6 +13,7 @@ from cxr.config.schema import FileWeights, RunConfig
 from cxr.data.folder import scan_folder
 from cxr.determinism.levels import Level
 from cxr.digests.weights_file import digest_weights_file
+from cxr.environment.facts import find_levels
 from cxr.progress import Progress
 from cxr.records.data_lock import DataLock, load_data_lock
 from cxr.records.run_directory import DATA_LOCK
@@ -20,7 +21,7 @@ from cxr.reproduce.record import Record
 from cxr.reproduce.sources import Sources
 
 Part = Literal["config", "data", "code", "weights", "environment"]
-Remedy = Literal["set", "checkout", "sync"]
+Remedy = Literal["set", "checkout"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,12 +204,15 @@ def check_weights(record: Record, config: RunConfig) -> Iterator[Item]:
         )
 
 
-def check_variables(recorded: Mapping[str, str], here: Mapping[str, str]) -> Iterator[Item]:
+def check_variables(
+    recorded: Mapping[str, str], here: Mapping[str, str], level: Level
+) -> Iterator[Item]:
     """Yield an item for each choice of kernels that is another in this shell: it will be set.
 
     Args:
         recorded: Variables by which the run's user had chosen kernels.
         here: Those of this process.
+        level: The run's level.
     """
     for name in sorted({*recorded, *here}):
         if recorded.get(name) != here.get(name):
@@ -217,7 +221,8 @@ def check_variables(recorded: Mapping[str, str], here: Mapping[str, str]) -> Ite
                 field=f"variables.{name}",
                 expected=recorded.get(name),
                 found=here.get(name),
-                affects_bits="yes",
+                # How threads wait is such a choice too, and changes no bit.
+                affects_bits="yes" if level in find_levels(f"variables.{name}") else "no",
                 remedy="set",
                 do="is set as recorded, for the reproduction alone",
             )

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from cxr.child_process import run_cxr
 from cxr.compare.environment_reference import Reference, load_reference
+from cxr.compare.environment_report import EnvironmentReport
 from cxr.compare.replay_process import derive_variables, read_choices
 from cxr.compare.verify_environment import verify_environment
 from cxr.config.schema import RunConfig
@@ -121,17 +122,18 @@ def prepare_reproduction(request: Request, *, scratch: Path, progress: Progress)
         for name, value in read_variables().items()
         if name not in OWN_VARIABLES and value is not None
     }
+    report = verify_environment(reference, capture)
     items = [
         *check_sources(record, sources, digest_code(), trusted=request.trust),
         *check_data(record, config, progress),
         *check_weights(record, config),
-        *check_variables(choices, chosen_here),
-        *_check_environment(reference, capture, synced=request.sync),
+        *check_variables(choices, chosen_here, record.level),
+        *_check_environment(report, synced=request.sync),
     ]
     if record.directory is None:
         items += [
             _describe_unread(name)
-            for name in verify_environment(reference, capture).unread
+            for name in report.unread
             # A run has its switches in its manifest, and does not hash what is installed.
             if name.partition(".")[0] not in ("switches", "installed")
         ]
@@ -222,7 +224,7 @@ def _describe_unread(name: str) -> Item:
     )
 
 
-def _check_environment(reference: Reference, found: Capture, *, synced: bool) -> list[Item]:
+def _check_environment(report: EnvironmentReport, *, synced: bool) -> list[Item]:
     """Return an item for each fact that differs; the sources are looked at elsewhere."""
     return [
         Item(
@@ -235,7 +237,7 @@ def _check_environment(reference: Reference, found: Capture, *, synced: bool) ->
             if synced or not one.field.startswith(_SYNCED) or one.affects_bits == "no"
             else f"{one.do}; or cxr reproduce --sync",
         )
-        for one in verify_environment(reference, found).differences
+        for one in report.differences
         if not one.field.startswith(_NOT_COMPARED)
         # An environment built aside lies beside no lock.
         and not (synced and one.field.startswith("lock."))

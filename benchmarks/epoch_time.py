@@ -64,7 +64,7 @@ def main() -> None:
 
 def draw_images(scratch: Path) -> Path:
     """Draw radiographs and return their directory."""
-    from cxr.data.radiographs import SynthPlan, write_dataset
+    from cxr.data.drawing.radiographs import SynthPlan, write_dataset
 
     write_dataset(scratch / "images", SynthPlan(**_DRAWN))
     return scratch / "images"

@@ -119,7 +119,7 @@ def main() -> None:
 
 def write_images(options: argparse.Namespace, size_px: int, scratch: Path) -> None:
     """Draw as many radiographs as the steps of a round need."""
-    from cxr.data.radiographs import SynthPlan, write_dataset
+    from cxr.data.drawing.radiographs import SynthPlan, write_dataset
 
     num_train = options.batch_size * (options.steps + _WARM_UP_STEPS)
     plan = SynthPlan(size_px=size_px, train=num_train, val=_NUM_EVALUATED, test=_NUM_EVALUATED)

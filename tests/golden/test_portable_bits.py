@@ -14,8 +14,8 @@ from cxr.config.load import load_config
 from cxr.config.schema import AugmentConfig, SyntheticConfig
 from cxr.data.normalise import derive_pixel_table
 from cxr.data.order import derive_epoch_batches
+from cxr.data.sources.vectors import draw_vectors
 from cxr.data.splits import is_held_out
-from cxr.data.synthetic import draw_vectors
 from cxr.determinism.streams import derive_key, derive_seed, derive_stream
 from cxr.digests.canonical import digest_bytes
 from cxr.records.ledger import CHAIN_START, digest_part, extend_chain

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from cxr.config.schema import AugmentConfig
-from cxr.data.decode import DecodePlan, decode_image
+from cxr.data.decoding.decode import DecodePlan, decode_image
 from cxr.data.normalise import derive_pixel_table
 from cxr.errors import DataError
 from cxr.training.augment import augment_images, derive_intensity_table, move_image

@@ -294,7 +294,7 @@ def _evaluation_in_between(_: str) -> None:
 @fault
 def _no_decoding(_: str) -> None:
     """Whoever decodes an image fails."""
-    from cxr.data import cache
+    from cxr.data.decoding import cache
 
     def refuse(*_: Any, **__: Any) -> None:
         raise RuntimeError("an image was decoded")
@@ -446,7 +446,7 @@ def _no_temporary_directory(_: str) -> None:
 @fault
 def _interrupted_drawing(value: str) -> None:
     """Ctrl-C comes before image ``value`` of a drawn set."""
-    from cxr.data import radiographs
+    from cxr.data.drawing import radiographs
 
     original = radiographs.draw_radiograph
     drawn = iter(range(int(value)))

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cxr.data.cache import derive_cache_key
-from cxr.data.decode import DecodePlan
+from cxr.data.decoding.cache import derive_cache_key
+from cxr.data.decoding.decode import DecodePlan
 from cxr.records.data_lock import DataLock, Sample
 from support.program import read_error, run_cxr
 from support.recipes import change, images, write_recipe

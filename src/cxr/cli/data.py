@@ -38,7 +38,7 @@ def synth(
 
     Example: cxr data synth data/drawn --seed 1 --train 200
     """
-    from cxr.data.radiographs import SynthPlan, write_dataset
+    from cxr.data.drawing.radiographs import SynthPlan, write_dataset
 
     plan = SynthPlan(seed=seed, size_px=size, train=train, val=val, test=test)
     with shown_progress(quiet=quiet) as progress:
@@ -71,7 +71,7 @@ def verify(
 
     Example: cxr data verify data/sample --lock runs/a/data.lock.json
     """
-    from cxr.data.verify import verify_target
+    from cxr.data.checks.verify import verify_target
 
     with shown_progress(quiet=quiet) as progress:
         report = verify_target(target, lock=lock, progress=progress)

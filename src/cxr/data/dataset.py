@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cxr.config.schema import DataConfig
-from cxr.data.cache import default_cache_directory, open_decoded
-from cxr.data.decode import DecodePlan
-from cxr.data.folder import find_root, scan_folder
-from cxr.data.synthetic import draw_vectors
+from cxr.data.decoding.cache import default_cache_directory, open_decoded
+from cxr.data.decoding.decode import DecodePlan
+from cxr.data.sources.folder import find_root, scan_folder
+from cxr.data.sources.vectors import draw_vectors
 from cxr.progress import SILENCE, Progress
 from cxr.records.data_lock import DataLock
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from cxr.compare.report import Affects
 from cxr.compare.samples import compare_samples
 from cxr.config.schema import FileWeights, RunConfig
-from cxr.data.folder import scan_folder
+from cxr.data.sources.folder import scan_folder
 from cxr.determinism.levels import Level
 from cxr.digests.weights_file import digest_weights_file
 from cxr.environment.facts import find_levels

@@ -16,7 +16,7 @@ from PIL import Image
 from cxr.compare.diff import diff_runs
 from cxr.compare.verify_record import verify_record
 from cxr.config.load import load_config
-from cxr.data.radiographs import SynthPlan, write_dataset
+from cxr.data.drawing.radiographs import SynthPlan, write_dataset
 from cxr.digests.files import digest_file
 from cxr.errors import DeterminismError
 from cxr.interruption import InterruptibleProgress

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from cxr.data.image_file import read_image
+from cxr.data.decoding.image_file import read_image
 from cxr.errors import DataError
 
 

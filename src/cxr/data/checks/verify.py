@@ -13,10 +13,10 @@ from typing import Any, Final, Literal
 
 from cxr.config.load import load_config
 from cxr.config.schema import DataConfig
-from cxr.data.decode import DecodePlan, decode_image
-from cxr.data.folder import SPLITS, FoundImage, find_images, find_root, list_images
-from cxr.data.image_file import read_image
+from cxr.data.decoding.decode import DecodePlan, decode_image
+from cxr.data.decoding.image_file import read_image
 from cxr.data.prefetch import prefetch
+from cxr.data.sources.folder import SPLITS, FoundImage, find_images, find_root, list_images
 from cxr.digests.canonical import digest_bytes
 from cxr.errors import DataError, UsageError
 from cxr.progress import SILENCE, Progress

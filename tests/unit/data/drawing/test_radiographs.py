@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cxr.data.radiographs import KINDS, SynthPlan, draw_radiograph, write_dataset
+from cxr.data.drawing.radiographs import KINDS, SynthPlan, draw_radiograph, write_dataset
 from cxr.digests.canonical import digest_bytes
 from cxr.errors import CxrError, StorageError, UsageError
 
-SAMPLE = Path(__file__).parents[3] / "data" / "sample"
+SAMPLE = Path(__file__).parents[4] / "data" / "sample"
 NOT_DRAWN = {"README.md"}
 SMALL = SynthPlan(size_px=16, train=4, val=4, test=4)
 

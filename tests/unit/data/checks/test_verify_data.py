@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from cxr.config.schema import DataConfig
-from cxr.data.folder import scan_folder
-from cxr.data.verify import SEVERITIES, verify_target
+from cxr.data.checks.verify import SEVERITIES, verify_target
+from cxr.data.sources.folder import scan_folder
 from cxr.errors import DataError, RecordError, UsageError
 from cxr.records.data_lock import write_data_lock
 

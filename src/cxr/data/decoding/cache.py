@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from cxr.atomic import atomic_writer, make_directory, storage_errors, write_bytes
-from cxr.data.decode import DecodePlan, decode_image
-from cxr.data.image_file import read_image
+from cxr.data.decoding.decode import DecodePlan, decode_image
+from cxr.data.decoding.image_file import read_image
 from cxr.data.prefetch import prefetch
 from cxr.digests.canonical import canonical_json, digest_bytes, digest_json
 from cxr.digests.files import digest_file

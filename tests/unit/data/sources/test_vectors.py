@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cxr.config.schema import SyntheticConfig
-from cxr.data.synthetic import CLASSES, draw_vectors
+from cxr.data.sources.vectors import CLASSES, draw_vectors
 from cxr.digests.canonical import digest_bytes
 
 

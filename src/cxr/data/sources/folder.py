@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from cxr.config.schema import DataConfig
+from cxr.data.decoding.image_file import read_image
 from cxr.data.groups import derive_group
-from cxr.data.image_file import read_image
 from cxr.data.prefetch import prefetch
 from cxr.data.splits import is_held_out
 from cxr.digests.canonical import digest_bytes

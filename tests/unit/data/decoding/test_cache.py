@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cxr.data import cache
-from cxr.data.cache import default_cache_directory, derive_cache_key, open_decoded
-from cxr.data.decode import DecodePlan, decode_image
+from cxr.data.decoding import cache
+from cxr.data.decoding.cache import default_cache_directory, derive_cache_key, open_decoded
+from cxr.data.decoding.decode import DecodePlan, decode_image
 from cxr.digests.canonical import digest_bytes
 from cxr.errors import DataError, StorageError
 from cxr.records.data_lock import DataLock, Sample

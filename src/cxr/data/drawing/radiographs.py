@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from cxr.atomic import make_directory, storage_errors
-from cxr.data.anatomy import (
+from cxr.data.drawing.anatomy import (
     Anatomy,
     Frame,
     Picture,

@@ -1,10 +1,10 @@
 """A healthy chest as a picture of attenuation: drawing primitives, anatomy and layers.
 
-The rules that keep the bits the same everywhere are in `cxr.data.radiographs`; this module keeps
-them too. Lengths are fractions of the image's side in the patient's frame: ``across`` runs from
-the midline to the image's right, ``down`` from the top. The film hangs as a radiologist sees it,
-so the heart's side, the patient's left, is the image's right. Attenuation is 0 where the film is
-black and about 1 where it is white.
+The rules that keep the bits the same everywhere are in `cxr.data.drawing.radiographs`; this module
+keeps them too. Lengths are fractions of the image's side in the patient's frame: ``across`` runs
+from the midline to the image's right, ``down`` from the top. The film hangs as a radiologist sees
+it, so the heart's side, the patient's left, is the image's right. Attenuation is 0 where the film
+is black and about 1 where it is white.
 
 The many literal numbers are the drawing itself: places, sizes and brightnesses found by eye. What
 varies between patients has a name in `ANATOMY_RANGES`.

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cxr.data.decode import MAX_PIXELS, DecodePlan, decode_image
+from cxr.data.decoding.decode import MAX_PIXELS, DecodePlan, decode_image
 from cxr.errors import DataError
 
 GREY = DecodePlan(size_px=16, channels=1, resample="bilinear")

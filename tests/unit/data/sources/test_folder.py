@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from cxr.config.schema import DataConfig
-from cxr.data.folder import find_images, list_images, scan_folder
+from cxr.data.sources.folder import find_images, list_images, scan_folder
 from cxr.digests.files import digest_file
 from cxr.errors import DataError
 

@@ -1,0 +1,1 @@
+"""Drawing radiographs from a seed, for examples and tests."""

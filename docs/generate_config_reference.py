@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from cxr.config.acting import CONDITIONS
-from cxr.config.schema import BITS_KEY, RunConfig
+from cxr.config.schema import RunConfig
+from cxr.config.section import BITS_KEY
 from cxr.determinism.levels import ALL_LEVELS, NATIVE_LEVELS, NO_LEVELS
 
 PAGE: Final = Path(__file__).resolve().parent / "formats" / "config.md"

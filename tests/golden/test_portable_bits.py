@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from cxr.config.data_section import SyntheticConfig
 from cxr.config.load import load_config
-from cxr.config.schema import AugmentConfig, SyntheticConfig
+from cxr.config.schema import AugmentConfig
 from cxr.data.normalise import derive_pixel_table
 from cxr.data.order import derive_epoch_batches
 from cxr.data.sources.vectors import draw_vectors

@@ -26,14 +26,29 @@ class Condition:
 
 CONDITIONS: Final = (
     Condition(
-        ("data.class_globs", "data.resample"),
+        ("data.class_globs", "data.layout"),
         "`data.source: folder`",
         lambda config: config.data.source == "folder",
     ),
     Condition(
+        ("data.csv.",),
+        "`data.source: csv`",
+        lambda config: config.data.source == "csv",
+    ),
+    Condition(
+        ("data.resample", "data.window."),
+        "any `data.source` but `synthetic`",
+        lambda config: config.data.source != "synthetic",
+    ),
+    Condition(
+        ("data.window.low", "data.window.high"),
+        "`data.window.kind: range` or `percentile`",
+        lambda config: config.data.window.kind in ("range", "percentile"),
+    ),
+    Condition(
         ("data.group_pattern", "data.split_seed"),
-        "`data.validation_fraction` above 0",
-        lambda config: config.data.validation_fraction > 0,
+        "`data.validation_fraction` or `data.test_fraction` above 0",
+        lambda config: config.data.validation_fraction > 0 or config.data.test_fraction > 0,
     ),
     Condition(
         ("data.synthetic.",),

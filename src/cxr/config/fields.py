@@ -10,7 +10,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from cxr.config.acting import acts
-from cxr.config.schema import BITS_KEY, RunConfig
+from cxr.config.schema import RunConfig
+from cxr.config.section import BITS_KEY
 from cxr.determinism.levels import ALL_LEVELS, Level
 from cxr.digests.canonical import digest_json
 

@@ -33,6 +33,9 @@ from cxr.errors import ConfigError
 PATH_FIELDS: Final[tuple[KeyPath, ...]] = (
     ("data", "root"),
     ("data", "cache_dir"),
+    ("data", "lock"),
+    ("data", "csv", "file"),
+    ("data", "pseudonym_key"),
     ("model", "weights", "path"),
 )
 """Fields that hold a path."""

@@ -2,70 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
-from cxr.determinism.levels import NATIVE_LEVELS, NO_LEVELS, Level
+from cxr.config.data_section import DataConfig
+from cxr.config.section import NATIVE, NEVER, Fraction, Section, Sha256
+from cxr.determinism.levels import Level
 from cxr.determinism.streams import MAX_SEED
 
-BITS_KEY: Final = "affects_bits_at"
-NEVER: Final[dict[str, Any]] = {BITS_KEY: list(NO_LEVELS)}
-"""For fields that never affect bits."""
-NATIVE: Final[dict[str, Any]] = {BITS_KEY: list(NATIVE_LEVELS)}
-"""For fields that affect bits through native kernels alone."""
-
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-Sha256 = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 SafetensorsPath = Annotated[str, StringConstraints(pattern=r"\.safetensors$")]
-Fraction = Annotated[float, Field(ge=0, le=1)]
-
-
-class Section(BaseModel):
-    """A frozen mapping of fields that refuses unknown keys and wrong types."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-
-class SyntheticConfig(Section):
-    """Vectors of 784 features in 10 classes, made from a seed."""
-
-    seed: int = Field(0, ge=0, le=MAX_SEED, description="root of the vectors' streams")
-    train: int = Field(1000, ge=1, le=1_000_000, description="training vectors")
-    val: int = Field(200, ge=0, le=1_000_000, description="validation vectors")
-    test: int = Field(200, ge=0, le=1_000_000, description="test vectors")
-    noise: int = Field(96, ge=0, le=255, description="largest noise added to a class's pattern")
-
-
-class DataConfig(Section):
-    """Which images, which labels, which split, and how they are decoded."""
-
-    source: Literal["folder", "synthetic"] = Field(description="where samples come from")
-    root: str | None = Field(
-        None, json_schema_extra=NEVER, description="directory that holds train, val and test"
-    )
-    cache_dir: str | None = Field(
-        None, json_schema_extra=NEVER, description="decoded images; default: the user's cache"
-    )
-    classes: tuple[str, ...] = Field(
-        (), max_length=1000, description="class names in label order; at least two"
-    )
-    class_globs: dict[str, str] | None = Field(
-        None, description="glob over <folder>/<file> for each class; default: <class>/*"
-    )
-    group_pattern: str | None = Field(
-        None, description="regular expression over the file name; its groups name the patient"
-    )
-    validation_fraction: float = Field(
-        0.0, ge=0, le=0.5, description="share of training groups held out; 0: the val directory"
-    )
-    split_seed: int = Field(0, ge=0, le=MAX_SEED, description="root of the split's streams")
-    image_size: int = Field(64, ge=8, le=1024, description="height and width in px")
-    channels: Literal[1, 3] = Field(1, description="1 for grey, 3 for RGB")
-    resample: Literal["bilinear", "bicubic"] = Field("bilinear", description="resize filter")
-    mean: Fraction = Field(0.5, description="mean of pixel/255, subtracted")
-    std: float = Field(0.25, gt=0, le=1, description="deviation of pixel/255, divided by")
-    synthetic: SyntheticConfig = SyntheticConfig()
 
 
 class FileWeights(Section):
@@ -152,6 +99,10 @@ class TrainConfig(Section):
     warmup_epochs: float = Field(0.0, ge=0, description="epochs of linear rise from 0")
     class_weights: Literal["none", "balanced"] | tuple[Annotated[float, Field(gt=0)], ...] = Field(
         "none", description="weights in the loss, in class order"
+    )
+    loss: Literal["cross_entropy", "bce"] = Field(
+        "cross_entropy",
+        description="bce: binary cross-entropy of each label, for images with any number of them",
     )
     label_smoothing: float = Field(
         0.0, ge=0, lt=1, description="share of each label spread over all classes"

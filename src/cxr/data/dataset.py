@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cxr.config.schema import DataConfig
+from cxr.config.data_section import DataConfig
 from cxr.data.decoding.cache import default_cache_directory, open_decoded
 from cxr.data.decoding.decode import DecodePlan
-from cxr.data.sources.folder import find_root, scan_folder
+from cxr.data.sources.open import open_source
+from cxr.data.sources.scan import hash_samples
 from cxr.data.sources.vectors import draw_vectors
 from cxr.progress import SILENCE, Progress
 from cxr.records.data_lock import DataLock
@@ -81,8 +82,10 @@ def load_dataset(config: DataConfig, *, progress: Progress = SILENCE) -> Dataset
     if config.source == "synthetic":
         lock, pixels = draw_vectors(config.synthetic)
         return Dataset(lock=lock, images_NHWC=pixels)
-    lock = scan_folder(config, progress=progress)
+    source = open_source(config)
+    found = source.find()
+    lock = hash_samples(source, found, progress=progress)
     directory = Path(config.cache_dir) if config.cache_dir else default_cache_directory()
     plan = derive_decode_plan(config)
-    pixels = open_decoded(find_root(config), lock, plan, directory, progress=progress)
+    pixels = open_decoded(source, found, lock, plan, directory, progress=progress)
     return Dataset(lock=lock, images_NHWC=pixels)

@@ -10,7 +10,8 @@ from typing import Any, Literal
 from cxr.compare.report import Affects
 from cxr.compare.samples import compare_samples
 from cxr.config.schema import FileWeights, RunConfig
-from cxr.data.sources.folder import scan_folder
+from cxr.data.sources.open import open_source
+from cxr.data.sources.scan import hash_samples
 from cxr.determinism.levels import Level
 from cxr.digests.weights_file import digest_weights_file
 from cxr.environment.facts import find_levels
@@ -136,7 +137,7 @@ def check_data(record: Record, config: RunConfig, progress: Progress) -> Iterato
     if config.data.source == "synthetic":
         # Drawn from the recipe: nothing here could be another.
         return
-    if not Path(config.data.root or "").is_dir():
+    if not Path(config.data.root or "").exists():
         yield Item(
             part="data",
             field="data.root",
@@ -147,7 +148,8 @@ def check_data(record: Record, config: RunConfig, progress: Progress) -> Iterato
             can_be_forced=False,
         )
         return
-    lock = scan_folder(config.data, progress=progress)
+    source = open_source(config.data)
+    lock = hash_samples(source, source.find(), progress=progress)
     wanted = record.manifest["recipe"]["data_digest"]
     if lock.digest == wanted:
         return

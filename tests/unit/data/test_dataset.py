@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cxr.config.schema import DataConfig, SyntheticConfig
+from cxr.config.data_section import DataConfig, SyntheticConfig
 from cxr.data.dataset import load_dataset
 
 

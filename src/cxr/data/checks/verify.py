@@ -11,12 +11,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from cxr.config.data_section import DataConfig
 from cxr.config.load import load_config
-from cxr.config.schema import DataConfig
 from cxr.data.decoding.decode import DecodePlan, decode_image
 from cxr.data.decoding.image_file import read_image
 from cxr.data.prefetch import prefetch
-from cxr.data.sources.folder import SPLITS, FoundImage, find_images, find_root, list_images
+from cxr.data.sources.folder import find_images, find_root, list_images
+from cxr.data.sources.source import SPLITS, FoundImage
 from cxr.digests.canonical import digest_bytes
 from cxr.errors import DataError, UsageError
 from cxr.progress import SILENCE, Progress

@@ -13,15 +13,15 @@ import contextlib
 import hashlib
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from cxr.atomic import atomic_writer, make_directory, storage_errors, write_bytes
-from cxr.data.decoding.decode import DecodePlan, decode_image
-from cxr.data.decoding.image_file import read_image
+from cxr.data.decoding.decode import DecodePlan
 from cxr.data.prefetch import prefetch
+from cxr.data.sources.source import FoundImage, Source
 from cxr.digests.canonical import canonical_json, digest_bytes, digest_json
 from cxr.digests.files import digest_file
 from cxr.environment.canaries import read_canaries
@@ -73,13 +73,20 @@ def derive_cache_key(lock: DataLock, plan: DecodePlan) -> str:
 
 
 def open_decoded(
-    root: Path, lock: DataLock, plan: DecodePlan, directory: Path, *, progress: Progress = SILENCE
+    source: Source,
+    found: Sequence[FoundImage],
+    lock: DataLock,
+    plan: DecodePlan,
+    directory: Path,
+    *,
+    progress: Progress = SILENCE,
 ) -> NDArray[np.uint8]:
     """Return every image of ``lock``, decoding them unless a sound cache holds them.
 
     Args:
-        root: The data set's root.
-        lock: Its samples.
+        source: Reads and decodes one image.
+        found: Every image, in the order of ``lock.samples``.
+        lock: Their digests.
         plan: How they are decoded.
         directory: Where caches live.
         progress: Told how far it is.
@@ -102,7 +109,7 @@ def open_decoded(
             with _holding(place):
                 # Somebody else may have made it while the lock was waited for.
                 if not _is_sound(place):
-                    _build(root, lock, plan, place, shape, progress)
+                    _build(source, found, lock, plan, place, progress)
         except StorageError as error:
             raise StorageError(
                 error.problem,
@@ -148,20 +155,20 @@ def _remove_remains(directory: Path) -> None:
 
 
 def _build(
-    root: Path,
+    source: Source,
+    found: Sequence[FoundImage],
     lock: DataLock,
     plan: DecodePlan,
     place: Path,
-    shape: tuple[int, ...],
     progress: Progress,
 ) -> None:
     """Decode on all cores and write pixels in order; nothing is kept unless all images decode."""
     state = hashlib.sha256()
     failures: list[DataError] = []
 
-    def decode(sample: Sample) -> bytes | DataError:
+    def decode(job: tuple[FoundImage, Sample]) -> bytes | DataError:
         try:
-            return _decode_sample(root, sample, plan).tobytes()
+            return _decode_sample(source, *job, plan).tobytes()
         except DataError as error:
             return error
 
@@ -169,7 +176,8 @@ def _build(
         # Pillow warns of large images; the limit here is an error of our own.
         warnings.simplefilter("ignore")
         done = 0
-        for pixels in prefetch(decode, lock.samples, workers=os.cpu_count() or 1):
+        jobs = zip(found, lock.samples, strict=True)
+        for pixels in prefetch(decode, jobs, workers=os.cpu_count() or 1):
             if isinstance(pixels, DataError):
                 failures.append(pixels)
                 continue
@@ -181,23 +189,24 @@ def _build(
             raise _join(failures)
     index: dict[str, Any] = {
         "schema": FORMAT,
-        "shape": list(shape),
+        "shape": [len(lock.samples), plan.size_px, plan.size_px, plan.channels],
         "pixels": f"sha256:{state.hexdigest()}",
     }
     write_bytes(place / _INDEX, canonical_json(index) + b"\n")
 
 
-def _decode_sample(root: Path, sample: Sample, plan: DecodePlan) -> NDArray[np.uint8]:
+def _decode_sample(
+    source: Source, image: FoundImage, sample: Sample, plan: DecodePlan
+) -> NDArray[np.uint8]:
     """Read, check and decode one image."""
-    file = root / sample.path
-    content = read_image(file)
+    content = source.read(image)
     if digest_bytes(content) != sample.sha256:
         raise DataError(
             "an image changed while it was being read",
-            where=str(file),
+            where=str(image.file),
             hint="stop whatever writes to the data set and start again",
         )
-    return decode_image(content, plan, where=str(file))
+    return source.decode(image, content, plan)
 
 
 def _join(failures: list[DataError]) -> DataError:

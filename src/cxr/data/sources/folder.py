@@ -7,53 +7,44 @@ import glob
 import os
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from cxr.config.schema import DataConfig
+from cxr.config.data_section import DataConfig
+from cxr.data.decoding.decode import DecodePlan, decode_image
 from cxr.data.decoding.image_file import read_image
 from cxr.data.groups import derive_group
-from cxr.data.prefetch import prefetch
+from cxr.data.sources.source import SPLITS, FoundImage
 from cxr.data.splits import is_held_out
-from cxr.digests.canonical import digest_bytes
 from cxr.errors import DataError
-from cxr.progress import SILENCE, Progress
-from cxr.records.data_lock import DataLock, Sample
 
-SPLITS: Final = ("train", "val", "test")
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 _NO_TEXT: Final = ("Cc", "Cs")  # control characters, and bytes that are not UTF-8
 IMAGE_SUFFIXES: Final = frozenset({".jpeg", ".jpg", ".png", ".bmp", ".tif", ".tiff"})
 
 
-@dataclass(frozen=True, slots=True)
-class FoundImage:
-    """An image file and what its name and place say of it."""
+class FolderSource:
+    """Image files below a directory, their labels in the names of folders and files."""
 
-    file: Path
-    path: str
-    label: str
-    group: str
-    split: str
+    def __init__(self, config: DataConfig) -> None:
+        self.root = find_root(config)
+        self.classes = config.classes
+        self._config = config
 
+    def find(self) -> list[FoundImage]:
+        """Find and label every image, without reading any; see `find_images`."""
+        return find_images(self.root, self._config)
 
-def scan_folder(config: DataConfig, *, progress: Progress = SILENCE) -> DataLock:
-    """Find, label, split and hash every image below ``config.root``.
+    def read(self, image: FoundImage) -> bytes:
+        """Return the bytes of an image's file; see `read_image`."""
+        return read_image(image.file)
 
-    Args:
-        config: The data section, with an absolute root.
-        progress: Told how far it is.
-
-    Returns:
-        The samples, sorted by split, then file name, then path: an image that moves from one
-        class folder to another keeps its place.
-
-    Raises:
-        DataError: The root is missing or empty, a file has no class or no readable content.
-    """
-    root = find_root(config)
-    found = find_images(root, config)
-    return DataLock(classes=config.classes, samples=_hash_images(found, progress))
+    def decode(self, image: FoundImage, content: bytes, plan: DecodePlan) -> NDArray[np.uint8]:
+        """Decode an image's file; see `decode_image`."""
+        return decode_image(content, plan, where=str(image.file))
 
 
 def find_root(config: DataConfig) -> Path:
@@ -192,28 +183,3 @@ def _require_classes(found: Sequence[FoundImage], root: Path, classes: Sequence[
             where=str(root / "train"),
             hint="add images, or correct data.classes or data.class_globs",
         )
-
-
-def _hash_images(found: Sequence[FoundImage], progress: Progress) -> tuple[Sample, ...]:
-    """Hash files on all cores; hashlib lets go of the interpreter while it works."""
-    samples: list[Sample] = []
-    hashed = prefetch(_hash_image, found, workers=os.cpu_count() or 1)
-    for image, (num_bytes, digest) in zip(found, hashed, strict=True):
-        samples.append(
-            Sample(
-                path=image.path,
-                bytes=num_bytes,
-                sha256=digest,
-                label=image.label,
-                group=image.group,
-                split=image.split,
-            )
-        )
-        progress.advance("hashing images", len(samples), len(found))
-    return tuple(samples)
-
-
-def _hash_image(image: FoundImage) -> tuple[int, str]:
-    """Return size and digest of the same bytes."""
-    content = read_image(image.file)
-    return len(content), digest_bytes(content)

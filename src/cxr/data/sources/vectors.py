@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from cxr.config.schema import SyntheticConfig
+from cxr.config.data_section import SyntheticConfig
 from cxr.determinism.streams import derive_stream
 from cxr.digests.canonical import digest_bytes
 from cxr.records.data_lock import DataLock, Sample

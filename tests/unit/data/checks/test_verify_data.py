@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cxr.config.schema import DataConfig
+from cxr.config.data_section import DataConfig
 from cxr.data.checks.verify import SEVERITIES, verify_target
-from cxr.data.sources.folder import scan_folder
 from cxr.errors import DataError, RecordError, UsageError
 from cxr.records.data_lock import write_data_lock
+from support.data_sets import scan
 
 NAMES = (
     "train/A/person1_1.png",
@@ -48,7 +48,7 @@ def lock(root, tmp_path):
     """A lock of the images as they were."""
     config = DataConfig(source="folder", root=str(root), classes=("A", "B"))
     path = tmp_path / "data.lock.json"
-    write_data_lock(path, scan_folder(config))
+    write_data_lock(path, scan(config))
     return path
 
 
@@ -236,7 +236,7 @@ def test_a_name_that_a_file_system_spelt_anew_is_explained(root, tmp_path):
     (root / "train/A/caf\u00e9.png").write_bytes(draw(50))
     lock = tmp_path / "lock.json"
     fields = DataConfig(source="folder", root=str(root), classes=("A", "B"))
-    write_data_lock(lock, scan_folder(fields))
+    write_data_lock(lock, scan(fields))
     (root / "train/A/caf\u00e9.png").rename(root / "train/A/cafe\u0301.png")
     report = verify_target(root, lock=lock)
     assert [problem.kind for problem in report.problems] == ["extra", "missing"]

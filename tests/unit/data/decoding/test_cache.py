@@ -12,11 +12,13 @@ import pytest
 from PIL import Image
 
 from cxr.data.decoding import cache
-from cxr.data.decoding.cache import default_cache_directory, derive_cache_key, open_decoded
+from cxr.data.decoding.cache import default_cache_directory, derive_cache_key
 from cxr.data.decoding.decode import DecodePlan, decode_image
+from cxr.data.sources import folder
 from cxr.digests.canonical import digest_bytes
 from cxr.errors import DataError, StorageError
 from cxr.records.data_lock import DataLock, Sample
+from support.data_sets import open_folder
 
 PLAN = DecodePlan(size_px=8, channels=1, resample="bilinear")
 
@@ -73,7 +75,7 @@ def decoded(monkeypatch):
         counted.append(where)
         return decode_image(content, plan, where=where)
 
-    monkeypatch.setattr(cache, "decode_image", counting)
+    monkeypatch.setattr(folder, "decode_image", counting)
     return counted
 
 
@@ -83,7 +85,7 @@ def place_of(directory, lock):
 
 def test_pixels_are_those_of_each_image_in_the_order_of_the_lock(root, lock, directory):
     backwards = dataclasses.replace(lock, samples=lock.samples[::-1])
-    pixels = open_decoded(root, backwards, PLAN, directory)
+    pixels = open_folder(root, backwards, PLAN, directory)
     assert pixels.shape == (5, 8, 8, 1)
     assert pixels.dtype == np.uint8
     for image, sample in zip(pixels, backwards.samples, strict=True):
@@ -92,23 +94,23 @@ def test_pixels_are_those_of_each_image_in_the_order_of_the_lock(root, lock, dir
 
 
 def test_pixels_cannot_be_written_to(root, lock, directory):
-    pixels = open_decoded(root, lock, PLAN, directory)
+    pixels = open_folder(root, lock, PLAN, directory)
     with pytest.raises(ValueError, match="read-only"):
         pixels[0] = 0
 
 
 def test_images_are_decoded_once(root, lock, directory, decoded):
-    first = np.array(open_decoded(root, lock, PLAN, directory))
+    first = np.array(open_folder(root, lock, PLAN, directory))
     assert len(decoded) == 5
-    assert np.array_equal(open_decoded(root, lock, PLAN, directory), first)
+    assert np.array_equal(open_folder(root, lock, PLAN, directory), first)
     assert len(decoded) == 5
 
 
 def test_the_cache_serves_without_the_images(root, lock, directory):
-    first = np.array(open_decoded(root, lock, PLAN, directory))
+    first = np.array(open_folder(root, lock, PLAN, directory))
     for file in root.iterdir():
         file.unlink()
-    assert np.array_equal(open_decoded(root, lock, PLAN, directory), first)
+    assert np.array_equal(open_folder(root, lock, PLAN, directory), first)
 
 
 def flip_a_bit(place):
@@ -141,11 +143,11 @@ def empty_index(place):
     "damage", [flip_a_bit, cut_pixels, remove_pixels, remove_index, spoil_index, empty_index]
 )
 def test_a_damaged_cache_is_never_read_and_made_again(root, lock, directory, decoded, damage):
-    first = np.array(open_decoded(root, lock, PLAN, directory))
+    first = np.array(open_folder(root, lock, PLAN, directory))
     damage(place_of(directory, lock))
-    assert np.array_equal(open_decoded(root, lock, PLAN, directory), first)
+    assert np.array_equal(open_folder(root, lock, PLAN, directory), first)
     assert len(decoded) == 10
-    assert np.array_equal(open_decoded(root, lock, PLAN, directory), first)
+    assert np.array_equal(open_folder(root, lock, PLAN, directory), first)
     assert len(decoded) == 10
 
 
@@ -155,10 +157,10 @@ def test_a_cache_that_was_never_finished_is_made_again(root, lock, directory, mo
 
     monkeypatch.setattr(cache, "_decode_sample", stop)
     with pytest.raises(KeyboardInterrupt):
-        open_decoded(root, lock, PLAN, directory)
+        open_folder(root, lock, PLAN, directory)
     assert list(place_of(directory, lock).iterdir()) == []
     monkeypatch.undo()
-    assert open_decoded(root, lock, PLAN, directory).shape == (5, 8, 8, 1)
+    assert open_folder(root, lock, PLAN, directory).shape == (5, 8, 8, 1)
 
 
 # A cache that somebody else wrote, writes, or stopped writing
@@ -174,10 +176,10 @@ def hold(directory, lock):
 
 
 def test_a_sound_cache_needs_no_lock(root, lock, directory):
-    first = np.array(open_decoded(root, lock, PLAN, directory))
+    first = np.array(open_folder(root, lock, PLAN, directory))
     held = hold(directory, lock)
     try:
-        assert np.array_equal(open_decoded(root, lock, PLAN, directory), first)
+        assert np.array_equal(open_folder(root, lock, PLAN, directory), first)
     finally:
         held.release()
 
@@ -189,7 +191,7 @@ def test_where_none_can_be_made_the_hint_names_the_field(root, lock, directory, 
 
     monkeypatch.setattr(filelock.FileLock, "acquire", refuse)
     with pytest.raises(StorageError, match=f"cannot write: {os.strerror(error)}") as caught:
-        open_decoded(root, lock, PLAN, directory)
+        open_folder(root, lock, PLAN, directory)
     assert caught.value.where == str(place_of(directory, lock))
     assert "data.cache_dir" in caught.value.hint
 
@@ -201,12 +203,12 @@ def test_a_cache_made_while_the_lock_was_waited_for_is_not_made_again(
 
     def wait(self, *arguments, **options):
         monkeypatch.undo()
-        open_decoded(root, lock, PLAN, directory)
+        open_folder(root, lock, PLAN, directory)
         decoded.append("made by somebody else")
         return acquire(self, *arguments, **options)
 
     monkeypatch.setattr(filelock.FileLock, "acquire", wait)
-    open_decoded(root, lock, PLAN, directory)
+    open_folder(root, lock, PLAN, directory)
     assert decoded == ["made by somebody else"]
 
 
@@ -217,7 +219,7 @@ def test_what_a_killed_process_left_is_removed_when_a_cache_is_made(root, lock, 
     for file in (*remains, *kept):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(b"x")
-    open_decoded(root, lock, PLAN, directory)
+    open_folder(root, lock, PLAN, directory)
     assert [file for file in remains if file.exists()] == []
     assert [file for file in kept if not file.exists()] == []
     assert sorted(file.name for file in own.iterdir()) == ["index.json", "pixels.u8"]
@@ -228,11 +230,11 @@ def test_what_another_process_is_writing_is_left_alone(root, lock, directory):
     held = hold(directory, other)
     try:
         (place_of(directory, other) / ".pixels.u8.1.tmp").write_bytes(b"x")
-        open_decoded(root, lock, PLAN, directory)
+        open_folder(root, lock, PLAN, directory)
         assert (place_of(directory, other) / ".pixels.u8.1.tmp").exists()
     finally:
         held.release()
-    open_decoded(root, other, PLAN, directory)
+    open_folder(root, other, PLAN, directory)
     assert not (place_of(directory, other) / ".pixels.u8.1.tmp").exists()
 
 
@@ -249,14 +251,14 @@ def test_an_interrupt_does_not_wait_for_many_images(root, directory, decoded, mo
             raise AssertionError(text)
 
     with pytest.raises(KeyboardInterrupt):
-        open_decoded(root, lock_all(root), PLAN, directory, progress=Impatient())
+        open_folder(root, lock_all(root), PLAN, directory, progress=Impatient())
     assert len(decoded) < 10
 
 
 def test_an_image_that_changed_since_it_was_hashed_is_refused(root, lock, directory):
     (root / "2.png").write_bytes(draw(7))
     with pytest.raises(DataError, match="an image changed while it was being read") as caught:
-        open_decoded(root, lock, PLAN, directory)
+        open_folder(root, lock, PLAN, directory)
     assert caught.value.where == str(root / "2.png")
     assert list(place_of(directory, lock).iterdir()) == []
 
@@ -264,7 +266,7 @@ def test_an_image_that_changed_since_it_was_hashed_is_refused(root, lock, direct
 def test_a_missing_image_is_refused(root, lock, directory):
     (root / "2.png").unlink()
     with pytest.raises(DataError, match="cannot read an image: No such file"):
-        open_decoded(root, lock, PLAN, directory)
+        open_folder(root, lock, PLAN, directory)
 
 
 def test_all_bad_images_are_named_at_once_and_nothing_is_kept(root, directory, monkeypatch):
@@ -273,7 +275,7 @@ def test_all_bad_images_are_named_at_once_and_nothing_is_kept(root, directory, m
         (root / f"{number}.png").write_bytes(b"no image")
     lock = lock_all(root)
     with pytest.raises(DataError, match="3 images cannot be used") as caught:
-        open_decoded(root, lock, PLAN, directory)
+        open_folder(root, lock, PLAN, directory)
     lines = [line.strip() for line in caught.value.where.splitlines()]
     assert lines[0].startswith(f"{root / '1.png'}: an image cannot be decoded")
     assert lines[1].startswith(f"{root / '3.png'}: ")
@@ -282,9 +284,9 @@ def test_all_bad_images_are_named_at_once_and_nothing_is_kept(root, directory, m
 
 
 def test_more_images_than_wait_at_a_time_stay_in_order(root, lock, directory, monkeypatch):
-    whole = np.array(open_decoded(root, lock, PLAN, directory))
+    whole = np.array(open_folder(root, lock, PLAN, directory))
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
-    assert np.array_equal(open_decoded(root, lock, PLAN, directory / "other"), whole)
+    assert np.array_equal(open_folder(root, lock, PLAN, directory / "other"), whole)
 
 
 # What the name of a cache depends on

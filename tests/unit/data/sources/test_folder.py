@@ -6,10 +6,11 @@ import shutil
 
 import pytest
 
-from cxr.config.schema import DataConfig
-from cxr.data.sources.folder import find_images, list_images, scan_folder
+from cxr.config.data_section import DataConfig
+from cxr.data.sources.folder import find_images, list_images
 from cxr.digests.files import digest_file
 from cxr.errors import DataError
+from support.data_sets import scan
 
 NAMES = (
     "train/NORMAL/IM-0001.jpeg",
@@ -42,7 +43,7 @@ def configure(root, **changes):
 
 
 def test_samples_are_found_labelled_and_hashed(root):
-    lock = scan_folder(configure(root, group_pattern=PATTERN))
+    lock = scan(configure(root, group_pattern=PATTERN))
     assert lock.classes == ("NORMAL", "PNEUMONIA")
     found = {sample.path: sample for sample in lock.samples}
     assert found.keys() == set(NAMES)
@@ -66,7 +67,7 @@ def list_backwards(monkeypatch):
 
 
 def test_samples_are_sorted_by_split_and_file_name_whatever_the_disk_says(root, list_backwards):
-    before = scan_folder(configure(root)).samples
+    before = scan(configure(root)).samples
     assert [sample.path.rpartition("/")[2] for sample in before] == [
         "IM-0009.jpeg",
         "person9_virus_1.jpeg",
@@ -78,22 +79,22 @@ def test_samples_are_sorted_by_split_and_file_name_whatever_the_disk_says(root, 
     ]
     listed = list_images(root)
     list_backwards()
-    assert scan_folder(configure(root)).samples == before
+    assert scan(configure(root)).samples == before
     assert list_images(root) == listed == sorted(listed)
 
 
 def test_an_image_that_moves_to_another_class_keeps_its_place(root):
-    before = [sample.path.rpartition("/")[2] for sample in scan_folder(configure(root)).samples]
+    before = [sample.path.rpartition("/")[2] for sample in scan(configure(root)).samples]
     (root / NAMES[0]).rename(root / "train/PNEUMONIA/IM-0001.jpeg")
-    after = scan_folder(configure(root)).samples
+    after = scan(configure(root)).samples
     assert [sample.path.rpartition("/")[2] for sample in after] == before
     assert after[2].label == "PNEUMONIA"
 
 
 def test_the_digest_does_not_depend_on_where_the_data_lies(root):
-    before = scan_folder(configure(root)).digest
+    before = scan(configure(root)).digest
     moved = root.rename(root.with_name("moved"))
-    assert scan_folder(configure(moved)).digest == before
+    assert scan(configure(moved)).digest == before
 
 
 def test_only_images_that_are_not_hidden_count(root):
@@ -108,12 +109,12 @@ def test_only_images_that_are_not_hidden_count(root):
             "a.png",
         ],
     )
-    assert {sample.path for sample in scan_folder(configure(root)).samples} == set(NAMES)
+    assert {sample.path for sample in scan(configure(root)).samples} == set(NAMES)
 
 
 def test_images_in_a_hidden_folder_do_not_count(root):
     make(root, ["train/NORMAL/.ipynb_checkpoints/IM-0001-checkpoint.jpeg", "train/.trash/a.png"])
-    assert {sample.path for sample in scan_folder(configure(root)).samples} == set(NAMES)
+    assert {sample.path for sample in scan(configure(root)).samples} == set(NAMES)
 
 
 @pytest.mark.parametrize("suffix", ["jpeg", "JPG", "png", "PNG", "bmp", "tif", "TIFF"])
@@ -126,7 +127,7 @@ def test_images_behind_links_count(root, tmp_path):
     elsewhere = make(tmp_path / "elsewhere", ["more.png"])
     (root / "train/NORMAL/linked").symlink_to(elsewhere, target_is_directory=True)
     (root / "train/NORMAL/one.png").symlink_to(elsewhere / "more.png")
-    paths = {sample.path for sample in scan_folder(configure(root)).samples} - set(NAMES)
+    paths = {sample.path for sample in scan(configure(root)).samples} - set(NAMES)
     assert paths == {"train/NORMAL/linked/more.png", "train/NORMAL/one.png"}
 
 
@@ -136,15 +137,15 @@ def test_a_directory_that_is_linked_twice_counts_once_whatever_the_disk_says(
     elsewhere = make(tmp_path / "elsewhere", ["more.png"])
     for label in ("NORMAL", "PNEUMONIA"):
         (root / "train" / label / "linked").symlink_to(elsewhere, target_is_directory=True)
-    before = scan_folder(configure(root)).samples
+    before = scan(configure(root)).samples
     assert len(before) == len(NAMES) + 1
     list_backwards()
-    assert scan_folder(configure(root)).samples == before
+    assert scan(configure(root)).samples == before
 
 
 def test_a_link_to_a_directory_above_comes_to_an_end(root):
     (root / "train/NORMAL/up").symlink_to(root / "train", target_is_directory=True)
-    assert {sample.path for sample in scan_folder(configure(root)).samples} == set(NAMES)
+    assert {sample.path for sample in scan(configure(root)).samples} == set(NAMES)
 
 
 @pytest.mark.parametrize(
@@ -153,32 +154,32 @@ def test_a_link_to_a_directory_above_comes_to_an_end(root):
 def test_a_name_that_no_record_could_hold_is_refused(root, name):
     make(root, [name])
     with pytest.raises(DataError, match="a file's name holds control characters or is not Unicode"):
-        scan_folder(configure(root))
+        scan(configure(root))
 
 
 def test_a_link_to_nothing_is_an_error_that_names_it(root):
     (root / "train/NORMAL/lost.png").symlink_to(root / "nothing.png")
     with pytest.raises(DataError, match="cannot read an image: No such file") as caught:
-        scan_folder(configure(root))
+        scan(configure(root))
     assert caught.value.where == str(root / "train/NORMAL/lost.png")
 
 
 def test_a_link_that_may_have_led_to_a_directory_is_refused(root):
     make(root, ["train/NORMAL/.hidden/a.png"])
     (root / "train/NORMAL/.gone").symlink_to(root / "nothing")
-    assert {sample.path for sample in scan_folder(configure(root)).samples} == set(NAMES)
+    assert {sample.path for sample in scan(configure(root)).samples} == set(NAMES)
     (root / "train/NORMAL/more").symlink_to(root / "nothing")
     with pytest.raises(DataError, match="a link leads nowhere") as caught:
-        scan_folder(configure(root))
+        scan(configure(root))
     assert caught.value.where == str(root / "train/NORMAL/more")
 
 
 def test_a_split_that_is_a_link_to_nothing_is_refused_and_a_missing_one_is_not(root):
     shutil.rmtree(root / "val")
-    assert "val" not in {sample.split for sample in scan_folder(configure(root)).samples}
+    assert "val" not in {sample.split for sample in scan(configure(root)).samples}
     (root / "val").symlink_to(root / "nothing")
     with pytest.raises(DataError, match="cannot list a directory: No such file") as caught:
-        scan_folder(configure(root))
+        scan(configure(root))
     assert caught.value.where == str(root / "val")
 
 
@@ -187,14 +188,14 @@ def test_a_directory_that_cannot_be_listed_is_refused(root, monkeypatch, place):
     make(root, ["train/NORMAL/deeper/a.png"])
     scandir = os.scandir
 
-    def scan(path):
+    def scan_directory(path):
         if path == str(root / place):
             raise PermissionError(errno.EACCES, "Permission denied", path)
         return scandir(path)
 
-    monkeypatch.setattr(os, "scandir", scan)
+    monkeypatch.setattr(os, "scandir", scan_directory)
     with pytest.raises(DataError, match="cannot list a directory: Permission denied") as caught:
-        scan_folder(configure(root))
+        scan(configure(root))
     assert caught.value.where == str(root / place)
 
 
@@ -202,7 +203,7 @@ def test_a_file_where_a_split_belongs_is_refused(root):
     shutil.rmtree(root / "val")
     (root / "val").write_text("x", encoding="utf-8")
     with pytest.raises(DataError, match="cannot list a directory: Not a directory"):
-        scan_folder(configure(root))
+        scan(configure(root))
 
 
 @pytest.mark.parametrize("through_link", [False, True])
@@ -215,45 +216,45 @@ def test_a_pipe_with_the_name_of_an_image_is_refused_and_not_waited_for(root, th
     else:
         pipe.rename(file)
     with pytest.raises(DataError, match="cannot read an image: it is a named pipe") as caught:
-        scan_folder(configure(root))
+        scan(configure(root))
     assert caught.value.where == str(file)
 
 
 def test_a_directory_with_the_name_of_an_image_is_refused(root):
     make(root, ["train/NORMAL/study.png/a.png"])
     with pytest.raises(DataError, match="cannot read an image: it is a directory") as caught:
-        scan_folder(configure(root))
+        scan(configure(root))
     assert caught.value.where == str(root / "train/NORMAL/study.png")
 
 
 def test_a_root_that_is_a_link_gives_the_same_samples(root, tmp_path):
     (tmp_path / "link").symlink_to(root, target_is_directory=True)
-    assert scan_folder(configure(tmp_path / "link")) == scan_folder(configure(root))
+    assert scan(configure(tmp_path / "link")) == scan(configure(root))
 
 
 def test_globs_choose_classes_by_folder_and_file(root):
     globs = {"healthy": "NORMAL/*", "viral": "PNEUMONIA/*_virus_*"}
     config = configure(root, classes=("healthy", "viral"), class_globs=globs)
-    assert scan_folder(config).count_labels("train") == {"healthy": 2, "viral": 2}
+    assert scan(config).count_labels("train") == {"healthy": 2, "viral": 2}
 
 
 def test_a_file_that_no_class_wants_is_refused(root):
     make(root, ["train/COVID/a.png"])
     with pytest.raises(DataError, match="a file belongs to no class") as caught:
-        scan_folder(configure(root))
+        scan(configure(root))
     assert caught.value.where == str(root / "train/COVID/a.png")
 
 
 def test_a_file_that_two_classes_want_is_refused(root):
     globs = {"NORMAL": "*", "PNEUMONIA": "PNEUMONIA/*"}
     with pytest.raises(DataError, match="a file belongs to NORMAL and PNEUMONIA"):
-        scan_folder(configure(root, class_globs=globs))
+        scan(configure(root, class_globs=globs))
 
 
 def test_the_name_of_a_class_is_no_pattern(tmp_path):
     names = ["train/Grade [1]/a.png", "train/Grade 1/b.png", "train/What?/c.png"]
     config = configure(make(tmp_path, names), classes=("Grade [1]", "Grade 1", "What?"))
-    assert [sample.label for sample in scan_folder(config).samples] == list(config.classes)
+    assert [sample.label for sample in scan(config).samples] == list(config.classes)
 
 
 @pytest.mark.parametrize(
@@ -272,7 +273,7 @@ def test_the_name_of_a_class_is_no_pattern(tmp_path):
 def test_a_root_that_cannot_be_trained_on_is_refused(tmp_path, make_root, problem):
     make_root(tmp_path / "root")
     with pytest.raises(DataError, match=problem) as caught:
-        scan_folder(configure(tmp_path / "root"))
+        scan(configure(tmp_path / "root"))
     assert str(tmp_path / "root") in caught.value.where
 
 
@@ -333,6 +334,6 @@ def test_progress_ends_at_all_images(root):
         def note(self, text):
             raise AssertionError(text)
 
-    scan_folder(configure(root), progress=Listener())
+    scan(configure(root), progress=Listener())
     num = len(NAMES)
     assert heard == [("hashing images", done, num) for done in range(1, num + 1)]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cxr.config.schema import SyntheticConfig
+from cxr.config.data_section import SyntheticConfig
 from cxr.data.sources.vectors import CLASSES, draw_vectors
 from cxr.digests.canonical import digest_bytes
 

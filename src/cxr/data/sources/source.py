@@ -1,0 +1,72 @@
+"""What a source of samples is: it finds them, reads their bytes, and decodes these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
+
+from cxr.data.decoding.decode import DecodePlan
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+SPLITS: Final = ("train", "val", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class FoundImage:
+    """A sample, before anything of it was read.
+
+    Attributes:
+        file: Where it lies: a file of its own, or the file that holds all samples.
+        path: What records call it: a POSIX path below the data set's root.
+        label: Name of its class; of several labels, as `cxr.data.labels` writes them.
+        group: What must not be split: the patient.
+        split: ``train``, ``val`` or ``test``.
+    """
+
+    file: Path
+    path: str
+    label: str
+    group: str
+    split: str
+
+
+class Source(Protocol):
+    """Where samples come from.
+
+    `read` and `decode` are called from several threads at a time.
+
+    Attributes:
+        root: The directory, or the file, that holds the samples.
+        classes: Class names in label order.
+    """
+
+    root: Path
+    classes: tuple[str, ...]
+
+    def find(self) -> list[FoundImage]:
+        """Find and label every sample: sorted by split, then file name, then path.
+
+        Raises:
+            DataError: There is none, or the config's rules do not fit one.
+        """
+
+    def read(self, image: FoundImage) -> bytes:
+        """Return the bytes that stand for a sample: those that the lock's digest is of.
+
+        Raises:
+            DataError: They cannot be read.
+        """
+
+    def decode(self, image: FoundImage, content: bytes, plan: DecodePlan) -> NDArray[np.uint8]:
+        """Return the pixels of what `read` returned.
+
+        Returns:
+            Shape (size_px, size_px, channels), dtype uint8.
+
+        Raises:
+            DataError: The content is no image, is damaged, or needs a choice that is not made.
+        """

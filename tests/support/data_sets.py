@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cxr.config.data_section import DataConfig
-from cxr.data.decoding.cache import open_decoded
+from cxr.data.caches.decoded import open_decoded
 from cxr.data.sources.folder import FolderSource
 from cxr.data.sources.open import open_source
 from cxr.data.sources.scan import hash_samples

@@ -294,7 +294,7 @@ def _evaluation_in_between(_: str) -> None:
 @fault
 def _no_decoding(_: str) -> None:
     """Whoever decodes an image fails."""
-    from cxr.data.decoding import cache
+    from cxr.data.caches import decoded as cache
 
     def refuse(*_: Any, **__: Any) -> None:
         raise RuntimeError("an image was decoded")

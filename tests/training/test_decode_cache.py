@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cxr.data.decoding.cache import derive_cache_key
+from cxr.data.caches.decoded import derive_cache_key
 from cxr.data.decoding.decode import DecodePlan
 from cxr.records.data_lock import DataLock, Sample
 from support.program import read_error, run_cxr

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cxr.config.data_section import DataConfig
-from cxr.data.decoding.cache import default_cache_directory, open_decoded
+from cxr.data.caches.decoded import default_cache_directory, open_decoded
 from cxr.data.decoding.decode import DecodePlan
 from cxr.data.sources.open import open_source
 from cxr.data.sources.scan import hash_samples

@@ -183,7 +183,7 @@ def _check_canaries(capture: dict[str, Any]) -> Check:
 def _check_cache() -> Check:
     """Look at the place of decoded images."""
     # Late: it stands on numpy, which may be what is missing.
-    from cxr.data.decoding.cache import default_cache_directory
+    from cxr.data.caches.decoded import default_cache_directory
 
     try:
         directory = default_cache_directory()

@@ -105,5 +105,8 @@ class DataProblem:
 def describe_problem(kind: str, paths: Sequence[str], detail: str) -> DataProblem:
     """Return a problem of a known kind, its detail on one line."""
     return DataProblem(
-        kind=kind, severity=KINDS[kind].severity, paths=tuple(paths), detail=" ".join(detail.split())
+        kind=kind,
+        severity=KINDS[kind].severity,
+        paths=tuple(paths),
+        detail=" ".join(detail.split()),
     )

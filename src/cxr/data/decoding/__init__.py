@@ -1,1 +1,1 @@
-"""From the bytes of a file to pixels, and the cache of them."""
+"""From the bytes of a file to pixels."""

@@ -14,6 +14,8 @@ from cxr.config.data_section import DataConfig
 from cxr.data.decoding.decode import DecodePlan, decode_image
 from cxr.data.decoding.image_file import read_image
 from cxr.data.groups import derive_group
+from cxr.data.inspection.inspect_file import inspect_file
+from cxr.data.inspection.look import Look
 from cxr.data.sources.source import SPLITS, FoundImage
 from cxr.data.splits import is_held_out
 from cxr.errors import DataError
@@ -41,6 +43,10 @@ class FolderSource:
     def read(self, image: FoundImage) -> bytes:
         """Return the bytes of an image's file; see `read_image`."""
         return read_image(image.file)
+
+    def inspect(self, image: FoundImage, content: bytes) -> Look:
+        """Inspect an image's file; see `inspect_file`."""
+        return inspect_file(content, name=image.file.name)
 
     def decode(self, image: FoundImage, content: bytes, plan: DecodePlan) -> NDArray[np.uint8]:
         """Decode an image's file; see `decode_image`."""

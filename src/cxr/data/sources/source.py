@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 from cxr.data.decoding.decode import DecodePlan
+from cxr.data.inspection.look import Look
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,7 +38,7 @@ class FoundImage:
 class Source(Protocol):
     """Where samples come from.
 
-    `read` and `decode` are called from several threads at a time.
+    `read`, `inspect` and `decode` are called from several threads at a time.
 
     Attributes:
         root: The directory, or the file, that holds the samples.
@@ -60,6 +61,9 @@ class Source(Protocol):
         Raises:
             DataError: They cannot be read.
         """
+
+    def inspect(self, image: FoundImage, content: bytes) -> Look:
+        """Say what `read` returned is, and what is wrong with it; nothing is an error here."""
 
     def decode(self, image: FoundImage, content: bytes, plan: DecodePlan) -> NDArray[np.uint8]:
         """Return the pixels of what `read` returned.

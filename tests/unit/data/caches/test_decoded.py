@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cxr.data.decoding import cache
-from cxr.data.decoding.cache import default_cache_directory, derive_cache_key
+from cxr.data.caches import decoded as cache
+from cxr.data.caches.decoded import default_cache_directory, derive_cache_key
 from cxr.data.decoding.decode import DecodePlan, decode_image
 from cxr.data.sources import folder
 from cxr.digests.canonical import digest_bytes

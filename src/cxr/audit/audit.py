@@ -9,22 +9,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from packaging.utils import is_normalized_name
 from packaging.version import Version
 
 from cxr.audit.vulnerabilities import Findings, Vulnerability, parse_version
 from cxr.environment.lock_file import Lock
-from cxr.environment.origins import read_origin
-from cxr.environment.packages import UNKNOWN, Installed, find_distributions, normalise_name
+from cxr.environment.origins import is_from_index, read_origin
+from cxr.environment.packages import Installed, find_distributions, normalise_name
 from cxr.environment.wanted_packages import find_wanted
 from cxr.errors import RecordError
 
 Verdict = Literal["clean", "vulnerable", "unchecked"]
-
-_NOT_FROM_AN_INDEX: Final = ("editable", "directory", "git", "hg", "bzr", "svn", "archive", UNKNOWN)
-"""Origins of packages that an index, and with it a service, may know another package by."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,16 +100,16 @@ def list_installed(found: Mapping[str, Installed] | None = None) -> list[Candida
     candidates = []
     for name, installed in distributions.items():
         origin = read_origin(installed.distribution)
-        kind = origin.partition(" ")[0]
-        obstacle = f"not from an index: {kind}" if kind in _NOT_FROM_AN_INDEX else None
+        # An index, and with it a service, may know another package by this name.
+        known = is_from_index(origin, if_unknown=False)
+        obstacle = None if known else f"not from an index: {origin.partition(' ')[0]}"
         candidates.append(_make_candidate(name, installed.version, obstacle))
     return candidates
 
 
 def list_locked(lock: Lock) -> list[Candidate]:
     """Return what a lock asks for here, and its own projects, as packages to look up."""
-    own = {name: lock.packages[name] for name in (*lock.roots, *lock.members)}
-    packages = {**own, **find_wanted(lock)}
+    packages = {**lock.own, **find_wanted(lock)}
     return [
         _make_candidate(
             name,

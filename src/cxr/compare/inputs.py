@@ -10,7 +10,7 @@ from cxr.compare.report import Affects, Difference
 from cxr.compare.samples import compare_samples
 from cxr.determinism.levels import Level
 from cxr.determinism.variables import OWN_VARIABLES, THREAD_VARIABLES
-from cxr.environment.comparison import compare_captures
+from cxr.environment.comparison import SET_FOR_RUNS, compare_captures
 from cxr.json_file import load_json_object
 from cxr.records.data_lock import load_data_lock
 from cxr.records.manifest import Manifest
@@ -97,10 +97,8 @@ def _compare_digest(part: Any, field: str, a: Manifest, b: Manifest) -> Iterator
 def _compare_environment(a: Path, b: Path, level: Level) -> Iterator[Difference]:
     """Compare captured facts; what cxr sets itself are switches, compared as such."""
     environment_a, environment_b = (load_json_object(run / ENVIRONMENT) for run in (a, b))
-    own = {f"variables.{name}" for name in OWN_VARIABLES}
-    own |= {"python.hash_randomization", "numerics.threads"}
     for one in compare_captures(environment_a, environment_b, level):
-        if one.field not in own:
+        if one.field not in SET_FOR_RUNS:
             yield Difference(
                 part="environment",
                 field=one.field,

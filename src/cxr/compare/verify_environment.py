@@ -10,9 +10,9 @@ from cxr.compare.environment_reference import Reference
 from cxr.compare.environment_report import EnvironmentDifference, EnvironmentReport
 from cxr.compare.untold_facts import find_untold
 from cxr.determinism.levels import Level
-from cxr.determinism.variables import OWN_VARIABLES
 from cxr.environment.capture import capture_environment
 from cxr.environment.comparison import (
+    SET_FOR_RUNS,
     FactDifference,
     compare_captures,
     find_unread,
@@ -34,12 +34,6 @@ from cxr.progress import Progress
 _RANK: Final = {"yes": 0, "unknown": 1, "no": 2}
 _SLOW_GROUPS: Final = (*PROBED_GROUPS, "installed")
 """Groups that only the deep capture reads."""
-
-_SET_FOR_RUNS: Final = frozenset(
-    {f"variables.{name}" for name in OWN_VARIABLES}
-    | {"python.hash_randomization", "numerics.threads"}
-)
-"""What cxr sets for every run, so that its value in another process says nothing about one."""
 
 _LOCK: Final = "lock.digest"
 _FROM_THE_LOCK: Final = "lock.differs"
@@ -142,7 +136,7 @@ def _compare_facts(
         if not _is_in(name, ignored)
     ]
     differences = [*compare_captures(expected, looked_at, level), *unread]
-    left_out = set(_SET_FOR_RUNS) if reference.is_of_run else set()
+    left_out = set(SET_FOR_RUNS) if reference.is_of_run else set()
     if any(one.field == _LOCK or one.field.startswith(_INSTALLED_AS) for one in differences):
         left_out.add(_FROM_THE_LOCK)
     return [one for one in differences if one.field not in left_out]

@@ -20,6 +20,7 @@ from cxr.records.manifest import (
 )
 from cxr.records.run_directory import (
     CONFIG,
+    PACK_INDEX,
     REPRODUCED_RECORD,
     REPRODUCED_RUN,
     REPRODUCTION,
@@ -27,7 +28,6 @@ from cxr.records.run_directory import (
 )
 
 _VERDICTS: Final = ("identical", "equivalent", "different")
-_INDEX: Final = "pack.json"
 
 
 def verify_reproduction(directory: Path) -> Verification:
@@ -72,7 +72,7 @@ def _check_answer(answer: dict[str, Any], manifest: Manifest) -> Iterator[Findin
 def _check_record(record: Path, answer: dict[str, Any]) -> Iterator[Finding]:
     """Check a record that came packed against its own index, and that it is the one compared."""
     try:
-        manifest, index = load_manifest(record), load_json_object(record / _INDEX)
+        manifest, index = load_manifest(record), load_json_object(record / PACK_INDEX)
     except RecordError as error:
         yield Finding(REPRODUCED_RECORD, error.problem)
         return
@@ -80,7 +80,7 @@ def _check_record(record: Path, answer: dict[str, Any]) -> Iterator[Finding]:
     if not is_sealed(manifest) or any(manifest.get(name) != of[name] for name in of):
         yield Finding(REPRODUCED_RECORD, "is not the record that was reproduced")
     named, files = take(index, "entries"), take(manifest, "files")
-    present = {entry.path for entry in walk_record(record)} - {_INDEX}
+    present = {entry.path for entry in walk_record(record)} - {PACK_INDEX}
     for name, entry in sorted(named.items()):
         path = record / name
         wanted = entry.get("sha256") if isinstance(entry, dict) else None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from cxr.determinism.levels import Level
+from cxr.determinism.variables import OWN_VARIABLES
 from cxr.environment.facts import (
     NAMED_GROUPS,
     NOT_READ,
@@ -30,6 +31,12 @@ _FOLLOWING_FACTS: Final = {
 
 _FROM_AN_INDEX: Final = "wheel "
 """How an origin begins that names a wheel's tags: another Python takes another wheel."""
+
+SET_FOR_RUNS: Final = frozenset(
+    {f"variables.{name}" for name in OWN_VARIABLES}
+    | {"python.hash_randomization", "numerics.threads"}
+)
+"""What cxr sets for every run, so that its value in another process says nothing about one."""
 
 _SET_BY_LIBRARIES: Final = {"variables.KMP_DUPLICATE_LIB_OK": "True"}
 """What a library sets in whatever process imports it, which is no choice of anybody's.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,7 +35,7 @@ def capture_deep_environment(progress: Progress = SILENCE, *, files: bool = True
     """
     captured = capture_environment()
     progress.advance("importing torch in a process of its own", 0, 1)
-    probed = _probe()
+    probed = probe_environment()
     if "error" in probed:
         progress.note(f"note: torch cannot be asked: {probed['error']}")
     progress.advance("importing torch in a process of its own", 1, 1)
@@ -43,19 +44,32 @@ def capture_deep_environment(progress: Progress = SILENCE, *, files: bool = True
     return {**captured, **{name: probed[name] for name in PROBED_GROUPS if name in probed}}
 
 
-def _probe() -> dict[str, Any]:
-    """Return the groups that a fresh process read, or ``error``."""
+def probe_environment(
+    *, python: Path | None = None, variables: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Return the capture that a fresh process takes once it has imported torch, or ``error``.
+
+    Args:
+        python: The interpreter; None: this one.
+        variables: The whole environment of that process; None: as here.
+
+    Raises:
+        Interrupted: A signal came.
+    """
     try:
         place = tempfile.mkdtemp()
     except OSError as error:
         return {"error": f"it needs a temporary directory: {error.strerror or error}"}
     try:
         answer = Path(place) / "answer.json"
-        code = run_cxr(["probe", "--answer", str(answer)], silent=True)
+        code = run_cxr(
+            ["probe", "--answer", str(answer)], variables=variables, python=python, silent=True
+        )
         obey("reading what torch knows")
-        if code or not answer.is_file():
-            return {"error": f"the process that imports it ended with exit code {code}"}
-        found: dict[str, Any] = json.loads(answer.read_bytes())
+        found: dict[str, Any] = json.loads(answer.read_bytes()) if answer.is_file() else {}
+        if code or not found:
+            said = f"the process that imports it ended with exit code {code}"
+            return {"error": found.get("error", said)}
         return found
     finally:
         shutil.rmtree(place, ignore_errors=True)

@@ -96,6 +96,11 @@ class Lock:
     roots: tuple[str, ...]
     members: tuple[str, ...]
 
+    @property
+    def own(self) -> dict[str, tuple[LockedPackage, ...]]:
+        """The projects themselves and the workspace's other members, by name."""
+        return {name: self.packages[name] for name in (*self.roots, *self.members)}
+
     def find(self, name: str, version: str) -> LockedPackage | None:
         """Return a package in one version, where it is locked."""
         versions = self.packages.get(normalise_name(name), ())

@@ -35,8 +35,7 @@ def compare_origins(lock: Lock, origins: Mapping[str, str]) -> dict[str, dict[st
         By name ``locked`` and ``installed``, each in words. An origin that is not known is not the
         one of the lock. Packages that the lock does not ask for are left out.
     """
-    own = {name: lock.packages[name] for name in (*lock.roots, *lock.members)}
-    wanted = {**own, **find_wanted(lock)}
+    wanted = {**lock.own, **find_wanted(lock)}
     return {
         name: {"locked": describe_source(wanted[name]), "installed": origins[name]}
         for name in sorted(wanted.keys() & origins.keys())

@@ -90,7 +90,7 @@ def compare_lock(lock: Lock, installed: Mapping[str, str]) -> dict[str, dict[str
     """
     needed = find_needed(lock)
     wanted = find_wanted(lock)
-    own = {name: lock.packages[name] for name in (*lock.roots, *lock.members)}
+    own = lock.own
     differs: dict[str, dict[str, str | None]] = {}
     for name in sorted({*needed, *installed}):
         versions = wanted.get(name) or own.get(name)

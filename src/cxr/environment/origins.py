@@ -16,10 +16,22 @@ from typing import Any, Final
 from cxr.environment.packages import UNKNOWN, Installed
 
 _TAG: Final = re.compile(r"^Tag:\s*([\w.]+-[\w.]+-[\w.]+)\s*$", re.MULTILINE | re.ASCII)
+_FROM_AN_INDEX: Final = ("wheel", "sdist")
 _VERSION_CONTROL: Final = ("git", "hg", "bzr", "svn")
 # Of git and Mercurial hexadecimal digits, of Subversion a number; anything else may be a name.
 _COMMIT: Final = re.compile(r"[0-9a-f]{1,64}")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
+
+
+def is_from_index(origin: str, *, if_unknown: bool) -> bool:
+    """Say whether a package was fetched from an index.
+
+    Args:
+        origin: As `read_origin` returns it.
+        if_unknown: The answer where nobody knows.
+    """
+    kind = origin.partition(" ")[0]
+    return if_unknown if kind == UNKNOWN else kind in _FROM_AN_INDEX
 
 
 def capture_origins(found: Mapping[str, Installed]) -> dict[str, str]:

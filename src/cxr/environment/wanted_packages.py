@@ -97,7 +97,7 @@ def _walk(lock: Lock, starts: Iterable[LockedDependency], *, undecided: bool) ->
                 seen.add(key)
                 needs = package.extras.get(extra, ()) if extra else package.dependencies
                 waiting += _choose_needed(needs, here)
-                if not extra and package.name not in (*lock.roots, *lock.members):
+                if not extra and package.name not in lock.own:
                     found.setdefault(package.name, []).append(package)
     return {name: tuple(sorted(found[name], key=_identify)) for name in sorted(found)}
 

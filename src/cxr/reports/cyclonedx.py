@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cxr.digests.canonical import PREFIX, canonical_json, digest_json
 from cxr.environment.facts import Capture
+from cxr.environment.origins import is_from_index
+from cxr.environment.packages import UNKNOWN
 
 if TYPE_CHECKING:
     from cyclonedx.model import HashType, Property
@@ -23,8 +25,6 @@ if TYPE_CHECKING:
 _NAME: Final = "cxr"
 _COMPONENT_GROUPS: Final = ("packages", "origins", "installed")
 """Groups that are told with the components."""
-_FROM_INDEX: Final = ("wheel", "sdist", "unknown")
-"""Origins of packages that an index knows by this name and version."""
 
 
 def render_cyclonedx(capture: Capture) -> str:
@@ -85,7 +85,7 @@ def _list_components(capture: Capture) -> Iterator[Component]:
     for name, version in _read_group(capture, "packages").items():
         if name == _NAME:
             continue
-        known = origins.get(name, "unknown").partition(" ")[0] in _FROM_INDEX
+        known = is_from_index(origins.get(name, UNKNOWN), if_unknown=True)
         address = PackageURL(type="pypi" if known else "generic", name=name, version=version)
         yield Component(
             name=name,

@@ -23,6 +23,7 @@ from cxr.child_process import run_program
 from cxr.digests.canonical import digest_bytes
 from cxr.environment.facts import Capture
 from cxr.environment.lock_file import Lock, load_lock
+from cxr.environment.origins import is_from_index
 from cxr.errors import InstallationError, RecordError, StorageError
 from cxr.interruption import obey
 from cxr.places import find_cache_directory
@@ -35,7 +36,6 @@ _OWN: Final = "cxr"
 
 _NAME: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _VERSION: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z.!+_-]{0,63}")
-_FROM_AN_INDEX: Final = ("wheel", "sdist", "unknown")
 _COMPLETE: Final = "complete"
 _TAIL_LINES: Final = 3
 
@@ -86,7 +86,7 @@ def derive_requirements(record: Record, recorded: Capture) -> Requirements:
     origins = recorded.get("origins", {})
     for name in packages:
         origin = str(origins.get(name, "unknown")) if isinstance(origins, dict) else "unknown"
-        if origin.partition(" ")[0] not in _FROM_AN_INDEX:
+        if not is_from_index(origin, if_unknown=True):
             raise RecordError(
                 f"the package {name} came from no index, and cannot be fetched again: {origin}",
                 where=f"origins.{name}",

@@ -19,9 +19,8 @@ from cxr.digests.files import digest_file
 from cxr.digests.weights_file import digest_weights_file
 from cxr.environment.private_text import find_private_line
 from cxr.errors import RecordError, RunDirectoryTakenError
-from cxr.records.run_directory import CONFIG, MANIFEST, require_outside_records
+from cxr.records.run_directory import CONFIG, MANIFEST, PACK_INDEX, require_outside_records
 from cxr.reproduce.pack_format import (
-    INDEX,
     RECORDS,
     SCHEMA,
     SOURCES,
@@ -102,14 +101,14 @@ def pack_run(
         },
     }
     with output_writer(out) as stream, zipfile.ZipFile(stream, "w") as archive:
-        archive.writestr(_describe(INDEX), canonical_json(index) + b"\n")
+        archive.writestr(_describe(PACK_INDEX), canonical_json(index) + b"\n")
         for name, path in files.items():
             with path.open("rb") as content, archive.open(_describe(name), "w") as entry:
                 while block := content.read(_BLOCK_BYTES):
                     entry.write(block)
     return Packed(
         path=out,
-        entries=(INDEX, *files),
+        entries=(PACK_INDEX, *files),
         size_bytes=out.stat().st_size,
         code=sources.origin,
         weights=said,

@@ -15,6 +15,7 @@ from cxr.records.run_directory import (
     LEDGER,
     MANIFEST,
     METRICS,
+    PACK_INDEX,
     PACKAGE_LOCK,
     PATCH,
     PREDICTIONS,
@@ -22,9 +23,6 @@ from cxr.records.run_directory import (
 )
 
 SCHEMA: Final = "cxr.pack/1"
-
-INDEX: Final = "pack.json"
-"""Names every other entry."""
 
 SOURCES: Final = "source"
 """Directory of the package ``cxr`` as it ran."""
@@ -53,4 +51,4 @@ def is_known_entry(name: str) -> bool:
 
     Sources are those that the code's digest covers, and nothing that Python would prefer to them.
     """
-    return name in (INDEX, CONFIG, WEIGHTS_IN, *RECORDS) or _SOURCE.fullmatch(name) is not None
+    return name in (PACK_INDEX, CONFIG, WEIGHTS_IN, *RECORDS) or _SOURCE.fullmatch(name) is not None

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
 
-from cxr.child_process import run_cxr
 from cxr.compare.environment_reference import Reference, load_reference
-from cxr.compare.environment_report import EnvironmentReport
 from cxr.compare.replay_process import derive_variables, read_choices
 from cxr.compare.verify_environment import verify_environment
 from cxr.config.schema import RunConfig
 from cxr.determinism.variables import OWN_VARIABLES, read_variables
 from cxr.environment.code import PACKAGE, digest_code
+from cxr.environment.deep import probe_environment
 from cxr.environment.facts import Capture
 from cxr.errors import InstallationError, RecordError
-from cxr.interruption import obey
 from cxr.progress import Progress
 from cxr.reproduce.aside import build_aside, derive_requirements
+from cxr.reproduce.environment_items import check_environment
 from cxr.reproduce.pack_format import WEIGHTS_IN
 from cxr.reproduce.plan import (
-    Item,
     Plan,
     check_data,
     check_sources,
@@ -34,12 +29,6 @@ from cxr.reproduce.plan import (
 )
 from cxr.reproduce.record import Record, load_record_config, open_record
 from cxr.reproduce.sources import Sources, find_sources, stage_sources
-
-_SYNCED: Final = ("packages", "origins", "python.version")
-"""Facts that an environment built aside puts right, and what follows from them."""
-
-_NOT_COMPARED: Final = ("code.", "packages.cxr", "origins.cxr")
-"""Of cxr itself the sources' digest says what matters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,15 +117,8 @@ def prepare_reproduction(request: Request, *, scratch: Path, progress: Progress)
         *check_data(record, config, progress),
         *check_weights(record, config),
         *check_variables(choices, chosen_here, record.level),
-        *_check_environment(report, synced=request.sync),
+        *check_environment(report, synced=request.sync, told_by_manifest=record.directory is None),
     ]
-    if record.directory is None:
-        items += [
-            _describe_unread(name)
-            for name in report.unread
-            # A run has its switches in its manifest, and does not hash what is installed.
-            if name.partition(".")[0] not in ("switches", "installed")
-        ]
     return Prepared(
         record=record,
         config=config,
@@ -194,51 +176,12 @@ def _capture_there(python: Path | None, variables: dict[str, str], progress: Pro
     """
     what = "reading the environment that it would run in"
     progress.advance(what, 0, 1)
-    with tempfile.TemporaryDirectory() as place:
-        answer = Path(place) / "answer.json"
-        code = run_cxr(
-            ["probe", "--answer", str(answer)], variables=variables, python=python, silent=True
-        )
-        obey(what)
-        found: dict[str, Any] = json.loads(answer.read_bytes()) if answer.is_file() else {}
-    if code or "error" in found:
+    found = probe_environment(python=python, variables=variables)
+    if "error" in found:
         raise InstallationError(
-            "the environment cannot be read: "
-            f"{found.get('error', f'the process that reads it ended with exit code {code}')}",
+            f"the environment cannot be read: {found['error']}",
             where=str(python or "cxr reproduce"),
             hint="cxr doctor names what is wrong here; --sync builds the recorded packages aside",
         )
     progress.advance(what, 1, 1)
     return found
-
-
-def _describe_unread(name: str) -> Item:
-    """Return the item for a fact that affects bits and that the record does not tell."""
-    return Item(
-        part="environment",
-        field=name,
-        expected="not recorded",
-        found=None,
-        affects_bits="unknown",
-        do="use a record that tells it: the run directory, or a manifest of this version",
-    )
-
-
-def _check_environment(report: EnvironmentReport, *, synced: bool) -> list[Item]:
-    """Return an item for each fact that differs; the sources are looked at elsewhere."""
-    return [
-        Item(
-            part="environment",
-            field=one.field,
-            expected=one.expected,
-            found=one.found,
-            affects_bits=one.affects_bits,
-            do=one.do
-            if synced or not one.field.startswith(_SYNCED) or one.affects_bits == "no"
-            else f"{one.do}; or cxr reproduce --sync",
-        )
-        for one in report.differences
-        if not one.field.startswith(_NOT_COMPARED)
-        # An environment built aside lies beside no lock.
-        and not (synced and one.field.startswith("lock."))
-    ]

@@ -21,7 +21,8 @@ from typing import IO, Any, Final
 from cxr.atomic import atomic_writer, make_directory, write_bytes
 from cxr.digests.canonical import PREFIX
 from cxr.errors import RecordError, StorageError
-from cxr.reproduce.pack_format import INDEX, SCHEMA, is_known_entry
+from cxr.records.run_directory import PACK_INDEX
+from cxr.reproduce.pack_format import SCHEMA, is_known_entry
 
 _MAX_INDEX_BYTES: Final = 16 << 20
 _MAX_ENTRIES: Final = 10_000
@@ -63,7 +64,7 @@ def unpack_run(path: Path, directory: Path) -> None:
             _require_space(sum(entry["bytes"] for entry in stated.values()), directory)
             for name, entry in stated.items():
                 _write_entry(archive, name, entry, directory, path)
-            write_bytes(directory / INDEX, archive.read(INDEX))
+            write_bytes(directory / PACK_INDEX, archive.read(PACK_INDEX))
     except _DAMAGED as error:
         shutil.rmtree(directory)
         raise _refuse(path, f"it is damaged: {' '.join(str(error).split())[:200]}") from error
@@ -78,7 +79,7 @@ def _check_index(archive: zipfile.ZipFile, path: Path) -> dict[str, dict[str, An
     names = [info.filename for info in found]
     if len(found) > _MAX_ENTRIES:
         raise _refuse(path, f"it has {len(found):,} entries")
-    if INDEX not in names:
+    if PACK_INDEX not in names:
         raise RecordError(
             "not a packed run: it holds no pack.json",
             where=str(path),
@@ -89,12 +90,12 @@ def _check_index(archive: zipfile.ZipFile, path: Path) -> dict[str, dict[str, An
     folded = {unicodedata.normalize("NFC", name).casefold() for name in names}
     if len(folded) != len(names):
         raise _refuse(path, "two entries have one name")
-    if archive.getinfo(INDEX).file_size > _MAX_INDEX_BYTES:
-        raise _refuse(path, f"{INDEX} is too large")
-    with archive.open(INDEX) as stream:
+    if archive.getinfo(PACK_INDEX).file_size > _MAX_INDEX_BYTES:
+        raise _refuse(path, f"{PACK_INDEX} is too large")
+    with archive.open(PACK_INDEX) as stream:
         index = _read_index(stream.read(_MAX_INDEX_BYTES + 1), path)
-    if set(names) != {*index, INDEX}:
-        odd = sorted(set(names) ^ {*index, INDEX})
+    if set(names) != {*index, PACK_INDEX}:
+        odd = sorted(set(names) ^ {*index, PACK_INDEX})
         raise _refuse(path, f"its entries are not those that it states: {odd[0]!r}")
     for name, entry in index.items():
         if archive.getinfo(name).file_size != entry["bytes"]:
@@ -131,7 +132,7 @@ def _read_index(content: bytes, path: Path) -> dict[str, dict[str, Any]]:
     try:
         index = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise _refuse(path, f"{INDEX} is not JSON") from error
+        raise _refuse(path, f"{PACK_INDEX} is not JSON") from error
     schema = index.get("schema") if isinstance(index, dict) else None
     if schema != SCHEMA:
         raise RecordError(
@@ -148,7 +149,7 @@ def _read_index(content: bytes, path: Path) -> dict[str, dict[str, Any]]:
         for entry in entries.values()
     )
     if not sound:
-        raise _refuse(path, f"{INDEX} states no sizes and digests")
+        raise _refuse(path, f"{PACK_INDEX} states no sizes and digests")
     return dict(entries)
 
 

@@ -17,7 +17,7 @@ def _edited_package(monkeypatch, tmp_path):
     (tmp_path / "site" / "torch" / "adamw.py").write_bytes(b"2")
     monkeypatch.setattr(installed_files, "find_distributions", lambda: {"torch": planted})
     # What torch knows is asked elsewhere.
-    monkeypatch.setattr(deep, "_probe", lambda: {"error": "not asked"})
+    monkeypatch.setattr(deep, "probe_environment", lambda: {"error": "not asked"})
 
 
 def test_a_package_that_was_edited_in_place_is_in_the_capture():

@@ -32,6 +32,7 @@ class Split:
 
     Attributes:
         name: ``train``, ``val`` or ``test``.
+        classes: Class names in label order.
         paths: POSIX path of each sample.
         label_texts: Label of each sample, as records write it.
         images_NHWC: Decoded pixels, shape (N, size, size, channels), dtype uint8, read-only.
@@ -42,6 +43,7 @@ class Split:
     """
 
     name: str
+    classes: tuple[str, ...]
     paths: tuple[str, ...]
     label_texts: tuple[str, ...]
     images_NHWC: NDArray[np.uint8]  # noqa: N815 - the suffix names the axes
@@ -51,6 +53,10 @@ class Split:
     def __len__(self) -> int:
         """Return the number of samples."""
         return len(self.paths)
+
+    def derive_answers(self) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Return what is known of every label, of one class each as well; see `derive_answers`."""
+        return derive_answers(self.label_texts, self.classes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +84,7 @@ class Dataset:
             labels, known = derive_indices(texts, self.lock.classes), None
         return Split(
             name=name,
+            classes=self.lock.classes,
             paths=tuple(sample.path for sample in samples),
             label_texts=texts,
             images_NHWC=self.images_NHWC[start:stop],

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from cxr.data.sources.source import FoundImage
 from cxr.errors import DataError
-from cxr.records.label_text import parse_labels
+from cxr.label_text import parse_labels
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,7 +70,7 @@ def derive_answers(
     """Return what is known of every label of every image.
 
     Args:
-        texts: Labels as `cxr.records.label_text` writes them.
+        texts: Labels as `cxr.label_text` writes them.
         classes: Class names in label order.
 
     Returns:

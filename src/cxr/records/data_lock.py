@@ -12,7 +12,7 @@ from cxr.atomic import write_bytes
 from cxr.digests.canonical import canonical_json, digest_json
 from cxr.errors import RecordError
 from cxr.json_file import load_json_object
-from cxr.records.label_text import parse_labels
+from cxr.label_text import parse_labels
 
 SCHEMA: Final = "cxr.data-lock/1"
 
@@ -25,7 +25,7 @@ class Sample:
         path: POSIX path below the data set's root.
         bytes: Size of the file in bytes.
         sha256: ``sha256:<hex>`` of the file's bytes.
-        label: Name of its class; of several labels, as `cxr.records.label_text` writes them.
+        label: Name of its class; of several labels, as `cxr.label_text` writes them.
         group: What must not be split between training and validation: the patient.
         split: ``train``, ``val`` or ``test``.
     """

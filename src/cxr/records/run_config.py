@@ -47,16 +47,43 @@ def load_run_config(run: Path, *, root: Path | None) -> RunConfig:
         ConfigError: It was edited beyond reading.
         DataError: There is no data set at this root.
     """
-    # Quoted: a path may hold what YAML reads as something else.
-    overrides = [] if root is None else [f"data.root={json.dumps(str(root.resolve()))}"]
-    config = load_config(run / CONFIG, overrides)
-    used = config.data.root
-    if used is not None and not Path(used).is_dir():
-        raise DataError(
-            "the run or its data set was moved: the data is not there"
-            if root is None
-            else "no such data set",
-            where=used,
-            hint="say with --data DIR which directory holds train, val and test",
-        )
+    config = load_config(run / CONFIG)
+    if root is not None:
+        moved = _move_data(config, root.resolve())
+        # Quoted: a path may hold what YAML reads as something else.
+        config = load_config(run / CONFIG, [f"{n}={json.dumps(p)}" for n, p in moved.items()])
+    _require_data(config, is_moved=root is not None)
     return config
+
+
+def _require_data(config: RunConfig, *, is_moved: bool) -> None:
+    """Refuse a data set that is not where the config says."""
+    data = config.data
+    is_file = data.source == "npz"
+    table = data.csv.file if data.source == "csv" else None
+    for used, wants_file in ((data.root, is_file), (table, True)):
+        if used is None or (Path(used).is_file() if wants_file else Path(used).is_dir()):
+            continue
+        raise DataError(
+            "no such data set"
+            if is_moved
+            else "the run or its data set was moved: the data is not there",
+            where=used,
+            hint="say with --data which file it is"
+            if is_file
+            else "say with --data DIR which directory holds it",
+        )
+
+
+def _move_data(config: RunConfig, root: Path) -> dict[str, str]:
+    """Return the fields that say where the data set is, once it lies at ``root``.
+
+    A table that lay below the old root, or beside its images, moves with them.
+    """
+    moved = {"data.root": str(root)}
+    table = config.data.csv.file
+    if config.data.source == "csv" and table is not None:
+        old = Path(config.data.root or Path(table).parent)
+        if Path(table).is_relative_to(old):
+            moved["data.csv.file"] = str(root / Path(table).relative_to(old))
+    return moved

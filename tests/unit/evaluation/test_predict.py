@@ -34,7 +34,9 @@ def split():
     images = (np.arange(7 * 4 * 4) * 37 % 256).astype(np.uint8).reshape(7, 4, 4, 1)
     return Split(
         name="test",
+        classes=CLASSES,
         paths=tuple(f"test/{number}.png" for number in range(7)),
+        label_texts=tuple(CLASSES[number % 3] for number in range(7)),
         images_NHWC=images,
         labels=np.arange(7, dtype=np.int64) % 3,
     )

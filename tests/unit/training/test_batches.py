@@ -33,7 +33,9 @@ def split():
     images = (np.arange(18 * 64) * 31 % 256).astype(np.uint8).reshape(18, 8, 8, 1)
     return Split(
         name="train",
+        classes=tuple("ABCDE"),
         paths=tuple(map(str, range(18))),
+        label_texts=tuple("ABCDE"[number % 5] for number in range(18)),
         images_NHWC=images,
         labels=np.arange(18, dtype=np.int64) % 5,
     )
@@ -102,7 +104,9 @@ def test_the_next_epoch_shows_the_same_sample_otherwise(split):
 def test_samples_of_a_batch_are_changed_differently(split):
     same = Split(
         name="train",
+        classes=split.classes,
         paths=split.paths,
+        label_texts=split.label_texts,
         images_NHWC=np.repeat(split.images_NHWC[:1], 18, axis=0),
         labels=split.labels,
     )

@@ -8,7 +8,7 @@ import sklearn.utils
 import torch
 
 from cxr.config.schema import RunConfig
-from cxr.training.step import derive_class_weights
+from cxr.training.loss import derive_class_weights
 
 
 def build(weights):

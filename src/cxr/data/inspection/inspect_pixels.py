@@ -25,7 +25,7 @@ def inspect_pixels(pixels: NDArray[np.uint8]) -> Look:
     """
     height, width = pixels.shape[:2]
     first = pixels.reshape(-1)[0]
-    findings = ()
+    findings: tuple[tuple[str, str], ...] = ()
     if (pixels == first).all():
         findings = (("constant", f"every value is {int(first)}"),)
     content = pixels.tobytes()

@@ -16,7 +16,7 @@ from cxr.data.sources.image_files import ImageFiles
 from cxr.data.sources.source import FoundImage
 from cxr.data.splits import assign_splits
 from cxr.errors import DataError
-from cxr.records.label_text import format_labels
+from cxr.label_text import format_labels
 
 SPLIT_NAMES: Final = {
     "train": "train",

@@ -20,7 +20,7 @@ from cxr.data.inspection.look import Look
 from cxr.data.sources.npz_arrays import ArrayHeader, load_array, map_array, read_headers
 from cxr.data.sources.source import SPLITS, FoundImage
 from cxr.errors import DataError
-from cxr.records.label_text import UNKNOWN, format_labels
+from cxr.label_text import UNKNOWN, format_labels
 
 if TYPE_CHECKING:
     import numpy as np
@@ -79,7 +79,8 @@ class NpzSource:
         with self._mapping:
             if split not in self._mapped:
                 self._mapped[split] = map_array(self._headers[f"{split}_images"])
-        return self._mapped[split][int(row)].tobytes()
+        content: bytes = self._mapped[split][int(row)].tobytes()
+        return content
 
     def inspect(self, image: FoundImage, content: bytes) -> Look:
         """Inspect a row; see `inspect_pixels`."""

@@ -1,4 +1,4 @@
-"""Reading arrays from an npz file: never a pickle, no more memory than asked for, every byte checked.
+"""Reading arrays from an npz file: never a pickle, in bounded memory, every byte checked.
 
 An npz file is a zip of npy files. What is in it is judged by its headers before anything of that
 size is read, and the zip's own CRC-32 of an array is checked before its values are used.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
+from cxr.config.data_section import DataConfig
 from cxr.config.fields import digest_config
 from cxr.config.load import load_config
 from cxr.config.schema import RunConfig
@@ -49,9 +51,8 @@ def load_run_config(run: Path, *, root: Path | None) -> RunConfig:
     """
     config = load_config(run / CONFIG)
     if root is not None:
-        moved = _move_data(config, root.resolve())
-        # Quoted: a path may hold what YAML reads as something else.
-        config = load_config(run / CONFIG, [f"{n}={json.dumps(p)}" for n, p in moved.items()])
+        moved = derive_moved_fields(config.data, root)
+        config = load_config(run / CONFIG, describe_overrides(moved))
     _require_data(config, is_moved=root is not None)
     return config
 
@@ -75,15 +76,28 @@ def _require_data(config: RunConfig, *, is_moved: bool) -> None:
         )
 
 
-def _move_data(config: RunConfig, root: Path) -> dict[str, str]:
-    """Return the fields that say where the data set is, once it lies at ``root``.
+def derive_moved_fields(data: DataConfig, place: Path) -> dict[str, str]:
+    """Return the config's fields that say where a data set is, once it lies elsewhere.
 
     A table that lay below the old root, or beside its images, moves with them.
+
+    Args:
+        data: The data section as it was.
+        place: The data set's root here; of a table, or an npz file, the file itself will do.
     """
-    moved = {"data.root": str(root)}
-    table = config.data.csv.file
-    if config.data.source == "csv" and table is not None:
-        old = Path(config.data.root or Path(table).parent)
-        if Path(table).is_relative_to(old):
-            moved["data.csv.file"] = str(root / Path(table).relative_to(old))
+    here = place.resolve()
+    table = data.csv.file
+    if data.source != "csv" or table is None:
+        return {"data.root": str(here)}
+    if here.is_file():
+        return {"data.root": str(here.parent), "data.csv.file": str(here)}
+    moved = {"data.root": str(here)}
+    old = Path(data.root or Path(table).parent)
+    if Path(table).is_relative_to(old):
+        moved["data.csv.file"] = str(here / Path(table).relative_to(old))
     return moved
+
+
+def describe_overrides(fields: Mapping[str, str]) -> list[str]:
+    """Return ``--set`` texts; quoted, since a path may hold what YAML reads as something else."""
+    return [f"{name}={json.dumps(value)}" for name, value in fields.items()]

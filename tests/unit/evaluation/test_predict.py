@@ -12,7 +12,7 @@ from cxr.config.schema import RunConfig
 from cxr.data.dataset import Split
 from cxr.data.normalise import derive_pixel_table, normalise_images
 from cxr.errors import CxrError
-from cxr.evaluation.predict import predict_split, softmax
+from cxr.evaluation.predict import predict_split, sigmoid, softmax
 
 CLASSES = ("A", "B", "C")
 
@@ -139,3 +139,19 @@ def test_progress_ends_at_all_images(network, split):
 
     predict_split(network, split, CLASSES, build(evaluate={"batch_size": 3}), progress=Listener())
     assert heard == [("predicting test", done, 7) for done in (3, 6, 7)]
+
+
+def test_labels_that_are_asked_for_by_themselves_are_decided_by_themselves(network, split):
+    one = predict_split(network, split, CLASSES, build())
+    each = predict_split(
+        network, split, CLASSES, build(train={"epochs": 1, "batch_size": 4, "loss": "bce"})
+    )
+    assert [row.logits for row in each] == [row.logits for row in one]
+    for row in each:
+        assert row.asks_each_label
+        assert row.probabilities == tuple(sigmoid(float(value)) for value in row.logits)
+        decided = [
+            name for name, value in zip(CLASSES, row.logits, strict=True) if float(value) >= 0
+        ]
+        assert row.decision == ("|".join(decided) or "-")
+    assert len({row.decision for row in each}) > 1

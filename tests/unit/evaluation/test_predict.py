@@ -149,9 +149,8 @@ def test_labels_that_are_asked_for_by_themselves_are_decided_by_themselves(netwo
     assert [row.logits for row in each] == [row.logits for row in one]
     for row in each:
         assert row.asks_each_label
-        assert row.probabilities == tuple(sigmoid(float(value)) for value in row.logits)
-        decided = [
-            name for name, value in zip(CLASSES, row.logits, strict=True) if float(value) >= 0
-        ]
+        values = [float(np.float32(value)) for value in row.logits]
+        assert row.probabilities == tuple(map(sigmoid, values))
+        decided = [name for name, value in zip(CLASSES, values, strict=True) if value >= 0]
         assert row.decision == ("|".join(decided) or "-")
     assert len({row.decision for row in each}) > 1

@@ -153,7 +153,7 @@ def map_array(header: ArrayHeader) -> NDArray[Any]:
         return np.zeros(header.shape, dtype=header.dtype)
     if header.member.compress_type == zipfile.ZIP_STORED:
         for _ in _iterate_values(header):
-            pass  # zipfile checks the CRC-32 at the end
+            pass  # only to have them checked
         with _explained(header.file):
             offset = _find_content(header) + header.start
             return np.memmap(header.file, header.dtype, "r", offset, header.shape)
@@ -167,7 +167,7 @@ def map_array(header: ArrayHeader) -> NDArray[Any]:
 
 
 def _iterate_values(header: ArrayHeader) -> Iterator[bytes]:
-    """Yield an array's bytes, a chunk at a time; at the end they are those of the CRC-32."""
+    """Yield an array's bytes, a chunk at a time; with the last one zipfile checks the CRC-32."""
     with (
         _explained(header.file),
         zipfile.ZipFile(header.file) as archive,
@@ -179,9 +179,6 @@ def _iterate_values(header: ArrayHeader) -> Iterator[bytes]:
             chunk = _read_exactly(stream, min(left, _CHUNK_BYTES))
             left -= len(chunk)
             yield chunk
-        # Only at its end does zipfile compare the sum; and there must be no more.
-        if stream.read(1):
-            raise ValueError(f"{header.name} goes on behind its last value")
 
 
 def _read_exactly(stream: IO[bytes], num_bytes: int) -> bytes:

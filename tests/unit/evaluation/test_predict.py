@@ -12,7 +12,7 @@ from cxr.config.schema import RunConfig
 from cxr.data.dataset import Split
 from cxr.data.normalise import derive_pixel_table, normalise_images
 from cxr.errors import CxrError
-from cxr.evaluation.predict import predict_split, sigmoid, softmax
+from cxr.evaluation.predict import _describe_each, predict_split, sigmoid, softmax
 
 CLASSES = ("A", "B", "C")
 
@@ -154,3 +154,8 @@ def test_labels_that_are_asked_for_by_themselves_are_decided_by_themselves(netwo
         decided = [name for name, value in zip(CLASSES, values, strict=True) if value >= 0]
         assert row.decision == ("|".join(decided) or "-")
     assert len({row.decision for row in each}) > 1
+
+
+def test_a_probability_of_one_half_is_decided_for():
+    row = _describe_each("x", "-", np.array([0, -1, 0], dtype=np.float32), CLASSES)
+    assert row.decision == "A|C"

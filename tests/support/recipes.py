@@ -80,6 +80,18 @@ def images(root: Path, **changes: Any) -> Recipe:
     return change(_IMAGES, {"data__root": str(root), **changes})
 
 
+def labels(table: Path, **changes: Any) -> Recipe:
+    """Return the recipe for a table of images with several labels, changed likewise."""
+    data = {
+        "source": "csv",
+        "csv": {"file": str(table), "group": "patient", "split": "split", "label": None},
+        "classes": ["Edema", "Effusion"],
+        "image_size": 32,
+    }
+    train = {"epochs": 2, "batch_size": 10, "shards": 2, "loss": "bce", "lr": 0.01}
+    return change({**_IMAGES, "name": "labels", "data": data, "train": train}, changes)
+
+
 def change(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
     """Return a copy of a recipe with some fields changed."""
     changed = copy.deepcopy(recipe)

@@ -77,7 +77,9 @@ def batches_of_an_epoch(
     one = np.random.default_rng(0).integers(0, 256, (1, 32, 32, 1), dtype=np.uint8)
     split = Split(
         name="train",
+        classes=("a",),
         paths=tuple(str(index) for index in range(NUM)),
+        label_texts=("a",) * NUM,
         images_NHWC=np.repeat(one, NUM, axis=0),
         labels=np.zeros(NUM, dtype=np.int64),
     )

@@ -75,8 +75,9 @@ def show_classes(figures: dict[str, Any]) -> None:
     Where the names do not fit side by side, the first table numbers them for the second one.
     """
     classes = list(figures["per_class"])
+    each = isinstance(figures["confusion"], dict)
     width = max(map(len, classes)) + sum(len(name) + _GAP for name in classes)
-    numbered = width > _COLUMNS
+    numbered = width > _COLUMNS and not each
     numbers = [str(number) for number in range(1, len(classes) + 1)]
     columns = ("precision", "recall", "f1", "auroc")
     print_table(
@@ -92,6 +93,16 @@ def show_classes(figures: dict[str, Any]) -> None:
         ],
     )
     names = numbers if numbered else classes
+    if each:
+        print_table(
+            "decisions: images that have the label, and images that have it not",
+            ["class", "found", "missed", "false alarm", "rightly not"],
+            [
+                [shorten(name), *map(str, (found, missed, alarms, without))]
+                for name, ((without, alarms), (missed, found)) in figures["confusion"].items()
+            ],
+        )
+        return
     print_table(
         "confusion: rows are true, columns are decided",
         ["", *names],

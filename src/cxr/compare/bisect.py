@@ -18,6 +18,7 @@ from cxr.compare.report import BisectReport, Difference, Divergence
 from cxr.config.load import load_config
 from cxr.determinism.variables import NOT_RECORDED
 from cxr.progress import Progress
+from cxr.records.run_config import derive_moved_fields
 from cxr.records.run_directory import CONFIG
 
 _VARIABLES: Final = "variables."
@@ -157,7 +158,11 @@ def derive_exchanges(
     """
     affecting = [one for one in differences if one.affects_bits != "no"]
     config = load_config(b.directory / CONFIG)
-    root = config.data.root if b.root is None else str(b.root.resolve())
+    places: dict[str, str | None] = {"data.root": config.data.root}
+    if config.data.source == "csv":
+        places["data.csv.file"] = config.data.csv.file
+    if b.root is not None:
+        places |= derive_moved_fields(config.data, b.root)
     fields = [one for one in affecting if one.part == "config"]
     together = [one for one in fields if one.field.startswith(_OF_DATA)]
     if not any(one.field == _SOURCE for one in together):
@@ -168,9 +173,9 @@ def derive_exchanges(
         if one not in together
     ]
     data = (*together, *(one for one in affecting if one.part == "data"))
-    if data and (root is not None or together):
+    if data and (any(places.values()) or together):
         texts = [f"{one.field}={json.dumps(one.b)}" for one in together]
-        overrides = (*texts, f"data.root={json.dumps(root)}")
+        overrides = (*texts, *(f"{name}={json.dumps(place)}" for name, place in places.items()))
         exchanges.append(Exchange("the data", data, overrides=overrides))
     weights = tuple(one for one in affecting if one.part == "weights")
     if weights:

@@ -10,12 +10,26 @@ from typing import Final
 from cxr.compare.report import Difference
 from cxr.records.data_lock import DataLock, Sample
 
-_MAKE_SAMPLES: Final = ("data.synthetic.", "data.source")
+_MAKE_SAMPLES: Final = ("data.synthetic.", "data.source", "data.csv.path")
 """Beginnings of config fields from which every sample follows."""
 
 _MAKE_ASPECTS: Final = {
-    "split": {"data.split_seed", "data.validation_fraction", "data.group_pattern"},
-    "label": {"data.classes", "data.class_globs"},
+    "split": {
+        "data.split_seed",
+        "data.validation_fraction",
+        "data.test_fraction",
+        "data.group_pattern",
+        "data.csv.group",
+        "data.csv.split",
+        "data.csv.split_names",
+    },
+    "label": {
+        "data.classes",
+        "data.class_globs",
+        "data.csv.label",
+        "data.csv.uncertain",
+        "data.csv.blank",
+    },
 }
 """Config fields from which an image's split or label follows."""
 

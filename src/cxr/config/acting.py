@@ -36,6 +36,11 @@ CONDITIONS: Final = (
         lambda config: config.data.source == "csv",
     ),
     Condition(
+        ("data.csv.uncertain", "data.csv.blank"),
+        "`data.csv.label: null`",
+        lambda config: config.data.csv.label is None,
+    ),
+    Condition(
         ("data.resample", "data.window."),
         "any `data.source` but `synthetic`",
         lambda config: config.data.source != "synthetic",

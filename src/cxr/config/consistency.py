@@ -9,6 +9,7 @@ from cxr.config.explain import find_place
 from cxr.config.schema import RunConfig
 from cxr.config.strict_yaml import Document, Problem
 from cxr.determinism.levels import Level
+from cxr.label_text import is_plain_name
 
 _Finding = tuple[str, str, str]
 
@@ -19,7 +20,10 @@ def find_inconsistencies(config: RunConfig, document: Document) -> list[Problem]
     for dotted, message, hint in [
         *_check_promise(config),
         *_check_data(config),
+        *_check_npz(config),
+        *_check_table(config),
         *_check_classes(config),
+        *_check_loss(config),
         *_check_training(config),
         *_check_model(config),
     ]:
@@ -54,10 +58,44 @@ def _check_data(config: RunConfig) -> Iterator[_Finding]:
             yield "data.group_pattern", f"not a regular expression: {error}", "correct it"
 
 
+def _check_npz(config: RunConfig) -> Iterator[_Finding]:
+    data = config.data
+    if data.source != "npz":
+        return
+    if data.root is None:
+        yield "data.root", "an npz source needs data.root", "name the npz file"
+    for name in ("validation_fraction", "test_fraction"):
+        if getattr(data, name):
+            yield f"data.{name}", "an npz file has splits of its own", "set it to 0"
+
+
+def _check_table(config: RunConfig) -> Iterator[_Finding]:
+    data = config.data
+    if data.source != "csv":
+        return
+    if data.csv.file is None:
+        yield "data.csv.file", "a csv source needs data.csv.file", "name the table"
+    if data.csv.split is not None and data.test_fraction:
+        yield "data.test_fraction", "the table has splits of its own", "set it to 0"
+    if data.csv.split is None and data.csv.split_names is not None:
+        yield "data.csv.split_names", "there is no split column", "set data.csv.split"
+    if data.csv.group is not None and data.group_pattern is not None:
+        yield "data.group_pattern", "data.csv.group names the patient already", "leave one out"
+
+
 def _check_classes(config: RunConfig) -> Iterator[_Finding]:
     data = config.data
-    if data.source == "folder" and len(data.classes) < 2:  # noqa: PLR2004 - a choice needs two
-        yield "data.classes", "needs at least two classes", "name the class folders"
+    # A choice needs two; of labels that are each true or not there may be one.
+    one_is_enough = data.source == "csv" and data.csv.label is None
+    if data.source != "synthetic" and len(data.classes) < (1 if one_is_enough else 2):
+        named = "one label" if one_is_enough else "two classes"
+        yield "data.classes", f"needs at least {named}", "name them in label order"
+    if config.train.asks_each_label or data.source == "npz":
+        for name in data.classes:
+            if not is_plain_name(name):
+                problem = f"{name!r} cannot be told in a text of several labels"
+                hint = "use no | and no ?, and a name that is neither empty nor -"
+                yield "data.classes", problem, hint
     if data.source == "synthetic" and data.classes:
         yield "data.classes", "synthetic vectors have classes of their own", "leave it out"
     if len(set(data.classes)) != len(data.classes):
@@ -68,6 +106,13 @@ def _check_classes(config: RunConfig) -> Iterator[_Finding]:
     num_classes = len(data.classes) or 10
     if isinstance(weights, tuple) and len(weights) != num_classes:
         yield "train.class_weights", f"needs {num_classes} weights", "one for each class"
+
+
+def _check_loss(config: RunConfig) -> Iterator[_Finding]:
+    several = config.data.source == "csv" and config.data.csv.label is None
+    if several and not config.train.asks_each_label:
+        problem = "an image may have several of data.classes, and cross_entropy takes one"
+        yield "train.loss", problem, "set train.loss: bce, or data.csv.label"
 
 
 def _check_training(config: RunConfig) -> Iterator[_Finding]:

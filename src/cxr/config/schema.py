@@ -139,6 +139,11 @@ class TrainConfig(Section):
         2, ge=1, json_schema_extra=NEVER, description="newest checkpoints that are kept"
     )
 
+    @property
+    def asks_each_label(self) -> bool:
+        """Whether every label is asked for by itself, so that an image may have any number."""
+        return self.loss == "bce"
+
 
 class EvaluateConfig(Section):
     """What is predicted at the end."""

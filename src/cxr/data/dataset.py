@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from cxr.config.data_section import DataConfig
 from cxr.data.caches.decoded import default_cache_directory, open_decoded
 from cxr.data.decoding.decode import DecodePlan
+from cxr.data.labels import (
+    derive_answers,
+    derive_indices,
+    have_one_each,
+    require_known_labels,
+)
 from cxr.data.sources.open import open_source
 from cxr.data.sources.scan import hash_samples
 from cxr.data.sources.vectors import draw_vectors
@@ -18,6 +22,7 @@ from cxr.progress import SILENCE, Progress
 from cxr.records.data_lock import DataLock
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 
@@ -27,19 +32,31 @@ class Split:
 
     Attributes:
         name: ``train``, ``val`` or ``test``.
+        classes: Class names in label order.
         paths: POSIX path of each sample.
+        label_texts: Label of each sample, as records write it.
         images_NHWC: Decoded pixels, shape (N, size, size, channels), dtype uint8, read-only.
-        labels: Class indices, shape (N,), dtype int64.
+        labels: Class indices, shape (N,), dtype int64. Where samples have any number of labels:
+            1 for one that a sample has, else 0; shape (N, classes), dtype float32.
+        known: Which of these are known, shape (N, classes), dtype bool; None where every sample
+            has one class.
     """
 
     name: str
+    classes: tuple[str, ...]
     paths: tuple[str, ...]
+    label_texts: tuple[str, ...]
     images_NHWC: NDArray[np.uint8]  # noqa: N815 - the suffix names the axes
-    labels: NDArray[np.int64]
+    labels: NDArray[np.int64] | NDArray[np.float32]
+    known: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         """Return the number of samples."""
         return len(self.paths)
+
+    def derive_answers(self) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Return what is known of every label, of one class each as well; see `derive_answers`."""
+        return derive_answers(self.label_texts, self.classes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,17 +66,30 @@ class Dataset:
     lock: DataLock
     images_NHWC: NDArray[np.uint8]  # noqa: N815 - the suffix names the axes
 
+    @property
+    def has_several_labels(self) -> bool:
+        """Whether samples have any number of labels, rather than one class each."""
+        return not have_one_each([sample.label for sample in self.lock.samples], self.lock.classes)
+
     def split(self, name: str) -> Split:
         """Return one split; splits lie one after another in the lock."""
         places = [i for i, sample in enumerate(self.lock.samples) if sample.split == name]
         samples = [self.lock.samples[i] for i in places]
         start, stop = (places[0], places[-1] + 1) if places else (0, 0)
-        numbers = {label: index for index, label in enumerate(self.lock.classes)}
+        texts = tuple(sample.label for sample in samples)
+        labels: NDArray[np.int64] | NDArray[np.float32]
+        if self.has_several_labels:
+            labels, known = derive_answers(texts, self.lock.classes)
+        else:
+            labels, known = derive_indices(texts, self.lock.classes), None
         return Split(
             name=name,
+            classes=self.lock.classes,
             paths=tuple(sample.path for sample in samples),
+            label_texts=texts,
             images_NHWC=self.images_NHWC[start:stop],
-            labels=np.array([numbers[sample.label] for sample in samples], dtype=np.int64),
+            labels=labels,
+            known=known,
         )
 
 
@@ -84,6 +114,7 @@ def load_dataset(config: DataConfig, *, progress: Progress = SILENCE) -> Dataset
         return Dataset(lock=lock, images_NHWC=pixels)
     source = open_source(config)
     found = source.find()
+    require_known_labels(found, source.classes)
     lock = hash_samples(source, found, progress=progress)
     directory = Path(config.cache_dir) if config.cache_dir else default_cache_directory()
     plan = derive_decode_plan(config)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Final
 
 import numpy as np
 import torch
@@ -16,9 +17,13 @@ from cxr.data.prefetch import prefetch
 from cxr.determinism.seeding import seed_global_generators
 from cxr.determinism.streams import derive_seed
 from cxr.errors import TrainingError
+from cxr.label_text import format_labels
 from cxr.models.failures import explained_failures
 from cxr.progress import SILENCE, Progress
 from cxr.records.predictions import Prediction
+
+HALF: Final = 0.5
+"""Least probability of a label that is decided for, where each is asked for by itself."""
 
 
 def predict_split(
@@ -50,9 +55,10 @@ def predict_split(
     logits = _run(network, split, config, progress)
     for module, training in zip(network.modules(), was_training, strict=True):
         module.training = training
+    describe = _describe_each if config.train.asks_each_label else _describe_one
     return [
-        _describe(path, classes[label], row, classes)
-        for path, label, row in zip(split.paths, split.labels, logits, strict=True)
+        describe(path, text, row, classes)
+        for path, text, row in zip(split.paths, split.label_texts, logits, strict=True)
     ]
 
 
@@ -101,9 +107,16 @@ def softmax(logits: NDArray[np.float32]) -> tuple[float, ...]:
     return tuple(power / total for power in powers)
 
 
-def _describe(
+def sigmoid(logit: float) -> float:
+    """Return the probability of one label; the exponential never overflows."""
+    power = math.exp(-abs(logit))
+    return (1.0 if logit >= 0 else power) / (1.0 + power)
+
+
+def _describe_one(
     path: str, label: str, logits: NDArray[np.float32], classes: tuple[str, ...]
 ) -> Prediction:
+    """Decide for one class: the classes exclude each other."""
     return Prediction(
         path=path,
         label=label,
@@ -111,4 +124,19 @@ def _describe(
         # The shortest text that reads back to the same float32.
         logits=tuple(str(value) for value in logits),
         probabilities=softmax(logits),
+    )
+
+
+def _describe_each(
+    path: str, label: str, logits: NDArray[np.float32], classes: tuple[str, ...]
+) -> Prediction:
+    """Decide for or against each label by itself."""
+    probabilities = tuple(sigmoid(float(value)) for value in logits)
+    return Prediction(
+        path=path,
+        label=label,
+        decision=format_labels(classes, tuple(value >= HALF for value in probabilities)),
+        logits=tuple(str(value) for value in logits),
+        probabilities=probabilities,
+        asks_each_label=True,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from cxr.atomic import write_bytes
 from cxr.digests.canonical import canonical_json, digest_json
 from cxr.errors import RecordError
 from cxr.json_file import load_json_object
+from cxr.label_text import parse_labels
 
 SCHEMA: Final = "cxr.data-lock/1"
 
@@ -23,7 +25,7 @@ class Sample:
         path: POSIX path below the data set's root.
         bytes: Size of the file in bytes.
         sha256: ``sha256:<hex>`` of the file's bytes.
-        label: Name of its class.
+        label: Name of its class; of several labels, as `cxr.label_text` writes them.
         group: What must not be split between training and validation: the patient.
         split: ``train``, ``val`` or ``test``.
     """
@@ -54,9 +56,28 @@ class DataLock:
         return [sample for sample in self.samples if sample.split == split]
 
     def count_labels(self, split: str) -> dict[str, int]:
-        """Return how many samples of a split each class has."""
-        labels = [sample.label for sample in self.of_split(split)]
-        return {name: labels.count(name) for name in self.classes}
+        """Return how many samples of a split each class has.
+
+        Raises:
+            ValueError: A label names no class.
+        """
+        return {name: count for name, (count, _) in self.count_answers(split).items()}
+
+    def count_answers(self, split: str) -> dict[str, tuple[int, int]]:
+        """Return, for each class, how many samples of a split have it and how many have it not.
+
+        Those of which nobody knows are in neither number.
+
+        Raises:
+            ValueError: A label names no class.
+        """
+        texts = Counter(sample.label for sample in self.of_split(split))
+        has, lacks = Counter[str](), Counter[str]()
+        for text, num in texts.items():
+            for name, answer in zip(self.classes, parse_labels(self.classes, text), strict=True):
+                if answer is not None:
+                    (has if answer else lacks)[name] += num
+        return {name: (has[name], lacks[name]) for name in self.classes}
 
 
 def write_data_lock(path: Path, lock: DataLock) -> None:

@@ -15,6 +15,8 @@ from cxr.errors import RecordError
 
 _LOGIT: Final = "logit:"
 _PROBABILITY: Final = "probability:"
+_ONE: Final = ("label", "decision")
+_SEVERAL: Final = ("labels", "decisions")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,10 +25,12 @@ class Prediction:
 
     Attributes:
         path: POSIX path below the data set's root.
-        label: The true class.
-        decision: The class with the largest logit; the first of equals.
+        label: The true class; of several labels, as `cxr.label_text` writes them.
+        decision: The class with the largest logit, the first of equals; of several labels, those
+            with a probability of one half or more.
         logits: One a class, as text that reads back to the same float32.
         probabilities: One a class, float64.
+        asks_each_label: Whether each label is decided by itself, so that there may be any number.
     """
 
     path: str
@@ -34,17 +38,19 @@ class Prediction:
     decision: str
     logits: tuple[str, ...]
     probabilities: tuple[float, ...]
+    asks_each_label: bool = False
 
 
 def write_predictions(path: Path, classes: Sequence[str], predictions: Sequence[Prediction]) -> str:
-    """Write predictions and return the digest of the file's bytes.
+    """Write predictions, all of one kind, and return the digest of the file's bytes.
 
     Raises:
         StorageError: The file cannot be written.
     """
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_describe_head(classes))
+    asks_each_label = any(row.asks_each_label for row in predictions)
+    writer.writerow(_describe_head(classes, asks_each_label=asks_each_label))
     for row in predictions:
         probabilities = map(repr, row.probabilities)
         writer.writerow([row.path, row.label, row.decision, *row.logits, *probabilities])
@@ -64,8 +70,10 @@ def load_predictions(path: Path) -> tuple[tuple[str, ...], list[Prediction]]:
         if not text.endswith("\n"):
             raise ValueError("the last line has no end")
         head, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
-        classes = _read_head(head)
-        return classes, [_read_row(row, len(classes)) for row in rows]
+        classes, asks_each_label = _read_head(head)
+        return classes, [
+            _read_row(row, len(classes), asks_each_label=asks_each_label) for row in rows
+        ]
     except (OSError, ValueError, csv.Error) as error:
         raise RecordError(
             f"cannot read the predictions: {error}",
@@ -74,25 +82,27 @@ def load_predictions(path: Path) -> tuple[tuple[str, ...], list[Prediction]]:
         ) from error
 
 
-def _describe_head(classes: Sequence[str]) -> list[str]:
-    """Return the names of the columns."""
+def _describe_head(classes: Sequence[str], *, asks_each_label: bool) -> list[str]:
+    """Return the names of the columns; the second and third say how many labels there may be."""
+    said = _SEVERAL if asks_each_label else _ONE
     logits = [f"{_LOGIT}{name}" for name in classes]
-    return ["path", "label", "decision", *logits, *(f"{_PROBABILITY}{name}" for name in classes)]
+    return ["path", *said, *logits, *(f"{_PROBABILITY}{name}" for name in classes)]
 
 
-def _read_head(head: Sequence[str]) -> tuple[str, ...]:
-    """Return the class names that the columns name.
+def _read_head(head: Sequence[str]) -> tuple[tuple[str, ...], bool]:
+    """Return the class names that the columns name, and whether there may be several labels.
 
     Raises:
         ValueError: These are not the columns of predictions.
     """
     classes = tuple(name.removeprefix(_LOGIT) for name in head if name.startswith(_LOGIT))
-    if not classes or list(head) != _describe_head(classes):
+    asks_each_label = tuple(head[1:3]) == _SEVERAL
+    if not classes or list(head) != _describe_head(classes, asks_each_label=asks_each_label):
         raise ValueError("the first line does not name the columns of predictions")
-    return classes
+    return classes, asks_each_label
 
 
-def _read_row(row: Sequence[str], num_classes: int) -> Prediction:
+def _read_row(row: Sequence[str], num_classes: int, *, asks_each_label: bool) -> Prediction:
     """Return what one line says.
 
     Raises:
@@ -106,5 +116,10 @@ def _read_row(row: Sequence[str], num_classes: int) -> Prediction:
     for value in logits:
         float(value)
     return Prediction(
-        path=path, label=label, decision=decision, logits=logits, probabilities=probabilities
+        path=path,
+        label=label,
+        decision=decision,
+        logits=logits,
+        probabilities=probabilities,
+        asks_each_label=asks_each_label,
     )

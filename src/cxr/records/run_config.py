@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
+from cxr.config.data_section import DataConfig
 from cxr.config.fields import digest_config
 from cxr.config.load import load_config
 from cxr.config.schema import RunConfig
@@ -47,16 +49,55 @@ def load_run_config(run: Path, *, root: Path | None) -> RunConfig:
         ConfigError: It was edited beyond reading.
         DataError: There is no data set at this root.
     """
-    # Quoted: a path may hold what YAML reads as something else.
-    overrides = [] if root is None else [f"data.root={json.dumps(str(root.resolve()))}"]
-    config = load_config(run / CONFIG, overrides)
-    used = config.data.root
-    if used is not None and not Path(used).is_dir():
-        raise DataError(
-            "the run or its data set was moved: the data is not there"
-            if root is None
-            else "no such data set",
-            where=used,
-            hint="say with --data DIR which directory holds train, val and test",
-        )
+    config = load_config(run / CONFIG)
+    if root is not None:
+        moved = derive_moved_fields(config.data, root)
+        config = load_config(run / CONFIG, describe_overrides(moved))
+    _require_data(config, is_moved=root is not None)
     return config
+
+
+def _require_data(config: RunConfig, *, is_moved: bool) -> None:
+    """Refuse a data set that is not where the config says."""
+    data = config.data
+    is_file = data.source == "npz"
+    table = data.csv.file if data.source == "csv" else None
+    for used, wants_file in ((data.root, is_file), (table, True)):
+        if used is None or (Path(used).is_file() if wants_file else Path(used).is_dir()):
+            continue
+        raise DataError(
+            "no such data set"
+            if is_moved
+            else "the run or its data set was moved: the data is not there",
+            where=used,
+            hint="say with --data which file it is"
+            if is_file
+            else "say with --data DIR which directory holds it",
+        )
+
+
+def derive_moved_fields(data: DataConfig, place: Path) -> dict[str, str]:
+    """Return the config's fields that say where a data set is, once it lies elsewhere.
+
+    A table that lay below the old root, or beside its images, moves with them.
+
+    Args:
+        data: The data section as it was.
+        place: The data set's root here; of a table, or an npz file, the file itself will do.
+    """
+    here = place.resolve()
+    table = data.csv.file
+    if data.source != "csv" or table is None:
+        return {"data.root": str(here)}
+    if here.is_file():
+        return {"data.root": str(here.parent), "data.csv.file": str(here)}
+    moved = {"data.root": str(here)}
+    old = Path(data.root or Path(table).parent)
+    if Path(table).is_relative_to(old):
+        moved["data.csv.file"] = str(here / Path(table).relative_to(old))
+    return moved
+
+
+def describe_overrides(fields: Mapping[str, str]) -> list[str]:
+    """Return ``--set`` texts; quoted, since a path may hold what YAML reads as something else."""
+    return [f"{name}={json.dumps(value)}" for name, value in fields.items()]

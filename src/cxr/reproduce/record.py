@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from cxr.determinism.levels import Level
 from cxr.digests.files import digest_file
 from cxr.errors import RecordError, UsageError
 from cxr.records.manifest import Manifest, load_manifest_file, load_sealed_run, require_sealed_run
+from cxr.records.run_config import derive_moved_fields, describe_overrides
 from cxr.records.run_directory import (
     CONFIG,
     DATA_LOCK,
@@ -145,19 +145,18 @@ def load_record_config(
             where="--data",
             hint="leave --data out",
         )
-    # Quoted: a path may hold what YAML reads as something else.
-    overrides = [
-        f"{field}={json.dumps(str(path.resolve()))}"
-        for field, path in (("data.root", root), ("model.weights.path", weights))
-        if path is not None
-    ]
-    # The place of the cache is this machine's; it never affects bits.
-    overrides.append("data.cache_dir=null")
     # A packed run has its config without the paths of whoever packed it.
     file = None if record.is_unpacked else record.find_file(CONFIG)
     if file is None:
         file = place / CONFIG
         write_text(file, dump_config_without_paths(record.manifest))
+    places: dict[str, str] = {}
+    if root is not None:
+        places |= derive_moved_fields(load_config(file).data, root)
+    if weights is not None:
+        places["model.weights.path"] = str(weights.resolve())
+    # The place of the cache is this machine's; it never affects bits.
+    overrides = [*describe_overrides(places), "data.cache_dir=null"]
     config = load_config(file, overrides)
     if digest_config(config) != record.manifest["recipe"]["config_digest"]:
         raise RecordError(
@@ -189,6 +188,8 @@ def dump_config_without_paths(manifest: Manifest) -> str:
     # A manifest holds no path. What is needed and not named is found missing, by its own check.
     if data.get("source") != "synthetic":
         data["root"] = _UNKNOWN
+    if isinstance(data.get("csv"), dict) and data.get("source") == "csv":
+        data["csv"]["file"] = f"{_UNKNOWN}/table.csv"
     given = model.get("weights")
     if isinstance(given, dict) and given.get("source") == "file":
         given["path"] = f"{_UNKNOWN}.safetensors"

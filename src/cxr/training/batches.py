@@ -26,7 +26,9 @@ class Batch:
         epoch: Zero-based epoch.
         indices: The samples' indices in the training split, shape (B,), int64.
         images_BCHW: Shape (B, channels, height, width), float32, on the CPU.
-        labels: Class indices, shape (B,), int64, on the CPU.
+        labels: Class indices, shape (B,), int64, on the CPU. Where each label is asked for by
+            itself: 1 for one that an image has, else 0; shape (B, classes), float32.
+        known: Which of these are known, shape (B, classes), bool; else None.
     """
 
     step: int
@@ -34,6 +36,7 @@ class Batch:
     indices: NDArray[np.int64]
     images_BCHW: torch.Tensor  # noqa: N815 - the suffix names the axes
     labels: torch.Tensor
+    known: torch.Tensor | None = None
 
 
 def iterate_batches(config: RunConfig, split: Split, epoch: int) -> Iterator[Batch]:
@@ -47,6 +50,9 @@ def iterate_batches(config: RunConfig, split: Split, epoch: int) -> Iterator[Bat
     size = config.train.batch_size
     order = derive_epoch_batches(config.seed, epoch, num_samples=len(split), batch_size=size)
     table = derive_pixel_table(config.data.mean, config.data.std)
+    labels, known = split.labels, split.known
+    if config.train.asks_each_label:
+        labels, known = split.derive_answers()
 
     def prepare(position: int) -> Batch:
         indices = order[position]
@@ -63,7 +69,8 @@ def iterate_batches(config: RunConfig, split: Split, epoch: int) -> Iterator[Bat
             epoch=epoch,
             indices=indices,
             images_BCHW=torch.from_numpy(images),
-            labels=torch.from_numpy(split.labels[indices]),
+            labels=torch.from_numpy(labels[indices]),
+            known=torch.from_numpy(known[indices]) if known is not None else None,
         )
 
     return prefetch(prepare, range(len(order)), workers=config.workers)

@@ -8,7 +8,8 @@ import torch
 
 from cxr.data.dataset import Dataset
 from cxr.determinism.arithmetic import arithmetic
-from cxr.evaluation.metrics import Metrics, compute_metrics
+from cxr.evaluation.figures import Metrics
+from cxr.evaluation.metrics import compute_metrics
 from cxr.evaluation.predict import predict_split
 from cxr.models.build import set_training_mode
 from cxr.models.weights import copy_weights

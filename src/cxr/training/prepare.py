@@ -20,9 +20,10 @@ from cxr.models.build import build_network, find_initial_weights
 from cxr.models.weights import InitialWeights
 from cxr.progress import Progress
 from cxr.records.recipe import Recipe, derive_recipe
+from cxr.training.loss import derive_class_weights
 from cxr.training.optimizer import build_optimizer
 from cxr.training.requirements import require_enough_samples
-from cxr.training.step import Learner, derive_class_weights
+from cxr.training.step import Learner
 from cxr.training.tally import Tally
 
 
@@ -76,7 +77,7 @@ def build_learner(prepared: Prepared) -> Learner:
     """Put the network on its device and build the optimizer over it."""
     config, network = prepared.config, prepared.network
     network.to(config.device)
-    weights = derive_class_weights(config, prepared.dataset.lock.count_labels("train"))
+    weights = derive_class_weights(config, prepared.dataset.lock)
     return Learner(
         config=config,
         network=network,

@@ -8,7 +8,6 @@ this run that is being repeated, or another run's, to know whether a changed rec
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -27,7 +26,7 @@ from cxr.progress import Progress
 from cxr.records.ledger import INITIAL_STEP, PARTS, StepRecord, digest_part, read_ledger
 from cxr.records.manifest import load_sealed_run
 from cxr.records.op_record import OpRecord
-from cxr.records.run_config import load_recorded_config
+from cxr.records.run_config import describe_overrides, load_recorded_config
 from cxr.records.run_directory import CONFIG, WEIGHTS
 from cxr.training.batches import iterate_batches
 from cxr.training.checkpoint import list_checkpoints, restore_checkpoint
@@ -107,7 +106,9 @@ def replay_step(plan: ReplayPlan, *, progress: Progress) -> Replay:
     """
     config = load_recorded_config(plan.run, load_sealed_run(plan.run), root=plan.root)
     if plan.overrides:
-        moved = [] if plan.root is None else [f"data.root={json.dumps(config.data.root)}"]
+        places = {"data.root": config.data.root, "data.csv.file": config.data.csv.file}
+        named = {name: value for name, value in places.items() if value is not None}
+        moved = [] if plan.root is None else describe_overrides(named)
         config = load_config(plan.run / CONFIG, [*moved, *plan.overrides])
     wanted = _load_lines(plan.against, plan.step)
     prepared = prepare_run(config, progress)

@@ -15,6 +15,12 @@ def require_enough_samples(config: RunConfig, dataset: Dataset) -> None:
         DataError: A split that is needed is empty, or lacks a class.
     """
     lock, where = dataset.lock, config.data.root or config.data.source
+    if dataset.has_several_labels and not config.train.asks_each_label:
+        raise ConfigError(
+            "some images have none or several of the classes, and cross_entropy takes one",
+            where=f"train.loss, {where}",
+            hint="set train.loss: bce, which asks for each label by itself",
+        )
     num_train = len(lock.of_split("train"))
     if absent := [name for name, count in lock.count_labels("train").items() if not count]:
         raise DataError(
@@ -36,6 +42,9 @@ def require_enough_samples(config: RunConfig, dataset: Dataset) -> None:
         )
     chooses = config.train.keep_weights == "best" or config.train.patience is not None
     empty = [name for name, count in lock.count_labels("val").items() if not count]
+    if config.train.asks_each_label and len(empty) < len(lock.classes):
+        # Figures are means over the labels where they are defined; a rare one may be absent.
+        empty = []
     if chooses and empty:
         raise DataError(
             f"validation has no image of {' and '.join(empty)}, and weights are chosen by it",

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
-from torch.nn import functional
 
 from cxr.config.schema import RunConfig
 from cxr.determinism.seeding import seed_global_generators
 from cxr.determinism.streams import derive_seed
 from cxr.digests.tensors import digest_value
-from cxr.errors import DataError, TrainingError
+from cxr.errors import TrainingError
 from cxr.evaluation.predict import autocast
 from cxr.models.failures import explained_failures
 from cxr.training.batches import Batch
+from cxr.training.loss import derive_share, prepare_targets
 from cxr.training.optimizer import set_learning_rate
 from cxr.training.schedule import derive_learning_rate
 from cxr.training.trace import (
@@ -39,7 +39,7 @@ class Learner:
         config: The recipe.
         network: On the config's device, in training mode.
         optimizer: Over the network's trained parameters.
-        class_weights: Weights in the loss, shape (classes,), float32, on the device; or None.
+        class_weights: Weights in the loss, as `derive_class_weights` gives them, on the device.
         steps_per_epoch: Steps of an epoch.
     """
 
@@ -94,56 +94,24 @@ def run_step(learner: Learner, batch: Batch) -> StepResult:
 def accumulate_gradients(learner: Learner, batch: Batch) -> float:
     """Run each logical shard forward and backward, in order; return the batch's loss.
 
-    The loss is the mean over the batch, weighted by class where the recipe says so; each shard
-    adds its share of that mean, so gradients add up in shard order.
+    The loss is the batch's mean, as `cxr.training.loss` takes it; each shard adds its share of that
+    mean, so gradients add up in shard order.
 
     Raises:
         TrainingError: The model cannot compute a shard.
     """
     config = learner.config
     images_BCHW = batch.images_BCHW.to(config.device)  # noqa: N806 - the suffix names the axes
-    labels = batch.labels.to(config.device)
-    weights = learner.class_weights
-    total_weight = weights[labels].sum() if weights is not None else float(len(labels))
-    size = len(labels) // config.train.shards
+    known = batch.known.to(config.device) if batch.known is not None else None
+    targets = prepare_targets(batch.labels.to(config.device), known, learner.class_weights)
+    num_images = len(images_BCHW)
+    size = num_images // config.train.shards
     loss = torch.zeros((), device=config.device)
-    for start in range(0, len(labels), size):
+    for start in range(0, num_images, size):
         with explained_failures(f"step {batch.step}, epoch {batch.epoch}, a shard of {size}"):
             with autocast(config):
                 logits = learner.network(images_BCHW[start : start + size])
-            summed = functional.cross_entropy(
-                logits.float(),
-                labels[start : start + size],
-                weight=weights,
-                label_smoothing=config.train.label_smoothing,
-                reduction="sum",
-            )
-            share = summed / total_weight
+            share = derive_share(logits.float(), targets, start, config.train)
             share.backward()
         loss = loss + share.detach()
     return float(loss)
-
-
-def derive_class_weights(config: RunConfig, counts: dict[str, int]) -> torch.Tensor | None:
-    """Return the loss's class weights, shape (classes,), float32; None where all are equal.
-
-    ``balanced`` is images / (classes x images of the class), as in scikit-learn.
-
-    Raises:
-        DataError: A class has no images to balance.
-    """
-    given = config.train.class_weights
-    if given == "none":
-        return None
-    if isinstance(given, tuple):
-        return torch.tensor(given, dtype=torch.float32)
-    if absent := [name for name, count in counts.items() if not count]:
-        raise DataError(
-            f"no training sample of the class {' and '.join(absent)}",
-            where="train.class_weights: balanced",
-            hint="add some, or leave the class out",
-        )
-    total = sum(counts.values())
-    return torch.tensor(
-        [total / (len(counts) * count) for count in counts.values()], dtype=torch.float32
-    )

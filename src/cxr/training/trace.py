@@ -25,7 +25,10 @@ def trace_samples(batch: Batch) -> Digests:
 
 def trace_batch(batch: Batch) -> Digests:
     """Digest what the step computes on."""
-    return {"images": digest_value(batch.images_BCHW), "labels": digest_value(batch.labels)}
+    digests = {"images": digest_value(batch.images_BCHW), "labels": digest_value(batch.labels)}
+    if batch.known is not None:
+        digests["known"] = digest_value(batch.known)
+    return digests
 
 
 def trace_generators() -> Digests:

@@ -160,6 +160,13 @@ def test_the_order_of_the_lock_and_the_groups_are_no_difference(make_run, plain_
         ({"data.validation_fraction": 0.5}, {"split": "val"}),
         ({"data.group_pattern": "(.)"}, {"split": "val"}),
         ({"data.class_globs": {"A": "*2*", "B": "*1*"}}, {"label": "A"}),
+        ({"data.csv.split": "part"}, {"split": "val"}),
+        ({"data.csv.split_names": {"a": "val"}}, {"split": "val"}),
+        ({"data.csv.group": "patient"}, {"split": "val"}),
+        ({"data.test_fraction": 0.5}, {"split": "val"}),
+        ({"data.csv.label": "finding"}, {"label": "A"}),
+        ({"data.csv.uncertain": "ones"}, {"label": "A"}),
+        ({"data.csv.blank": "ignore"}, {"label": "A"}),
     ],
 )
 def test_splits_and_labels_that_follow_from_the_config_are_not_listed_again(

@@ -30,6 +30,11 @@ train:
   epochs: 2
   batch_size: 8
 """
+NPZ = FOLDER.replace("source: folder", "source: npz")
+TABLE = FOLDER.replace("source: folder", "source: csv").replace(
+    "root: images", "csv: {file: t.csv, label: finding}"
+)
+LABELS = TABLE.replace(", label: finding", "") + "  loss: bce\n"
 NESTED = "(" * 20_000 + ")" * 20_000
 
 
@@ -70,6 +75,20 @@ def refuse(load, text, overrides):
         (FOLDER, "train.warmup_epochs=2.5", "train.warmup_epochs", "is longer than train.epochs"),
         (FOLDER, "train.min_lr=0.1", "train.min_lr", "is above train.lr"),
         (FOLDER, "train.augment.pad=32", "train.augment.pad", "is half of data.image_size or more"),
+        (NPZ, "data.root=null", "data.root", "an npz source needs data.root"),
+        (NPZ, "data.classes=[a]", "data.classes", "needs at least two classes"),
+        (NPZ, "data.classes=[a, b|c]", "data.classes", "'b|c' cannot be told"),
+        (NPZ, "data.validation_fraction=0.1", "data.validation_fraction", "an npz file has spl"),
+        (NPZ, "data.test_fraction=0.1", "data.test_fraction", "an npz file has splits of its own"),
+        (TABLE, "data.csv.file=null", "data.csv.file", "a csv source needs data.csv.file"),
+        (TABLE, "data.csv.label=null", "train.loss", "an image may have several of data.classes"),
+        (TABLE, "data.csv.split_names={a: train}", "data.csv.split_names", "there is no split col"),
+        (TABLE, "data.classes=[a]", "data.classes", "needs at least two classes"),
+        (LABELS, "train.loss=cross_entropy", "train.loss", "an image may have several of"),
+        (LABELS, "data.classes=[]", "data.classes", "needs at least one label"),
+        (LABELS, "data.classes=[a, '-']", "data.classes", "'-' cannot be told"),
+        (LABELS, "data.classes=[a, 'b?']", "data.classes", "'b?' cannot be told"),
+        (FOLDER + "  loss: bce\n", "data.classes=[a, b|c]", "data.classes", "'b|c' cannot be told"),
         (SYNTHETIC, "data.root=images", "data.root", "synthetic vectors have no root"),
         (SYNTHETIC, "data.image_size=32", "data", "synthetic vectors are 28 px with 1 channel"),
         (SYNTHETIC, "data.channels=3", "data", "synthetic vectors are 28 px with 1 channel"),
@@ -117,6 +136,18 @@ def test_every_group_is_reported_at_once_with_the_line_of_its_field(load, tmp_pa
         f"{path}:12: train.shards: must divide train.batch_size",
         f"{path}:13: train.min_lr: is above train.lr",
     ]
+
+
+def test_a_table_names_splits_and_patients_once(load):
+    problems = refuse(load, TABLE, ["data.csv.split=part", "data.test_fraction=0.1"])
+    assert any("data.test_fraction: the table has splits" in problem for problem in problems)
+    problems = refuse(load, TABLE, ["data.csv.group=patient", "data.group_pattern=a"])
+    assert any("data.group_pattern: data.csv.group names" in problem for problem in problems)
+
+
+def test_one_label_by_itself_is_enough_and_odd_names_of_single_classes_stay(load):
+    load(LABELS, ["data.classes=[a]"])
+    load(FOLDER, ["data.classes=[a, b|c]"])
 
 
 @pytest.mark.parametrize(

@@ -138,6 +138,8 @@ SILENCED_BY = [
     ("train.betas", SGD),
     ("train.eps", SGD),
     ("train.monitor", {"train.keep_weights": "last"}),
+    ("data.csv.uncertain", {**TABLE, "data.csv.label": "finding"}),
+    ("data.csv.blank", {**TABLE, "data.csv.label": "finding"}),
 ]
 """Fields that act in `BASE`, and beside what they do not."""
 

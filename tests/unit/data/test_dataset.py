@@ -6,6 +6,8 @@ from PIL import Image
 
 from cxr.config.data_section import DataConfig, SyntheticConfig
 from cxr.data.dataset import load_dataset
+from cxr.data.sources.npz import NpzSource
+from cxr.errors import DataError
 
 
 @pytest.fixture
@@ -72,3 +74,53 @@ def test_synthetic_vectors_need_no_file():
     assert len(dataset.split("train")) == 10
     assert len(dataset.split("val")) == 0
     assert dataset.split("train").labels.tolist() == list(range(10))
+
+
+@pytest.fixture
+def npz(tmp_path):
+    """An npz file of six images with two labels, which an image may have any number of."""
+
+    def write(labels):
+        arrays = {
+            "train_images": np.arange(6 * 64, dtype=np.uint8).reshape(6, 8, 8),
+            "train_labels": np.array(labels),
+        }
+        np.savez(tmp_path / "set.npz", **arrays)
+        return DataConfig(
+            source="npz",
+            root=str(tmp_path / "set.npz"),
+            cache_dir=str(tmp_path / "cache"),
+            classes=("A", "B"),
+            image_size=8,
+        )
+
+    return write
+
+
+def test_several_labels_are_targets_with_what_is_known_of_them(npz):
+    labels = [[0, 0], [0, 1], [1, 0], [1, 1], [0, 0], [1, 0]]
+    dataset = load_dataset(npz(labels))
+    train = dataset.split("train")
+    assert dataset.has_several_labels
+    assert train.labels.dtype == np.float32
+    assert train.labels.tolist() == labels
+    assert train.known.all()
+    assert train.label_texts[:4] == ("-", "B", "A", "A|B")
+    assert dataset.lock.count_labels("train") == {"A": 3, "B": 2}
+
+
+def test_one_label_each_is_an_index_and_can_be_asked_for_by_itself(npz):
+    dataset = load_dataset(npz([[0], [1], [1], [0], [1], [0]]))
+    train = dataset.split("train")
+    assert not dataset.has_several_labels
+    assert train.known is None
+    assert train.labels.tolist() == [0, 1, 1, 0, 1, 0]
+    targets, known = train.derive_answers()
+    assert targets.tolist() == [[1, 0], [0, 1], [0, 1], [1, 0], [0, 1], [1, 0]]
+    assert known.all()
+
+
+def test_a_label_that_is_no_class_is_refused_before_images_are_read(npz, monkeypatch):
+    monkeypatch.setattr(NpzSource, "read", None)
+    with pytest.raises(DataError, match="the labels of 2 samples name none of the 2 classes"):
+        load_dataset(npz([[0], [1], [2], [0], [7], [0]]))

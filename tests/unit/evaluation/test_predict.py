@@ -12,7 +12,7 @@ from cxr.config.schema import RunConfig
 from cxr.data.dataset import Split
 from cxr.data.normalise import derive_pixel_table, normalise_images
 from cxr.errors import CxrError
-from cxr.evaluation.predict import predict_split, softmax
+from cxr.evaluation.predict import _describe_each, predict_split, sigmoid, softmax
 
 CLASSES = ("A", "B", "C")
 
@@ -34,7 +34,9 @@ def split():
     images = (np.arange(7 * 4 * 4) * 37 % 256).astype(np.uint8).reshape(7, 4, 4, 1)
     return Split(
         name="test",
+        classes=CLASSES,
         paths=tuple(f"test/{number}.png" for number in range(7)),
+        label_texts=tuple(CLASSES[number % 3] for number in range(7)),
         images_NHWC=images,
         labels=np.arange(7, dtype=np.int64) % 3,
     )
@@ -137,3 +139,23 @@ def test_progress_ends_at_all_images(network, split):
 
     predict_split(network, split, CLASSES, build(evaluate={"batch_size": 3}), progress=Listener())
     assert heard == [("predicting test", done, 7) for done in (3, 6, 7)]
+
+
+def test_labels_that_are_asked_for_by_themselves_are_decided_by_themselves(network, split):
+    one = predict_split(network, split, CLASSES, build())
+    each = predict_split(
+        network, split, CLASSES, build(train={"epochs": 1, "batch_size": 4, "loss": "bce"})
+    )
+    assert [row.logits for row in each] == [row.logits for row in one]
+    for row in each:
+        assert row.asks_each_label
+        values = [float(np.float32(value)) for value in row.logits]
+        assert row.probabilities == tuple(map(sigmoid, values))
+        decided = [name for name, value in zip(CLASSES, values, strict=True) if value >= 0]
+        assert row.decision == ("|".join(decided) or "-")
+    assert len({row.decision for row in each}) > 1
+
+
+def test_a_probability_of_one_half_is_decided_for():
+    row = _describe_each("x", "-", np.array([0, -1, 0], dtype=np.float32), CLASSES)
+    assert row.decision == "A|C"

@@ -121,3 +121,23 @@ def test_what_is_no_predictions_is_refused(file, content):
 def test_a_missing_file_is_refused(file):
     with pytest.raises(RecordError, match="cannot read the predictions"):
         load_predictions(file)
+
+
+def test_several_labels_have_columns_that_say_so_and_read_back(file):
+    rows = [
+        Prediction(
+            path="a.png",
+            label="A?",
+            decision="A|B",
+            logits=("0.5", "1.0"),
+            probabilities=(0.62, 0.73),
+            asks_each_label=True,
+        )
+    ]
+    write_predictions(file, ("A", "B"), rows)
+    content = file.read_text(encoding="utf-8")
+    assert content.startswith("path,labels,decisions,logit:A,logit:B,")
+    assert load_predictions(file) == (("A", "B"), rows)
+    file.write_text(content.replace("labels,decisions", "labels,decision"), encoding="utf-8")
+    with pytest.raises(RecordError, match="does not name the columns"):
+        load_predictions(file)

@@ -10,6 +10,7 @@ from cxr.config.schema import RunConfig
 from cxr.data.dataset import Split
 from cxr.data.order import derive_epoch_batches
 from cxr.training.batches import iterate_batches
+from cxr.training.trace import trace_batch
 
 
 def build(**changes):
@@ -33,7 +34,9 @@ def split():
     images = (np.arange(18 * 64) * 31 % 256).astype(np.uint8).reshape(18, 8, 8, 1)
     return Split(
         name="train",
+        classes=tuple("ABCDE"),
         paths=tuple(map(str, range(18))),
+        label_texts=tuple("ABCDE"[number % 5] for number in range(18)),
         images_NHWC=images,
         labels=np.arange(18, dtype=np.int64) % 5,
     )
@@ -102,9 +105,33 @@ def test_the_next_epoch_shows_the_same_sample_otherwise(split):
 def test_samples_of_a_batch_are_changed_differently(split):
     same = Split(
         name="train",
+        classes=split.classes,
         paths=split.paths,
+        label_texts=split.label_texts,
         images_NHWC=np.repeat(split.images_NHWC[:1], 18, axis=0),
         labels=split.labels,
     )
     for _, _, _, images, _ in collect(build(), same):
         assert len({image.numpy().tobytes() for image in images}) == 4
+
+
+def test_a_loss_that_asks_for_each_label_gets_an_answer_for_each(split):
+    train = {"epochs": 1, "batch_size": 4, "loss": "bce"}
+    for batch in iterate_batches(build(train=train), split, 0):
+        assert batch.labels.dtype == torch.float32
+        assert batch.labels.tolist() == [
+            [float(index % 5 == column) for column in range(5)] for index in batch.indices
+        ]
+        assert batch.known.dtype == torch.bool
+        assert batch.known.all()
+
+
+def test_the_trace_of_a_batch_holds_what_is_known_and_only_where_it_is_asked(split):
+    (batch, *_) = iterate_batches(build(), split, 0)
+    assert set(trace_batch(batch)) == {"images", "labels"}
+    train = {"epochs": 1, "batch_size": 4, "loss": "bce"}
+    (batch, *_) = iterate_batches(build(train=train), split, 0)
+    before = trace_batch(batch)
+    batch.known[0, 0] = False
+    after = trace_batch(batch)
+    assert [name for name in before if before[name] != after[name]] == ["known"]

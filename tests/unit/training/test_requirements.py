@@ -68,3 +68,17 @@ def test_weights_that_are_chosen_by_validation_need_every_class_there(choice):
 
 def test_the_last_weights_need_no_validation():
     require_enough_samples(build(keep_weights="last"), hold(train="AABB", test="A"))
+
+
+def test_several_labels_need_a_loss_that_asks_for_each():
+    dataset = hold(train=["A|B", "A", "B", "-"], val=["A", "B"], test=["A"])
+    with pytest.raises(ConfigError, match="none or several of the classes"):
+        require_enough_samples(build(), dataset)
+    require_enough_samples(build(loss="bce"), dataset)
+
+
+def test_a_label_that_validation_lacks_is_left_out_of_its_figures_where_another_is_there():
+    split = {"train": ["A|B", "A", "B", "-"], "test": ["A"]}
+    require_enough_samples(build(loss="bce"), hold(val=["A", "-"], **split))
+    with pytest.raises(DataError, match="validation has no image of A and B"):
+        require_enough_samples(build(loss="bce"), hold(val=["-", "A?"], **split))

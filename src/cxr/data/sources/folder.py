@@ -8,27 +8,20 @@ import os
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from cxr.config.data_section import DataConfig
-from cxr.data.decoding.decode import DecodePlan, decode_image
-from cxr.data.decoding.image_file import read_image
 from cxr.data.groups import derive_group
-from cxr.data.inspection.inspect_file import inspect_file
-from cxr.data.inspection.look import Look
+from cxr.data.sources.image_files import ImageFiles
 from cxr.data.sources.source import SPLITS, FoundImage
 from cxr.data.splits import is_held_out
 from cxr.errors import DataError
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 _NO_TEXT: Final = ("Cc", "Cs")  # control characters, and bytes that are not UTF-8
 IMAGE_SUFFIXES: Final = frozenset({".jpeg", ".jpg", ".png", ".bmp", ".tif", ".tiff"})
 
 
-class FolderSource:
+class FolderSource(ImageFiles):
     """Image files below a directory, their labels in the names of folders and files."""
 
     def __init__(self, config: DataConfig) -> None:
@@ -39,18 +32,6 @@ class FolderSource:
     def find(self) -> list[FoundImage]:
         """Find and label every image, without reading any; see `find_images`."""
         return find_images(self.root, self._config)
-
-    def read(self, image: FoundImage) -> bytes:
-        """Return the bytes of an image's file; see `read_image`."""
-        return read_image(image.file)
-
-    def inspect(self, image: FoundImage, content: bytes) -> Look:
-        """Inspect an image's file; see `inspect_file`."""
-        return inspect_file(content, name=image.file.name)
-
-    def decode(self, image: FoundImage, content: bytes, plan: DecodePlan) -> NDArray[np.uint8]:
-        """Decode an image's file; see `decode_image`."""
-        return decode_image(content, plan, where=str(image.file))
 
 
 def find_root(config: DataConfig) -> Path:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from cxr.config.data_section import DataConfig
+from cxr.data.sources.csv_table import CsvSource
 from cxr.data.sources.folder import FolderSource
+from cxr.data.sources.npz import NpzSource
 from cxr.data.sources.source import Source
 from cxr.errors import ConfigError
 
@@ -20,8 +22,12 @@ def open_source(config: DataConfig) -> Source:
     """
     if config.source == "folder":
         return FolderSource(config)
+    if config.source == "npz":
+        return NpzSource(config)
+    if config.source == "csv":
+        return CsvSource(config)
     raise ConfigError(
         f"the config's data is {config.source}: there are no files to read",
         where="data.source",
-        hint="name a config whose data.source is folder",
+        hint="name a config whose data.source is folder, npz or csv",
     )

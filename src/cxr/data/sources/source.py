@@ -23,7 +23,7 @@ class FoundImage:
     Attributes:
         file: Where it lies: a file of its own, or the file that holds all samples.
         path: What records call it: a POSIX path below the data set's root.
-        label: Name of its class; of several labels, as `cxr.data.labels` writes them.
+        label: Name of its class; of several labels, as `cxr.label_text` writes them.
         group: What must not be split: the patient.
         split: ``train``, ``val`` or ``test``.
     """

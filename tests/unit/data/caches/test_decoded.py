@@ -14,7 +14,7 @@ from PIL import Image
 from cxr.data.caches import decoded as cache
 from cxr.data.caches.decoded import default_cache_directory, derive_cache_key
 from cxr.data.decoding.decode import DecodePlan, decode_image
-from cxr.data.sources import folder
+from cxr.data.sources import image_files
 from cxr.digests.canonical import digest_bytes
 from cxr.errors import DataError, StorageError
 from cxr.records.data_lock import DataLock, Sample
@@ -75,7 +75,7 @@ def decoded(monkeypatch):
         counted.append(where)
         return decode_image(content, plan, where=where)
 
-    monkeypatch.setattr(folder, "decode_image", counting)
+    monkeypatch.setattr(image_files, "decode_image", counting)
     return counted
 
 

@@ -1,0 +1,212 @@
+"""Samples named by a table: one image file a row, with its label or labels, patient and split."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import unicodedata
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from cxr.config.data_section import CsvConfig, DataConfig
+from cxr.data.groups import derive_group
+from cxr.data.sources.csv_rows import Row, read_rows
+from cxr.data.sources.image_files import ImageFiles
+from cxr.data.sources.source import FoundImage
+from cxr.data.splits import assign_splits
+from cxr.errors import DataError
+from cxr.label_text import format_labels
+
+SPLIT_NAMES: Final = {
+    "train": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+}
+"""What a split column may say where the config does not."""
+
+_ANSWERS: Final[dict[str, bool | None]] = {
+    "1": True,
+    "1.0": True,
+    "0": False,
+    "0.0": False,
+    "-1": None,
+    "-1.0": None,
+}
+"""What a label column may say; None is uncertain. CheXpert's tables write them with a point."""
+_POLICIES: Final[dict[str, bool | None]] = {"ignore": None, "zeros": False, "ones": True}
+_NO_TEXT: Final = ("Cc", "Cs")  # control characters, and bytes that are not UTF-8
+_MAX_NAMED: Final = 5
+
+
+class CsvSource(ImageFiles):
+    """Image files that a table names."""
+
+    def __init__(self, config: DataConfig) -> None:
+        self.file = Path(config.csv.file or "")
+        self.root = Path(config.root) if config.root else self.file.parent
+        self.classes = config.classes
+        self._config = config
+
+    def find(self) -> list[FoundImage]:
+        """Read the table and label every image, without reading any.
+
+        Raises:
+            DataError: The table or some of its rows cannot be used; the first few are named.
+        """
+        columns, rows = read_rows(self.file)
+        self._require_columns(columns)
+        found: list[FoundImage] = []
+        problems: list[str] = []
+        first_lines: dict[str, int] = {}
+        for row in rows:
+            try:
+                image = self._read_row(row)
+                first = first_lines.setdefault(image.path, row.line)
+                if first != row.line:
+                    raise _UnfitRowError(f"{image.path!r} stands on line {first} already")
+            except _UnfitRowError as error:
+                problems.append(f"{self.file}:{row.line}: {error}")
+                continue
+            found.append(image)
+        if problems:
+            raise _describe(problems)
+        if not found:
+            raise DataError(
+                "the table has no rows",
+                where=str(self.file),
+                hint="it needs one row for each image, below the head line",
+            )
+        assigned = assign_splits(found, self._config)
+        return sorted(assigned, key=lambda image: (image.split, image.file.name, image.path))
+
+    def _require_columns(self, columns: Sequence[str]) -> None:
+        """Refuse a table without the columns that the config names."""
+        missing = [
+            (field, name) for field, name in _list_columns(self._config) if name not in columns
+        ]
+        if not missing:
+            return
+        places = [f"{field}: {name!r}{_suggest(name, columns)}" for field, name in missing]
+        shown = ", ".join(columns)
+        raise DataError(
+            f"the table has no column {' and '.join(repr(name) for _, name in missing)}",
+            where="\n         ".join([str(self.file), *places[:_MAX_NAMED]]),
+            hint=f"it has {shown if len(shown) < 200 else f'{len(columns)} others'}"  # noqa: PLR2004 - a few lines
+            + ("; columns are told apart by commas" if len(columns) == 1 else ""),
+        )
+
+    def _read_row(self, row: Row) -> FoundImage:
+        """Return the sample of one row.
+
+        Raises:
+            _UnfitRowError: It cannot be used.
+        """
+        csv = self._config.csv
+        path = self._find_path(row.cells[csv.path])
+        file = self.root / path
+        if not os.path.exists(file):  # noqa: PTH110 - a name that is too long does not exist either
+            raise _UnfitRowError(f"no such file: {path!r}")
+        return FoundImage(
+            file,
+            path,
+            self._find_label(row.cells),
+            self._find_group(row.cells, path),
+            "" if csv.split is None else _find_split(row.cells[csv.split], csv),
+        )
+
+    def _find_path(self, text: str) -> str:
+        """Return a path below the root, as records call it."""
+        if not text.strip():
+            raise _UnfitRowError("it names no file")
+        if any(unicodedata.category(letter) in _NO_TEXT for letter in text):
+            raise _UnfitRowError(f"{text!r} holds control characters")
+        path = PurePosixPath(text)
+        if ".." in path.parts:
+            raise _UnfitRowError(f"{text!r} holds '..'")
+        if path.is_absolute():
+            if not path.is_relative_to(self.root.as_posix()):
+                raise _UnfitRowError(f"{text!r} is not below data.root")
+            path = path.relative_to(self.root.as_posix())
+        return path.as_posix()
+
+    def _find_label(self, cells: dict[str, str]) -> str:
+        """Return the class, or the text of several labels."""
+        csv, classes = self._config.csv, self.classes
+        if csv.label is not None:
+            label = cells[csv.label]
+            if label not in classes:
+                raise _UnfitRowError(f"{label!r} is none of data.classes")
+            return label
+        return format_labels(classes, tuple(self._iterate_answers(cells)))
+
+    def _iterate_answers(self, cells: dict[str, str]) -> Iterator[bool | None]:
+        """Yield what the row says of each class, after the policies for -1 and blanks."""
+        csv = self._config.csv
+        for name in self.classes:
+            text = cells[name].strip()
+            if not text:
+                yield _POLICIES[csv.blank]
+            elif text not in _ANSWERS:
+                raise _UnfitRowError(f"{text!r} in the column {name!r} is none of 1, 0, -1")
+            elif _ANSWERS[text] is None:
+                yield _POLICIES[csv.uncertain]
+            else:
+                yield _ANSWERS[text]
+
+    def _find_group(self, cells: dict[str, str], path: str) -> str:
+        """Return the patient: of the column, or by the pattern over the path."""
+        column = self._config.csv.group
+        if column is None:
+            try:
+                return derive_group(path, self._config.group_pattern, where=path)
+            except DataError as error:
+                raise _UnfitRowError(f"{error.problem}: {path!r}") from error
+        group = cells[column]
+        if not group.strip():
+            raise _UnfitRowError(f"its patient is unknown: the column {column!r} is empty")
+        return group
+
+
+class _UnfitRowError(Exception):
+    """What is wrong with one row; collected, so that many are named at once."""
+
+
+def _list_columns(config: DataConfig) -> Iterator[tuple[str, str]]:
+    """Yield the config's field and the name of every column that is read."""
+    csv = config.csv
+    for field in ("path", "label", "group", "split"):
+        name = getattr(csv, field)
+        if name is not None:
+            yield f"data.csv.{field}", name
+    if csv.label is None:
+        yield from (("data.classes", name) for name in config.classes)
+
+
+def _suggest(name: str, columns: Sequence[str]) -> str:
+    by_lower = {column.strip().lower(): column for column in columns}
+    near = difflib.get_close_matches(name.lower(), by_lower, n=1)
+    return f" (did you mean {by_lower[near[0]]!r}?)" if near else ""
+
+
+def _find_split(text: str, csv: CsvConfig) -> str:
+    names = SPLIT_NAMES if csv.split_names is None else csv.split_names
+    if text not in names:
+        raise _UnfitRowError(f"{text!r} is no split: none of {', '.join(names)}")
+    return names[text]
+
+
+def _describe(problems: Sequence[str]) -> DataError:
+    """Put the first few of many rows into one error."""
+    num, shown = len(problems), list(problems[:_MAX_NAMED])
+    if num > _MAX_NAMED:
+        shown.append(f"and {num - _MAX_NAMED} more")
+    return DataError(
+        f"{num} rows of the table cannot be used"
+        if num > 1
+        else "a row of the table cannot be used",
+        where="\n         ".join(shown),
+        hint="correct the table, or the fields of data.csv that say how it is read",
+    )

@@ -1,0 +1,171 @@
+"""Samples in one npz file, as MedMNIST publishes them: arrays of images and labels, by split.
+
+Source: Yang et al., "MedMNIST v2", Scientific Data 2023: ``train_images``, ``train_labels`` and so
+on for ``val`` and ``test``; images (N, H, W) or (N, H, W, 3) of uint8, labels (N, 1), or (N, L) of
+zeros and ones where an image may have any number of L labels.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from cxr.config.data_section import DataConfig
+from cxr.data.decoding.decode import MAX_PIXELS, DecodePlan
+from cxr.data.decoding.decode_pixels import decode_pixels
+from cxr.data.inspection.inspect_pixels import inspect_pixels
+from cxr.data.inspection.look import Look
+from cxr.data.sources.npz_arrays import ArrayHeader, load_array, map_array, read_headers
+from cxr.data.sources.source import SPLITS, FoundImage
+from cxr.errors import DataError
+from cxr.label_text import UNKNOWN, format_labels
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_DIGITS: Final = 7
+_WHOLE_NUMBERS: Final = "iub"  # numpy's kinds of signed, unsigned and truth values
+_NUM_AXES: Final = (3, 4)
+_CHANNELS: Final = (1, 3)
+
+
+class NpzSource:
+    """Rows of the arrays of an npz file."""
+
+    def __init__(self, config: DataConfig) -> None:
+        self.root = Path(config.root or "")
+        self.classes = config.classes
+        if not self.root.is_file():
+            raise DataError(
+                "the data set is not a file" if self.root.exists() else "no such data set",
+                where=str(self.root),
+                hint="set data.root to the npz file",
+            )
+        names = tuple(f"{split}_{part}" for split in SPLITS for part in ("images", "labels"))
+        self._headers = read_headers(self.root, names)
+        self._require_pairs()
+        self._mapped: dict[str, NDArray[np.uint8]] = {}
+        self._mapping = threading.Lock()
+
+    def find(self) -> list[FoundImage]:
+        """Label every row, without reading images.
+
+        The label of a row that names no class holds a ``?``, which no class's name does.
+
+        Raises:
+            DataError: Labels are damaged, or do not have the shape that images and classes ask for.
+        """
+        found: list[FoundImage] = []
+        for split in sorted(SPLITS):
+            if f"{split}_labels" not in self._headers:
+                continue
+            labels = self._load_labels(split)
+            digits = max(_DIGITS, len(str(len(labels))))
+            for row, label in enumerate(_describe_labels(labels, self.classes)):
+                path = f"{split}/{row:0{digits}d}"
+                found.append(FoundImage(self.root, path, label, path, split))
+        return found
+
+    def read(self, image: FoundImage) -> bytes:
+        """Return a row's values: its pixels, row by row, as bytes.
+
+        Raises:
+            DataError: The array is damaged.
+        """
+        split, _, row = image.path.partition("/")
+        with self._mapping:
+            if split not in self._mapped:
+                self._mapped[split] = map_array(self._headers[f"{split}_images"])
+        content: bytes = self._mapped[split][int(row)].tobytes()
+        return content
+
+    def inspect(self, image: FoundImage, content: bytes) -> Look:
+        """Inspect a row; see `inspect_pixels`."""
+        return inspect_pixels(self._shape(image, content))
+
+    def decode(self, image: FoundImage, content: bytes, plan: DecodePlan) -> NDArray[np.uint8]:
+        """Convert and resize a row; see `decode_pixels`."""
+        return decode_pixels(self._shape(image, content), plan)
+
+    def _shape(self, image: FoundImage, content: bytes) -> NDArray[np.uint8]:
+        """Return bytes as the pixels that they are: (H, W), or (H, W, 3)."""
+        import numpy as np
+
+        split = image.path.partition("/")[0]
+        _, *shape = self._headers[f"{split}_images"].shape
+        if shape[2:] == [1]:
+            shape.pop()
+        return np.frombuffer(content, dtype=np.uint8).reshape(shape)
+
+    def _load_labels(self, split: str) -> NDArray[Any]:
+        """Return labels of shape (N, 1), or (N, classes)."""
+        labels = load_array(self._headers[f"{split}_labels"])
+        labels = labels.reshape(len(labels), -1) if labels.size else labels.reshape(0, 1)
+        num = labels.shape[1]
+        if num not in (1, len(self.classes)):
+            raise self._refuse(
+                f"{split}_labels has {num} labels for each image, "
+                f"data.classes names {len(self.classes)}",
+                "name every label in data.classes, in the order of the columns",
+            )
+        return labels
+
+    def _require_pairs(self) -> None:
+        """Refuse arrays that are missing or of another kind, before anything is read."""
+        if not {"train_images", "train_labels"} <= self._headers.keys():
+            raise self._refuse(
+                "the npz file has no train_images and train_labels",
+                "name a file in the layout of MedMNIST",
+            )
+        for split in SPLITS:
+            images, labels = (self._headers.get(f"{split}_{n}") for n in ("images", "labels"))
+            if images is None and labels is None:
+                continue
+            if images is None or labels is None:
+                missing = "images" if images is None else "labels"
+                raise self._refuse(f"the npz file lacks {split}_{missing}", "restore the array")
+            problem = _find_problem(images, labels)
+            if problem:
+                hint = "images are uint8 (N, H, W) or (N, H, W, 3), labels whole numbers (N, L)"
+                raise self._refuse(problem, hint)
+
+    def _refuse(self, problem: str, hint: str) -> DataError:
+        return DataError(problem, where=str(self.root), hint=hint)
+
+
+def _find_problem(images: ArrayHeader, labels: ArrayHeader) -> str | None:
+    """Say in what a pair of arrays is not what it should be."""
+    shown = f"{images.name} is {images.dtype} of shape {images.shape}"
+    fits = images.dtype.str == "|u1" and len(images.shape) in _NUM_AXES
+    if not fits or images.shape[3:] not in ((), *((num,) for num in _CHANNELS)):
+        return shown
+    if images.is_column_major:
+        return f"{images.name} is in column-major order: save numpy.ascontiguousarray of it"
+    height, width = images.shape[1:3]
+    if not 0 < height * width <= MAX_PIXELS:
+        return f"{shown}: an image has from 1 to {MAX_PIXELS:,} pixels"
+    if labels.dtype.kind not in _WHOLE_NUMBERS or len(labels.shape) not in (1, 2):
+        return f"{labels.name} is {labels.dtype} of shape {labels.shape}"
+    if labels.shape[0] != images.shape[0]:
+        return f"{images.shape[0]:,} rows of {images.name}, {labels.shape[0]:,} of {labels.name}"
+    return None
+
+
+def _describe_labels(labels: NDArray[Any], classes: Sequence[str]) -> Iterator[str]:
+    """Yield the text of each row's labels.
+
+    Args:
+        labels: Shape (N, 1), an index each; or (N, classes), zeros and ones.
+        classes: Class names in label order.
+    """
+    for row in labels.tolist():
+        if len(row) == 1:
+            is_class = 0 <= row[0] < len(classes)
+            yield classes[int(row[0])] if is_class else f"{int(row[0])} ({UNKNOWN})"
+        elif strange := [value for value in row if value not in (0, 1)]:
+            yield f"{strange[0]} ({UNKNOWN})"
+        else:
+            yield format_labels(classes, tuple(value == 1 for value in row))

@@ -1,0 +1,121 @@
+"""Figures of predictions in which each label is decided by itself; only known ones are counted.
+
+Ranks and losses come from the logits, as in `cxr.evaluation.metrics`. The exponential and the
+logarithm act on the loss alone, whose last bit may differ between machines.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from cxr.evaluation.figures import (
+    ClassMetrics,
+    Metrics,
+    Table,
+    compute_auroc,
+    divide,
+    mean,
+    read_logits,
+)
+from cxr.label_text import parse_labels
+from cxr.records.predictions import Prediction
+
+_SIDES: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One label of one image, where it is known."""
+
+    is_true: bool
+    is_decided: bool
+    logit: float
+
+
+def compute_label_metrics(classes: Sequence[str], predictions: Sequence[Prediction]) -> Metrics:
+    """Compute every figure of a split.
+
+    ``loss`` is the mean binary cross-entropy and ``accuracy`` the share of right decisions, over
+    every label of every image that is known. ``balanced_accuracy`` is the mean over labels of
+    (recall + share of the images without it that were decided so) / 2. It, ``macro_f1`` and
+    ``auroc`` are means over those labels for which they are defined.
+
+    Args:
+        classes: Names of the labels, in order.
+        predictions: One an image.
+
+    Raises:
+        KeyError: A text names what is no label.
+    """
+    entries = _list_entries(classes, predictions)
+    confusion = {name: _count(found) for name, found in entries.items()}
+    per_class = {name: _compute_label(entries[name], confusion[name]) for name in classes}
+    num = sum(len(found) for found in entries.values())
+    right = sum(table[side][side] for table in confusion.values() for side in range(_SIDES))
+    surprises = [derive_label_surprise(entry) for found in entries.values() for entry in found]
+    return Metrics(
+        num_images=len(predictions),
+        loss=math.fsum(surprises) / num if num else None,
+        accuracy=divide(right, num),
+        balanced_accuracy=mean([_balance(table) for table in confusion.values()]),
+        macro_f1=mean([found.f1 for found in per_class.values()]),
+        auroc=mean([found.auroc for found in per_class.values()]),
+        per_class=per_class,
+        confusion=confusion,
+    )
+
+
+def derive_label_surprise(entry: _Entry) -> float:
+    """Return minus the logarithm of the probability of what is true, in nats; always finite."""
+    towards = -entry.logit if entry.is_true else entry.logit
+    return max(towards, 0.0) + math.log1p(math.exp(-abs(towards)))
+
+
+def _list_entries(
+    classes: Sequence[str], predictions: Sequence[Prediction]
+) -> dict[str, list[_Entry]]:
+    """Return what is known of each label, image by image."""
+    entries: dict[str, list[_Entry]] = {name: [] for name in classes}
+    for row in predictions:
+        try:
+            true, decided = (parse_labels(classes, text) for text in (row.label, row.decision))
+        except ValueError as error:
+            raise KeyError(str(error)) from error
+        for name, is_true, is_decided, logit in zip(
+            classes, true, decided, read_logits(row), strict=True
+        ):
+            if is_true is not None:
+                entries[name].append(_Entry(is_true, bool(is_decided), logit))
+    return entries
+
+
+def _count(entries: Sequence[_Entry]) -> Table:
+    """Return the table of one label: rows are what is true, columns decisions, absent first."""
+    table = [[0] * _SIDES for _ in range(_SIDES)]
+    for entry in entries:
+        table[entry.is_true][entry.is_decided] += 1
+    return tuple(tuple(row) for row in table)
+
+
+def _compute_label(entries: Sequence[_Entry], table: Table) -> ClassMetrics:
+    (_, false_alarms), (misses, right) = table
+    support, predicted = misses + right, false_alarms + right
+    return ClassMetrics(
+        support=support,
+        precision=divide(right, predicted),
+        recall=divide(right, support),
+        f1=divide(2 * right, support + predicted),
+        auroc=compute_auroc(
+            [entry.logit for entry in entries if entry.is_true],
+            [entry.logit for entry in entries if not entry.is_true],
+        ),
+    )
+
+
+def _balance(table: Table) -> float | None:
+    """Return the mean of the shares decided rightly on both sides; None where a side is empty."""
+    shares = [divide(row[side], sum(row)) for side, row in enumerate(table)]
+    return None if None in shares else mean(shares)

@@ -1,0 +1,239 @@
+from __future__ import annotations
+
+import csv
+
+import pytest
+from PIL import Image
+
+from cxr.config.data_section import CsvConfig, DataConfig
+from cxr.data.decoding.decode import DecodePlan
+from cxr.data.sources import csv_rows
+from cxr.data.sources.csv_table import CsvSource
+from cxr.errors import DataError
+
+HEAD = ["path", "finding", "patient", "split"]
+ROWS = [
+    ["b/1.png", "NORMAL", "p1", "train"],
+    ["b/2.png", "PNEUMONIA", "p2", "valid"],
+    ["a/3.png", "NORMAL", "p3", "test"],
+    ["a/0.png", "PNEUMONIA", "p1", "train"],
+]
+
+
+@pytest.fixture
+def root(tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        for number in range(4):
+            Image.new("L", (8, 8), 40 * number).save(tmp_path / folder / f"{number}.png")
+    return tmp_path
+
+
+def write(root, head=HEAD, rows=ROWS, name="table.csv"):
+    with (root / name).open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows([head, *rows])
+    return root / name
+
+
+def build(place, classes=("NORMAL", "PNEUMONIA"), columns=None, **data):
+    columns = {"label": "finding", "group": "patient", "split": "split", **(columns or {})}
+    section = CsvConfig(file=str(place / "table.csv"), **columns)
+    return DataConfig(source="csv", classes=classes, csv=section, **data)
+
+
+def find(place, /, **changes):
+    return [
+        (one.split, one.path, one.label, one.group)
+        for one in CsvSource(build(place, **changes)).find()
+    ]
+
+
+def refuse(place, /, **changes):
+    with pytest.raises(DataError) as caught:
+        find(place, **changes)
+    return caught.value
+
+
+def test_rows_are_samples_sorted_by_split_then_file_name_then_path(root):
+    write(root, rows=[*ROWS, ["b/0.png", "NORMAL", "p4", "train"]])
+    assert find(root) == [
+        ("test", "a/3.png", "NORMAL", "p3"),
+        ("train", "a/0.png", "PNEUMONIA", "p1"),
+        ("train", "b/0.png", "NORMAL", "p4"),
+        ("train", "b/1.png", "NORMAL", "p1"),
+        ("val", "b/2.png", "PNEUMONIA", "p2"),
+    ]
+
+
+def test_images_are_read_and_decoded_as_those_of_folders_are(root):
+    write(root)
+    source = CsvSource(build(root))
+    image = source.find()[0]
+    content = source.read(image)
+    assert content == (root / "a/3.png").read_bytes()
+    plan = DecodePlan(size_px=8, channels=1, resample="bilinear")
+    assert (source.decode(image, content, plan) == 120).all()
+    assert source.inspect(image, content).num_bytes == len(content)
+
+
+def test_paths_are_below_the_root_whatever_the_table_s_own_place(root):
+    images = root / "images"
+    images.mkdir()
+    (root / "a").rename(images / "a")
+    write(root, rows=[["./a//1.png", "NORMAL", "p", "train"]])
+    assert find(root, root=str(images)) == [("train", "a/1.png", "NORMAL", "p")]
+    write(root, rows=[[str(images / "a" / "1.png"), "NORMAL", "p", "train"]])
+    assert find(root, root=str(images)) == [("train", "a/1.png", "NORMAL", "p")]
+
+
+def test_a_byte_order_mark_crlf_and_quoted_line_ends_are_read(root):
+    head, row = (
+        "finding,note,path,split,patient\r\n",
+        'NORMAL,"two\r\nlines, ""so""",a/1.png,test,p\r\n',
+    )
+    (root / "table.csv").write_bytes(
+        b"\xef\xbb\xbf" + (head + row + "\r\n" + "PNEUMONIA,,a/2.png,test,q\r\n").encode()
+    )
+    assert [one[1] for one in find(root)] == ["a/1.png", "a/2.png"]
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (["../a/1.png", "NORMAL", "p", "train"], "holds '..'"),
+        (["/etc/hosts", "NORMAL", "p", "train"], "'/etc/hosts' is not below data.root"),
+        (["a/9.png", "NORMAL", "p", "train"], "no such file: 'a/9.png'"),
+        (["a/" + "n" * 300, "NORMAL", "p", "train"], "no such file"),
+        (["", "NORMAL", "p", "train"], "it names no file"),
+        (["a/\x001.png", "NORMAL", "p", "train"], "holds control characters"),
+        (["./b/1.png", "NORMAL", "p", "train"], "'b/1.png' stands on line 2 already"),
+        (["a/1.png", "normal", "p", "train"], "'normal' is none of data.classes"),
+        (["a/1.png", "NORMAL", " ", "train"], "the column 'patient' is empty"),
+        (["a/1.png", "NORMAL", "p", "dev"], "'dev' is no split: none of train, val"),
+    ],
+)
+def test_a_row_that_cannot_be_used_is_named_by_its_line(root, row, said):
+    write(root, rows=[*ROWS, row])
+    error = refuse(root)
+    assert error.problem == "a row of the table cannot be used"
+    assert error.where.startswith(f"{root / 'table.csv'}:6: ")
+    assert said in error.where
+
+
+def test_many_rows_are_named_at_once_and_the_rest_counted(root):
+    write(root, rows=[[f"a/{number}.png", "?", "p", "train"] for number in range(4)] * 2)
+    error = refuse(root)
+    assert error.problem == "8 rows of the table cannot be used"
+    assert len(error.where.splitlines()) == 6
+    assert error.where.endswith("and 3 more")
+
+
+def test_columns_that_are_missing_are_named_with_what_is_near(root):
+    write(root, head=["Path", "finding", "patient", "split"])
+    error = refuse(root, columns={"split": "spilt"})
+    assert error.problem == "the table has no column 'path' and 'spilt'"
+    assert "data.csv.path: 'path' (did you mean 'Path'?)" in error.where
+    assert "data.csv.split: 'spilt' (did you mean 'split'?)" in error.where
+
+
+def test_a_table_with_another_delimiter_is_told_what_tells_columns_apart(root):
+    (root / "table.csv").write_text("path;finding;patient;split\n", encoding="utf-8")
+    assert refuse(root).hint.endswith("columns are told apart by commas")
+
+
+def test_given_names_of_splits_replace_the_usual_ones(root):
+    write(root, rows=[["a/1.png", "NORMAL", "p", "0"], ["a/2.png", "NORMAL", "p", "1"]])
+    columns = {"split_names": {"0": "train", "1": "test"}}
+    assert [one[0] for one in find(root, columns=columns)] == ["test", "train"]
+    write(root)
+    assert "'train' is no split: none of 0, 1" in refuse(root, columns=columns).where
+
+
+def test_without_a_patient_column_the_pattern_is_searched_for_in_the_path(root):
+    write(root)
+    found = find(root, columns={"group": None}, group_pattern=r"^(\w)/")
+    assert [one[3] for one in found] == ["a", "a", "b", "b"]
+    assert find(root, columns={"group": None})[0][3] == "a/3.png"
+    error = refuse(root, columns={"group": None}, group_pattern="z")
+    assert "its patient is unknown: 'b/1.png'" in error.where
+
+
+def test_without_a_split_column_patients_are_split_whole(root):
+    rows = [[f"{f}/{n}.png", "NORMAL", f"p{n}", ""] for f in ("a", "b") for n in range(4)]
+    write(root, rows=rows)
+    fractions = {"test_fraction": 0.4, "validation_fraction": 0.3, "split_seed": 3}
+    found = find(root, columns={"split": None}, **fractions)
+    by_group = {}
+    for split, _, _, group in found:
+        by_group.setdefault(group, set()).add(split)
+    assert all(len(splits) == 1 for splits in by_group.values())
+    assert len({split for split, *_ in found}) > 1
+
+
+LABELS = ("Edema", "Fracture")
+
+
+def answer(root, *cells, **policies):
+    write(root, head=["path", *LABELS], rows=[["a/1.png", *cells]])
+    columns = {"label": None, "group": None, "split": None, **policies}
+    ((_, _, label, _),) = find(root, classes=LABELS, columns=columns)
+    return label
+
+
+@pytest.mark.parametrize(
+    ("cells", "policies", "label"),
+    [
+        (("1", "0"), {}, "Edema"),
+        (("1.0", "1.0"), {}, "Edema|Fracture"),
+        (("0.0", " 0 "), {}, "-"),
+        (("-1", "1"), {}, "Edema?|Fracture"),
+        (("-1.0", "1"), {"uncertain": "ones"}, "Edema|Fracture"),
+        (("-1", "1"), {"uncertain": "zeros"}, "Fracture"),
+        (("", "1"), {}, "Fracture"),
+        (("", "1"), {"blank": "ignore"}, "Edema?|Fracture"),
+        (("", "-1"), {"blank": "ones", "uncertain": "zeros"}, "Edema"),
+    ],
+)
+def test_every_label_s_column_says_yes_no_or_uncertain(root, cells, policies, label):
+    assert answer(root, *cells, **policies) == label
+
+
+def test_a_label_s_column_says_nothing_else(root):
+    with pytest.raises(DataError) as caught:
+        answer(root, "yes", "0")
+    assert "'yes' in the column 'Edema' is none of 1, 0, -1" in caught.value.where
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", "the table is empty"),
+        (b"path,finding,patient,split\n", "the table has no rows"),
+        (b"path,path\n", "the table names a column twice: 'path'"),
+        (
+            b"path,finding,patient,split\na/1.png,NORMAL\n",
+            "a row of the table has 2 cells, its head",
+        ),
+        (b"path,finding,patient,split\n\xff\xfe,a,b,c\n", "the table is not UTF-8"),
+        (b'path,finding,patient,split\n"a/1.png,NORMAL,p,train\n', "unexpected end of data"),
+        (b"path,finding,patient,split\n" + b"x" * 200_000 + b",a,b,c\n", "field larger than"),
+    ],
+)
+def test_what_is_no_table_is_refused(root, content, problem):
+    (root / "table.csv").write_bytes(content)
+    error = refuse(root)
+    assert problem in error.problem
+    assert error.where.startswith(str(root / "table.csv"))
+
+
+def test_a_line_without_end_is_not_read_to_its_end(root, monkeypatch):
+    monkeypatch.setattr(csv_rows, "MAX_LINE", 100)
+    (root / "table.csv").write_bytes(b"p" * 1000)
+    assert "a line of the table has 100 characters or more" in refuse(root).problem
+
+
+def test_a_table_that_is_no_file_is_refused(root):
+    assert "No such file" in refuse(root).problem
+    (root / "table.csv").mkdir()
+    assert refuse(root).problem == "the table is no regular file"
+    assert refuse(root).where == str(root / "table.csv")

@@ -60,8 +60,15 @@ def _names_classes(label: str, classes: frozenset[str]) -> bool:
 def _find_other_counts(
     pairs: Sequence[Pair], expect: ExpectConfig, where: str
 ) -> Iterator[DataProblem]:
-    """Compare the number of samples of each class that the config names, split by split."""
-    found = Counter((image.split, image.label) for image, _ in pairs)
+    """Compare the number of samples of each class that the config names, split by split.
+
+    A sample with several labels counts for each that it is known to have.
+    """
+    found = Counter(
+        (image.split, name)
+        for image, _ in pairs
+        for name in {image.label, *image.label.split("|")}
+    )
     for split, counts in sorted((expect.counts or {}).items()):
         others = [
             f"{found[split, label]} of {label} ({wanted} declared)"

@@ -1,4 +1,4 @@
-"""Pictures that are almost the same: copies saved again, resized, brightened or cropped a little."""
+"""Pictures that are almost the same: copies saved anew, resized, brightened, cropped a little."""
 
 from __future__ import annotations
 

@@ -65,9 +65,7 @@ def _find_other_counts(
     A sample with several labels counts for each that it is known to have.
     """
     found = Counter(
-        (image.split, name)
-        for image, _ in pairs
-        for name in {image.label, *image.label.split("|")}
+        (image.split, name) for image, _ in pairs for name in {image.label, *image.label.split("|")}
     )
     for split, counts in sorted((expect.counts or {}).items()):
         others = [

@@ -16,7 +16,8 @@ from cxr.data.sources.source import FoundImage
 Groups = Mapping[str, Sequence[FoundImage]]
 """The images of each group."""
 
-_RUNS: Final = re.compile(r"\d+|\D+")
+_RUNS: Final = re.compile(r"\d+|/|[^\d/]+")
+"""A key's numbers and words; `derive_group` joins what a pattern captures by ``/``."""
 _MAX_WORDS: Final = 8
 """A part of a key that has more values than this is no category but belongs to a name."""
 _MIN_GROUPS: Final = 3
@@ -87,16 +88,23 @@ def _normalise_spelling(key: str) -> str:
 def _find_shared_numbers(groups: Groups) -> Iterator[DataProblem]:
     """Name each word of a key without which groups of two splits, or labels, would be one.
 
-    Keys are compared only where they are built alike: ``NORMAL2-IM-7`` and ``IM-7`` are not.
+    Keys are compared only where they are built alike: ``NORMAL2-IM-7`` and ``IM-7`` are not. A
+    single word in front of the numbers names their series: nobody takes ``IM-7`` for ``person7``.
+    How keys are written does not count here.
     """
     merged: dict[tuple[str, ...], dict[tuple[str, ...], list[str]]] = defaultdict(
         lambda: defaultdict(list)
     )
-    for group in groups:
+    respelt: dict[str, list[FoundImage]] = defaultdict(list)
+    for group, images in groups.items():
+        respelt[_normalise_spelling(group)] += images
+    for group in respelt:
         runs = _RUNS.findall(group)
-        if not any(run.isdecimal() for run in runs):
-            continue
-        for place in (place for place, run in enumerate(runs) if not run.isdecimal()):
+        numbers = [place for place, run in enumerate(runs) if run.isdecimal()]
+        for place in range(len(runs)) if numbers else ():
+            only_series = place < numbers[0] and len(numbers) == len(runs) - 1
+            if place in numbers or runs[place] == "/" or only_series:
+                continue
             rest = (*runs[:place], "*", *runs[place + 1 :])
             build = tuple("#" if run.isdecimal() else run for run in rest)
             merged[build][rest].append(group)
@@ -105,7 +113,7 @@ def _find_shared_numbers(groups: Groups) -> Iterator[DataProblem]:
         words = {_RUNS.findall(name)[build.index("*")] for names in shared for name in names}
         if not shared or len(words) > _MAX_WORDS:
             continue
-        joined = [[image for name in names for image in groups[name]] for names in shared]
+        joined = [[image for name in names for image in respelt[name]] for names in shared]
         in_splits = sum(len(_splits_of(images)) > 1 for images in joined)
         under_labels = sum(len({image.label for image in images}) > 1 for images in joined)
         if in_splits or under_labels:
@@ -114,7 +122,7 @@ def _find_shared_numbers(groups: Groups) -> Iterator[DataProblem]:
                 f"({', '.join(sorted(words))}); taken for one patient each, {in_splits} would be "
                 f"in two splits and {under_labels} under two labels: do the numbers run separately?"
             )
-            firsts = [groups[name][0] for names in shared for name in names]
+            firsts = [respelt[name][0] for names in shared for name in names]
             yield describe_problem("group-ambiguous", _list_paths(firsts), detail)
 
 
@@ -128,25 +136,27 @@ def _find_words_left_out(groups: Groups) -> Iterator[DataProblem]:
         return
     runs_of = {
         image.path: _RUNS.findall(PurePosixPath(image.path).stem)
-        for images in leaking
+        for images in groups.values()
         for image in images
     }
-    for place in range(min(map(len, runs_of.values()))):
-        splits_of_word: dict[str, set[str]] = defaultdict(set)
-        parts: dict[tuple[int, str], set[str]] = defaultdict(set)
-        for number, images in enumerate(leaking):
-            for image in images:
-                word = runs_of[image.path][place]
-                splits_of_word[word].add(image.split)
-                parts[number, word].add(image.split)
-        if any(word.isdecimal() for word in splits_of_word) or len(splits_of_word) > _MAX_WORDS:
+    shortest = min(len(runs_of[image.path]) for images in leaking for image in images)
+    for place in range(shortest):
+        words = {runs_of[image.path][place] for images in leaking for image in images}
+        if any(word.isdecimal() for word in words) or len(words) > _MAX_WORDS:
             continue
-        falls_apart = all(len(splits) == 1 for splits in parts.values())
-        if falls_apart and any(len(splits) > 1 for splits in splits_of_word.values()):
+        splits_of_word: dict[str, set[str]] = defaultdict(set)
+        splits_of_part: dict[tuple[int, str], set[str]] = defaultdict(set)
+        for number, images in enumerate(groups.values()):
+            for image in images:
+                word = "".join(runs_of[image.path][place : place + 1])
+                splits_of_word[word].add(image.split)
+                splits_of_part[number, word].add(image.split)
+        tells_splits_apart = all(len(splits_of_word[word]) == 1 for word in words)
+        if all(len(splits) == 1 for splits in splits_of_part.values()) and not tells_splits_apart:
             detail = (
                 f"{len(leaking)} groups are in two splits, and none would be if a word of the "
-                f"files' names ({', '.join(sorted(splits_of_word))}) were in the key: do the "
-                "numbers run separately?"
+                f"files' names ({', '.join(sorted(words))}) were in the key: do the numbers run "
+                "separately?"
             )
             firsts = [images[0] for images in leaking]
             yield describe_problem("group-ambiguous", _list_paths(firsts), detail)

@@ -33,7 +33,9 @@ def test_copies_are_named_by_where_they_are(other, suffixes, same):
 
 
 def test_three_copies_are_one_problem_and_tell_all_splits_and_labels():
-    found = list(find_duplicates([pair(path, content="x") for path in (A, OTHER_SPLIT, OTHER_BOTH)]))
+    found = list(
+        find_duplicates([pair(path, content="x") for path in (A, OTHER_SPLIT, OTHER_BOTH)])
+    )
     assert [(problem.kind, problem.severity, problem.detail) for problem in found] == [
         ("duplicate-across-splits", "error", "the same bytes in test and train and val"),
         ("duplicate-labels-differ", "error", "the same bytes under A and B"),
@@ -58,7 +60,5 @@ def test_files_without_bytes_or_without_pixels_are_no_copies_of_each_other():
             for image, look in (pair(A, content="x"), pair(B, content="x"))
         ]
         assert find(*pairs) == []
-    unlike = [
-        (image, dataclasses.replace(look, pixels="")) for image, look in (pair(A), pair(B))
-    ]
+    unlike = [(image, dataclasses.replace(look, pixels="")) for image, look in (pair(A), pair(B))]
     assert find(*unlike) == []

@@ -82,7 +82,7 @@ def _normalise_spelling(key: str) -> str:
     """Return what is left of a key where the ways of writing it do not count."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", key).casefold())
     runs = _RUNS.findall("".join(folded.split()))
-    return "".join(run.lstrip("0") or "0" if run.isdecimal() else run for run in runs)
+    return "".join(run.lstrip("0") or "0" for run in runs)
 
 
 def _find_shared_numbers(groups: Groups) -> Iterator[DataProblem]:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import os
 import resource
 import tempfile
 import time
@@ -31,12 +32,14 @@ from PIL import Image, ImageEnhance
 from cxr.data.checks.near_search import MAX_DISTANCE, find_close_pairs
 from cxr.data.drawing.radiographs import SynthPlan, write_dataset
 from cxr.data.inspection.likeness import NUM_BITS, derive_likeness
+from cxr.data.prefetch import prefetch
 from cxr.data.sources.folder import list_images
 from cxr.digests.canonical import digest_bytes
 from result import Result, Table
 
 Picture = Image.Image
 Hash = Callable[[Picture], int | None]
+Hashes = dict[Path, int | None]
 
 BILINEAR: Final = Image.Resampling.BILINEAR
 SEED: Final = 1
@@ -57,9 +60,10 @@ def main() -> None:
         distinct = sorted(contents.values())
         rng = np.random.default_rng(SEED)
         chosen = [distinct[place] for place in rng.permutation(len(distinct))[: options.images]]
-        own, pairs = measure_hash(derive_likeness, distinct, chosen, limit=MAX_DISTANCE)
-        other, _ = measure_hash(derive_difference_hash, distinct, chosen, limit=None)
-        searches = time_searches(distinct, options.hashes)
+        hashes, others = derive_all(distinct)
+        own, pairs = measure_hash(derive_likeness, hashes, chosen, limit=MAX_DISTANCE)
+        other, _ = measure_hash(derive_difference_hash, others, chosen, limit=None)
+        searches = time_searches(hashes, options.hashes)
         shown = [
             (str(distance), str(a.relative_to(folder)), str(b.relative_to(folder)))
             for distance, a, b in pairs
@@ -143,19 +147,26 @@ def derive_difference_hash(grey: Picture) -> int:
     return int.from_bytes(np.packbits(cells[:, :-1] < cells[:, 1:]).tobytes(), "big")
 
 
+def derive_all(files: Sequence[Path]) -> tuple[Hashes, Hashes]:
+    """Return cxr's hash and the difference hash of each file, each file read once."""
+    pictures = prefetch(open_grey, files, workers=os.cpu_count() or 1)
+    pairs = [(derive_likeness(grey), derive_difference_hash(grey)) for grey in pictures]
+    own, other = zip(*pairs, strict=True)
+    return dict(zip(files, own, strict=True)), dict(zip(files, other, strict=True))
+
+
 def measure_hash(
-    derive: Hash, files: Sequence[Path], chosen: Sequence[Path], *, limit: int | None
+    derive: Hash, hashes: Hashes, chosen: Sequence[Path], *, limit: int | None
 ) -> tuple[dict[str, object], list[tuple[int, Path, Path]]]:
     """Return how a hash does, and the pairs of different files within the distance.
 
     Args:
         derive: The hash.
-        files: All files, none of them equal to another.
+        hashes: Of all files, none of them equal to another.
         chosen: Those that are copied and changed.
         limit: Largest distance that counts as near; None for the largest without a false alarm.
     """
-    hashes = {file: derive(open_grey(file)) for file in files}
-    known = [file for file in files if hashes[file] is not None]
+    known = [file for file, one in hashes.items() if one is not None]
     distances = measure_all_pairs([hashes[file] or 0 for file in known])
     nearest = int(distances.min())
     limit = nearest - 1 if limit is None else limit
@@ -177,7 +188,7 @@ def measure_hash(
         "limit": limit,
         "nearest_other": nearest,
         "false_alarms": len(pairs),
-        "without_hash": len(files) - len(known),
+        "without_hash": len(hashes) - len(known),
         "changes": changes,
     }
     return figures, sorted(pairs)
@@ -227,16 +238,13 @@ def show_recall(own: dict[str, object], other: dict[str, object]) -> Table:
     )
 
 
-def time_searches(
-    files: Sequence[Path], numbers: Sequence[int]
-) -> list[tuple[int, float, int, int]]:
+def time_searches(of_files: Hashes, numbers: Sequence[int]) -> list[tuple[int, float, int, int]]:
     """Search the folder's own hashes, and larger numbers of mixtures of them.
 
     Returns:
         Number of hashes, seconds, pairs found, and the process's peak memory until then in MiB.
     """
-    found = {derive_likeness(open_grey(file)) for file in files} - {None}
-    real = sorted(one for one in found if one is not None)
+    real = sorted({one for one in of_files.values() if one is not None})
     rng = np.random.default_rng(SEED)
     rows = []
     for num in (len(real), *numbers):

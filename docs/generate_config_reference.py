@@ -92,6 +92,9 @@ Each of these is refused with the line that it stands on.
   `data.validation_fraction`. Its vectors are 28 px with 1 channel.
 - `data.classes` names each class once. `data.class_globs`, where given, has one glob for each.
 - `data.group_pattern` is a regular expression that compiles.
+- `data.expect` is for stored samples: not for `data.source: synthetic`. Its `counts` name classes
+  of `data.classes` and are zero or more, its `size` is 1 px or more, and its `features`, given
+  beside a `size`, are width times height.
 - A list in `train.class_weights` has one weight for each class.
 - `train.shards` divides `train.batch_size`.
 - `train.warmup_epochs` is at most `train.epochs`; `train.min_lr` is at most `train.lr`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 
@@ -24,6 +25,7 @@ def find_inconsistencies(config: RunConfig, document: Document) -> list[Problem]
         *_check_table(config),
         *_check_classes(config),
         *_check_loss(config),
+        *_check_expectations(config),
         *_check_training(config),
         *_check_model(config),
     ]:
@@ -113,6 +115,24 @@ def _check_loss(config: RunConfig) -> Iterator[_Finding]:
     if several and not config.train.asks_each_label:
         problem = "an image may have several of data.classes, and cross_entropy takes one"
         yield "train.loss", problem, "set train.loss: bce, or data.csv.label"
+
+
+def _check_expectations(config: RunConfig) -> Iterator[_Finding]:
+    data, expect = config.data, config.data.expect
+    if data.source == "synthetic" and expect != type(expect)():
+        yield "data.expect", "is for stored samples; vectors are drawn", "leave it out"
+        return
+    counts = expect.counts or {}
+    named = {name for by_class in counts.values() for name in by_class}
+    if data.classes and (unknown := sorted(named - set(data.classes))):
+        unknown_names = ", ".join(unknown)
+        yield "data.expect.counts", f"no such class: {unknown_names}", "name those of data.classes"
+    if any(number < 0 for by_class in counts.values() for number in by_class.values()):
+        yield "data.expect.counts", "a count is below zero", "set it to zero or more"
+    if expect.size is not None and min(expect.size) < 1:
+        yield "data.expect.size", "a side is below 1 px", "set width and height in px"
+    elif expect.size is not None and expect.features not in (None, math.prod(expect.size)):
+        yield "data.expect.features", "is not width x height of data.expect.size", "leave it out"
 
 
 def _check_training(config: RunConfig) -> Iterator[_Finding]:

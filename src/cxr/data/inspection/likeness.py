@@ -1,8 +1,8 @@
 """A perceptual hash: pictures that look alike have hashes that differ in few bits.
 
 The difference hash of 16 x 16 bits: whether brightness rises from each cell of a coarse grid to
-the next one on its right. It is taken of a mean over areas, in Pillow's integer arithmetic, so it is
-the same on every machine. The library ``imagehash`` has the same hash; it also brings SciPy and
+the next one on its right. It is taken of a mean over areas, in Pillow's integer arithmetic, so it
+is the same on every machine. The library ``imagehash`` has the same hash; it also brings SciPy and
 PyWavelets, 40 MB that nothing else here needs to verify a data set.
 """
 

@@ -51,6 +51,8 @@ KINDS: Final[dict[str, Kind]] = {
     "appledouble": Kind("note", "a resource fork that macOS left; it is passed over"),
     "os-file": Kind("note", "a file that the operating system left; it is passed over"),
     "hidden": Kind("note", "a hidden file; it is passed over"),
+    "link-outside": Kind("warning", "a link leads out of the data set, or into another split"),
+    "linked-twice": Kind("warning", "a folder that was looked at under another name already"),
     # The set.
     "no-images": Kind("error", "there is no image at all"),
     "duplicate-across-splits": Kind("error", "the same bytes in two splits"),

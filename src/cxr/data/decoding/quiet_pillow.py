@@ -47,11 +47,11 @@ def _silence_libtiff() -> None:
     through Pillow's own module, so it is that of the libtiff that Pillow uses. Where it cannot be
     found, as on Windows, libtiff goes on talking.
     """
-    from PIL import Image
+    from PIL import _imaging
 
     # A logger without any handler writes to stderr.
     logging.getLogger("PIL").addHandler(logging.NullHandler())
     with suppress(AttributeError, OSError, TypeError):
-        set_handler = ctypes.CDLL(Image.core.__file__).TIFFSetErrorHandler
+        set_handler = ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler
         set_handler.argtypes, set_handler.restype = [ctypes.c_void_p], ctypes.c_void_p
         set_handler(None)

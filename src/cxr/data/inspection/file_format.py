@@ -75,8 +75,6 @@ def explain_other_content(head: bytes) -> tuple[str, str]:
     Args:
         head: Its first `HEAD_BYTES` bytes, or all.
     """
-    if not head:
-        return "empty", "the file has no bytes"
     if head.startswith(_LFS_POINTER):
         return "lfs-pointer", "a Git LFS pointer: fetch the image with git lfs pull"
     if head.startswith(_APPLEDOUBLE):
@@ -85,9 +83,9 @@ def explain_other_content(head: bytes) -> tuple[str, str]:
         return "os-file", "a .DS_Store of macOS"
     if head.lstrip().lower().startswith(_PAGE_STARTS):
         return "not-an-image", "a web page or other text, not an image"
-    if not any(head):
-        return "not-an-image", "the file begins with zeros, as after a copy that broke off"
-    return "not-an-image", "the first bytes are those of no image format that is known"
+    zeros = "the file begins with zeros, as after a copy that broke off"
+    unknown = "the first bytes are those of no image format that is known"
+    return "not-an-image", unknown if any(head) else zeros
 
 
 def is_named_as_read(name: str) -> bool:

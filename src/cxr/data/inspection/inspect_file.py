@@ -13,6 +13,7 @@ from cxr.data.decoding.open_picture import (
 )
 from cxr.data.inspection.bmp_layout import check_bmp
 from cxr.data.inspection.file_format import (
+    HEAD_BYTES,
     SUFFIXES,
     explain_other_content,
     is_named_as_read,
@@ -25,19 +26,23 @@ from cxr.data.inspection.jpeg_stream import read_jpeg
 from cxr.data.inspection.likeness import derive_likeness
 from cxr.data.inspection.look import Look
 from cxr.data.inspection.picture_findings import find_choices, find_oddities
-from cxr.data.inspection.pixels_digest import digest_pixels, reduce_to_grey
+from cxr.data.inspection.pixels_digest import digest_pixels, read_pixels
 from cxr.data.inspection.png_chunks import check_png
 from cxr.data.inspection.tiff_layout import check_tiff
 from cxr.digests.canonical import digest_bytes
 from cxr.errors import DataError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from PIL.Image import Image
 
 __all__ = ["digest_pixels", "inspect_file"]
 
-_EIGHT_BIT: Final = ("L", "RGB", "LA", "RGBA", "CMYK")
+_EIGHT_BIT: Final = ("1", "L", "P", "RGB", "LA", "RGBA", "CMYK")
 """Modes whose likeness can be taken without choosing a window."""
+
+_GREY_AXES: Final = 2
 
 
 def inspect_file(content: bytes, *, name: str) -> Look:
@@ -51,9 +56,11 @@ def inspect_file(content: bytes, *, name: str) -> Look:
         name: Its name, whose suffix is held against the content.
     """
     blank = Look(num_bytes=len(content), sha256=digest_bytes(content))
-    file_format = recognise_format(content)
+    if not content:
+        return replace(blank, findings=(("empty", "the file has no bytes"),))
+    file_format = recognise_format(content[:HEAD_BYTES])
     if file_format is None:
-        return replace(blank, findings=(explain_other_content(content),))
+        return replace(blank, findings=(explain_other_content(content[:HEAD_BYTES]),))
     if file_format not in SUFFIXES:
         # By its name it would be trained on, or it is passed over.
         kind = "not-an-image" if is_named_as_read(name) else "unsupported-format"
@@ -84,13 +91,14 @@ def _look_at_picture(blank: Look, content: bytes, structure: list[Finding]) -> L
     seen = blank
     try:
         with opened_picture(content, where="") as picture:
-            seen = replace(blank, width=picture.width, height=picture.height, mode=picture.mode)
+            width, height, mode = *picture.size, picture.mode
+            seen = replace(blank, width=width, height=height, mode=mode)
             if claims_too_much(picture):
-                findings = [_describe_bomb(f"{picture.width:,} x {picture.height:,} px")]
-            else:
-                findings += find_choices(picture)
-                picture.load()
-                seen = _describe(seen, picture, findings)
+                bomb = _describe_bomb(f"{width:,} x {height:,} px")
+                return replace(seen, findings=(bomb,))
+            findings += find_choices(picture)
+            picture.load()
+            seen = _describe(blank, picture, findings)
     except DataError as error:
         if isinstance(error.__cause__, DecompressionBombError):
             findings = [_describe_bomb("more than Pillow opens")]
@@ -104,18 +112,26 @@ def _describe_bomb(claim: str) -> Finding:
     return "bomb", f"{claim}; {MAX_PIXELS:,} pixels at most are decoded"
 
 
-def _describe(seen: Look, picture: Image, findings: list[Finding]) -> Look:
+def _describe(blank: Look, picture: Image, findings: list[Finding]) -> Look:
     """Say what the decoded pixels are; what is odd about them is added to ``findings``."""
-    import numpy as np
-
     upright = turn_upright(picture)
-    findings += find_oddities(picture, turned=upright)
-    reduced = reduce_to_grey(upright)
-    grey = reduced.convert("L") if reduced.mode in _EIGHT_BIT else None
+    pixels = read_pixels(upright)
+    findings += find_oddities(picture, pixels)
     return replace(
-        seen,
-        pixels=digest_pixels(np.asarray(reduced)),
+        blank,
+        pixels=digest_pixels(pixels),
         width=upright.width,
         height=upright.height,
-        likeness=None if grey is None else derive_likeness(grey),
+        mode=picture.mode,
+        likeness=_derive_likeness(upright, pixels),
     )
+
+
+def _derive_likeness(upright: Image, pixels: NDArray[np.generic]) -> int | None:
+    """Return a likeness, None of samples of more than 8 bits, of which a window would be chosen."""
+    from PIL import Image
+
+    if upright.mode not in _EIGHT_BIT:
+        return None
+    is_grey = pixels.ndim == _GREY_AXES
+    return derive_likeness(Image.fromarray(pixels) if is_grey else upright.convert("L"))

@@ -12,15 +12,11 @@ that what is out of range is not clipped. That takes about a quarter of the time
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final
 
 from cxr.data.decoding.open_picture import MAX_PIXELS
 from cxr.data.inspection.finding import Finding
 from cxr.data.inspection.jpeg_stream import JpegHead
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 _LEVELS: Final = 1024
 """Largest magnitude of a block's brightness, unquantised: eight times 128.
@@ -82,7 +78,7 @@ def _halve_step(content: bytes, head: JpegHead) -> tuple[int, bytes]:
     return (step, bytes(copy)) if step > 1 else (0, content)
 
 
-def _check_range(eighth: NDArray[np.uint8], step: int) -> list[Finding]:
+def _check_range(eighth: Any, step: int) -> list[Finding]:
     """Look for blocks that are brighter or darker than any eight-bit picture."""
     # An encoder rounds to a whole number of steps; one pixel is an eighth of the brightness.
     limit = (_LEVELS + step / 2) * (step // 2) / step / 8 + _SLACK_PX

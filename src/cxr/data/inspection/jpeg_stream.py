@@ -23,8 +23,9 @@ _COMPONENT_BYTES: Final = 3
 _ALONE: Final = frozenset({0x01, *range(0xD0, 0xD8)})
 """Markers without a length: the end aside."""
 
-_NEXT_MARKER: Final = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")
-"""What ends the entropy-coded bytes of a scan: neither a stuffed byte nor a restart."""
+_NEXT_MARKER: Final = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+"""What ends the entropy-coded bytes of a scan: neither a stuffed byte nor a restart, and of
+several bytes 0xFF, which may stand before a marker, the last one."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -30,12 +30,9 @@ def derive_likeness(grey: Image) -> int:
         `NUM_BITS` bits, row by row, the first one highest: 1 where a cell is brighter than the one
         on its left. The likeness of a constant picture is 0.
     """
+    import numpy as np
     from PIL.Image import Resampling
 
-    cells = grey.resize((SIDE + 1, SIDE), Resampling.BOX).tobytes()
-    likeness = 0
-    for row in range(SIDE):
-        start = row * (SIDE + 1)
-        for left in range(start, start + SIDE):
-            likeness = likeness << 1 | (cells[left + 1] > cells[left])
-    return likeness
+    cells = np.asarray(grey.resize((SIDE + 1, SIDE), Resampling.BOX))
+    rises = cells[:, 1:] > cells[:, :-1]
+    return int.from_bytes(np.packbits(rises).tobytes(), "big")

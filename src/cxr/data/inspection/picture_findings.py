@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any, Final
 
 from cxr.data.decoding.open_picture import (
@@ -15,6 +14,8 @@ from cxr.data.inspection.finding import Finding
 from cxr.data.inspection.tiff_layout import is_exif_whole
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from PIL.Image import Image
 
 MIN_SIDE_PX: Final = 32
@@ -58,24 +59,25 @@ def find_choices(picture: Image) -> list[Finding]:
     return found
 
 
-def find_oddities(picture: Image, *, turned: Image) -> list[Finding]:
+def find_oddities(picture: Image, pixels: NDArray[np.generic]) -> list[Finding]:
     """Return what is unusual about a picture that could be decoded.
 
     Args:
         picture: Loaded, as it is stored.
-        turned: The same, upright.
+        pixels: Those of the same picture, upright: shape (height, width) or (height, width,
+            channels).
     """
     found: list[Finding] = []
-    width, height = turned.size
+    height, width = pixels.shape[:2]
     if min(width, height) < MIN_SIDE_PX:
         found.append(("too-small", f"{width} x {height} px"))
     if max(width, height) > MAX_ASPECT * min(width, height):
         found.append(("odd-aspect", f"{width} x {height} px"))
     if (orientation := read_orientation(picture)) != 1:
-        found.append(("exif-rotated", f"orientation {orientation}: see what it looks like upright"))
+        found.append(("exif-rotated", f"stored turned or mirrored: orientation {orientation}"))
     if not _is_metadata_whole(picture):
         found.append(("bad-metadata", "the EXIF metadata break off or are garbled"))
-    return found + _find_strange_values(picture)
+    return found + _find_strange_values(pixels)
 
 
 def _is_metadata_whole(picture: Image) -> bool:
@@ -84,17 +86,14 @@ def _is_metadata_whole(picture: Image) -> bool:
     return not isinstance(exif, bytes) or is_exif_whole(exif.removeprefix(_EXIF_NAME))
 
 
-def _find_strange_values(picture: Image) -> list[Finding]:
-    """Return whether all pixels are equal, or some are no number."""
-    if picture.mode == "F":
-        import numpy as np
+def _find_strange_values(pixels: NDArray[np.generic]) -> list[Finding]:
+    """Return whether some pixels are no number, or all are equal."""
+    import numpy as np
 
-        values = np.asarray(picture)
-        if not np.isfinite(values).all():
-            num_strange = int(values.size - np.isfinite(values).sum())
-            return [("nan-pixels", f"{num_strange:,} of {values.size:,} pixels")]
-    extrema: Any = picture.getextrema()
-    ranges = [extrema] if len(picture.getbands()) == 1 else extrema
-    if all(low == high and math.isfinite(low) for low, high in ranges):
-        return [("constant", f"all pixels are {', '.join(str(low) for low, _ in ranges)}")]
+    if pixels.dtype.kind == "f" and (num_strange := int((~np.isfinite(pixels)).sum())):
+        return [("nan-pixels", f"{num_strange:,} of {pixels.size:,} pixels")]
+    # Along the picture, not the channels: one colour all over is constant.
+    low, high = pixels.min(axis=(0, 1)), pixels.max(axis=(0, 1))
+    if np.array_equal(low, high):
+        return [("constant", f"all pixels are {', '.join(map(str, low.reshape(-1)))}")]
     return []

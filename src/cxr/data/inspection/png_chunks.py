@@ -79,13 +79,11 @@ def _check_stream(header: bytes | None, stream: Sequence[memoryview]) -> list[Fi
                 piece = inflater.unconsumed_tail
     except zlib.error:
         return [("damaged", "the compressed stream of the pixels is broken")]
-    if found > wanted:
-        return [("damaged", "the compressed stream holds more than the picture")]
-    if found < wanted:
-        return [("damaged", "the compressed stream ends before the picture does")]
-    if not inflater.eof:
-        return [("damaged", "the compressed stream lacks its check sum")]
-    return []
+    if found == wanted and inflater.eof:
+        return []
+    more, fewer = "holds more than the picture", "ends before the picture does"
+    said = more if found > wanted else fewer if found < wanted else "lacks its check sum"
+    return [("damaged", f"the compressed stream {said}")]
 
 
 def _count_pixels(header: bytes) -> int:

@@ -71,7 +71,8 @@ def check_tiff(content: bytes) -> list[Finding]:
             if place in seen:
                 return [("damaged", "the file's directories go round in a circle")]
             seen.add(place)
-            entries, place = _read_directory(content, layout, place)
+            entries, end = _read_directory(content, layout, place)
+            place = layout.read(content, "Q" if layout.big else "I", end)
             if finding := _check_pieces(content, layout, entries):
                 return [finding]
     except _BrokenError as error:
@@ -106,7 +107,7 @@ def _read_head(content: bytes) -> tuple[_Layout, int]:
 
 
 def _read_directory(content: bytes, layout: _Layout, place: int) -> tuple[dict[int, _Entry], int]:
-    """Return the fields of a directory, and the place of the next directory, 0 for none."""
+    """Return the fields of a directory, and where it ends: the place of the next one follows."""
     number, entry_bytes, offset = ("Q", 20, "Q") if layout.big else ("H", 12, "I")
     count = layout.read(content, number, place)
     first = place + struct.calcsize(number)
@@ -123,10 +124,7 @@ def _read_directory(content: bytes, layout: _Layout, place: int) -> tuple[dict[i
         entries[tag] = _Entry(
             code, values, at if size <= inline else layout.read(content, offset, at), size
         )
-    end = first + count * entry_bytes
-    # Some writers end the file without saying that there is no further directory.
-    following = content[end : end + inline]
-    return entries, layout.read(content, offset, end) if len(following) == inline else 0
+    return entries, first + count * entry_bytes
 
 
 def _check_pieces(content: bytes, layout: _Layout, entries: dict[int, _Entry]) -> Finding | None:

@@ -133,5 +133,7 @@ def _derive_likeness(upright: Image, pixels: NDArray[np.generic]) -> int | None:
 
     if upright.mode not in _EIGHT_BIT:
         return None
+    if upright.mode == "L":
+        return derive_likeness(upright)
     is_grey = pixels.ndim == _GREY_AXES
     return derive_likeness(Image.fromarray(pixels) if is_grey else upright.convert("L"))

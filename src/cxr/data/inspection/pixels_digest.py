@@ -19,9 +19,12 @@ def digest_pixels(pixels: NDArray[np.generic]) -> str:
     Args:
         pixels: Shape (height, width) or (height, width, channels).
     """
+    import numpy as np
+
     head = f"{pixels.shape} {pixels.dtype.newbyteorder('<').str}\n".encode()
     state = hashlib.sha256(head)
-    state.update(pixels.astype(pixels.dtype.newbyteorder("<"), copy=False).tobytes())
+    little = pixels.astype(pixels.dtype.newbyteorder("<"), copy=False)
+    state.update(np.ascontiguousarray(little).data)
     return PREFIX + state.hexdigest()
 
 

@@ -146,6 +146,11 @@ HOSTILE = {
         write_png(SIDE, SIDE, zlib.compress(_scanlines())[:-1] + b"\x99"),
         {"damaged"},
     ),
+    "PNG, stream without its sum": (
+        "a.png",
+        write_png(SIDE, SIDE, zlib.compress(_scanlines())[:-4]),
+        {"damaged"},
+    ),
     "PNG, stream too short": (
         "a.png",
         write_png(SIDE, SIDE, zlib.compress(_scanlines(height=40))),

@@ -88,7 +88,8 @@ def test_one_pixel_changes_the_digest_and_so_does_a_channel():
     changed = COLOUR.copy()
     changed[5, 6, 2] ^= 1
     swapped = COLOUR[:, :, ::-1]
-    pictures = (COLOUR, changed, swapped, COLOUR[:, :, 0])
+    two_equal = COLOUR[:, :, [0, 0, 2]]
+    pictures = (COLOUR, changed, swapped, two_equal, COLOUR[:, :, 0])
     looks = [inspect_file(encode(one, "PNG"), name="a.png") for one in pictures]
     assert len({look.pixels for look in looks}) == len(pictures)
 

@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from cxr.data.inspection.jpeg_scan import check_jpeg_scan
+from cxr.data.inspection.jpeg_scan import _halve_step, check_jpeg_scan
 from cxr.data.inspection.jpeg_stream import read_jpeg
 from support.hostile_images import COLOUR, draw_picture, encode, find_scan, set_step
 
@@ -52,7 +52,13 @@ def test_colours_of_print_and_channels_stored_as_they_are_have_no_brightness():
     rgb = encode(COLOUR, keep_rgb=True)
     head, _ = read_jpeg(rgb)
     assert [chr(identifier) for identifier, _ in head.components] == ["R", "G", "B"]
+    assert _halve_step(rgb, head) == (0, rgb)
     assert check(rgb) == []
+    # Without Adobe's segment the components' names tell.
+    place = rgb.index(b"\xff\xee")
+    named = rgb[:place] + rgb[place + 16 :]
+    head, _ = read_jpeg(named)
+    assert (head.adobe, _halve_step(named, head)[0]) == (None, 0)
 
 
 @pytest.mark.parametrize("level", [2, 253])
@@ -62,6 +68,15 @@ def test_a_block_out_of_range_is_found_though_every_decoder_clips_it(level):
     ((kind, detail),) = check(set_step(content, 12))
     assert kind == "damaged"
     assert "blocks are brighter" in detail or "darker" in detail
+
+
+def test_the_brightest_block_is_told_from_one_a_step_brighter():
+    # White is 127 steps of 8, which is 1,016; 127 steps of 9 are more than 1,024 and rounding.
+    content = encode(np.full((48, 48), 255, np.uint8), quality=75)
+    head, _ = read_jpeg(content)
+    assert content[head.tables[0][1]] == 8
+    assert check(content) == []
+    assert [kind for kind, _ in check(set_step(content, 9))] == ["damaged"]
 
 
 def test_most_files_with_forty_turned_bits_are_found():

@@ -44,6 +44,11 @@ def test_any_changed_byte_behind_the_signature_is_found(place):
     assert len(check_png(bytes(changed))) == 1
 
 
+def test_the_stream_of_a_bomb_is_left_alone(monkeypatch):
+    monkeypatch.setattr(zlib, "decompressobj", None)
+    assert check_png(write_png(10_000, 10_000, zlib.compress(bytes(100)), depth=1)) == []
+
+
 def test_a_stream_that_never_ends_is_not_inflated_to_its_end(monkeypatch):
     monkeypatch.setattr(png_chunks, "_PIECE_BYTES", 1024)
     stream = zlib.compress(bytes(50_000_000))

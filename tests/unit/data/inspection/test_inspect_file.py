@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import io
+import struct
 import subprocess
 import sys
 import warnings
@@ -18,7 +19,7 @@ from cxr.data.inspection.pixels_digest import digest_pixels
 from cxr.data.sources.folder import IMAGE_SUFFIXES
 from cxr.digests.canonical import digest_bytes
 from cxr.errors import DataError
-from support.hostile_images import COLOUR, HOSTILE, JPEG, PACKED_TIFF, draw_picture, encode
+from support.hostile_images import COLOUR, HOSTILE, JPEG, PACKED_TIFF, TIFF, draw_picture, encode
 
 PLAN = DecodePlan(size_px=16, channels=1, resample="bilinear")
 
@@ -112,8 +113,22 @@ def test_the_formats_that_are_read_go_by_the_suffixes_that_are_searched_for():
     assert {one for several in SUFFIXES.values() for one in several} == IMAGE_SUFFIXES
 
 
-def test_nothing_is_said_on_the_screen_by_any_thread():
-    # Pillow warns and logs, and libtiff writes to stderr from C: the packed stream is garbled.
+def _garble_stream():
+    """Return a TIFF file of which libtiff complains, from C."""
+    garbled = bytearray(PACKED_TIFF)
+    garbled[8:200] = bytes(192)
+    return bytes(garbled)
+
+
+def _claim_many_samples():
+    """Return a TIFF file of which Pillow complains in its log."""
+    entry = struct.pack("<HHII", 277, 3, 1, 1)
+    assert entry in TIFF
+    return TIFF.replace(entry, struct.pack("<HHII", 277, 3, 1, 65535))
+
+
+@pytest.mark.parametrize("make", [_garble_stream, _claim_many_samples])
+def test_nothing_is_said_on_the_screen_by_any_thread(make):
     program = (
         "import sys, concurrent.futures\n"
         "from cxr.data.inspection.inspect_file import inspect_file\n"
@@ -122,10 +137,8 @@ def test_nothing_is_said_on_the_screen_by_any_thread():
         "    looks = list(pool.map(lambda _: inspect_file(content, name='a.tif'), range(4)))\n"
         "print(looks[0].findings[0][0])\n"
     )
-    garbled = bytearray(PACKED_TIFF)
-    garbled[8:200] = bytes(192)
     finished = subprocess.run(
-        [sys.executable, "-c", program], input=bytes(garbled), capture_output=True, check=True
+        [sys.executable, "-c", program], input=make(), capture_output=True, check=True
     )
     assert (finished.stdout, finished.stderr) == (b"damaged\n", b"")
 

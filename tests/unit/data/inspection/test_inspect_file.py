@@ -19,7 +19,7 @@ from cxr.data.inspection.pixels_digest import digest_pixels
 from cxr.data.sources.folder import IMAGE_SUFFIXES
 from cxr.digests.canonical import digest_bytes
 from cxr.errors import DataError
-from support.hostile_images import COLOUR, HOSTILE, JPEG, PACKED_TIFF, TIFF, draw_picture, encode
+from support.hostile_images import COLOUR, HOSTILE, JPEG, PACKED_TIFF, draw_picture, encode
 
 PLAN = DecodePlan(size_px=16, channels=1, resample="bilinear")
 
@@ -122,9 +122,9 @@ def _garble_stream():
 
 def _claim_many_samples():
     """Return a TIFF file of which Pillow complains in its log."""
-    entry = struct.pack("<HHII", 277, 3, 1, 1)
-    assert entry in TIFF
-    return TIFF.replace(entry, struct.pack("<HHII", 277, 3, 1, 65535))
+    content, entry = encode(COLOUR, "TIFF"), struct.pack("<HHII", 277, 3, 1, 3)
+    assert entry in content
+    return content.replace(entry, struct.pack("<HHII", 277, 3, 1, 65535))
 
 
 @pytest.mark.parametrize("make", [_garble_stream, _claim_many_samples])

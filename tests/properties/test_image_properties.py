@@ -10,11 +10,15 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from cxr.config.schema import AugmentConfig
+from cxr.data.checks.kinds import KINDS
 from cxr.data.decoding.decode import DecodePlan, decode_image
+from cxr.data.inspection.file_format import _MAGIC
+from cxr.data.inspection.inspect_file import inspect_file
 from cxr.data.normalise import derive_pixel_table
 from cxr.errors import DataError
 from cxr.training.augment import augment_images, derive_intensity_table, move_image
 from properties.strategies import examples, seeds
+from support.hostile_images import VALID
 
 PLAN = DecodePlan(size_px=8, channels=1, resample="bilinear")
 PICTURE = (np.arange(144).reshape(12, 12) * 7 % 256).astype(np.uint8)
@@ -35,6 +39,44 @@ FILES = {
     "TIFF": encode("TIFF"),
     "packed TIFF": encode("TIFF", compression="tiff_lzw"),
 }
+
+
+@given(st.sampled_from(sorted(VALID)), st.data())
+@examples(max_examples=400)
+def test_whatever_befalls_a_file_is_said_and_never_raised(what, data):
+    name, sound = VALID[what]
+    content = bytearray(sound)
+    for _ in range(data.draw(st.integers(0, 4))):
+        place = data.draw(st.integers(0, len(content) - 1))
+        content[place] = data.draw(st.sampled_from([0, 1, 127, 128, 255]) | st.integers(0, 255))
+    if data.draw(st.booleans()):
+        del content[data.draw(st.integers(0, len(content))) :]
+    look = inspect_file(bytes(content), name=name)
+    assert look.num_bytes == len(content)
+    assert {kind for kind, _ in look.findings} <= KINDS.keys()
+    assert look.pixels or look.findings
+    if look.pixels:
+        assert look.width > 0
+        assert look.height > 0
+
+
+@given(st.binary(max_size=300), st.sampled_from([b"", *(magic for _, magic, _ in _MAGIC)]))
+@examples(max_examples=200)
+def test_no_bytes_make_inspection_fail(content, magic):
+    look = inspect_file(magic + content, name="a.png")
+    assert look.findings or look.pixels
+
+
+@given(
+    st.sampled_from(["JPEG", "progressive JPEG", "PNG", "BMP", "TIFF", "packed TIFF"]), st.data()
+)
+@examples(max_examples=150)
+def test_every_cut_of_a_picture_is_found(what, data):
+    name, content = VALID[what]
+    size = data.draw(st.integers(0, len(content) - 1))
+    kinds = {kind for kind, _ in inspect_file(content[:size], name=name).findings}
+    assert kinds & {"empty", "not-an-image", "truncated"}
+
 
 configs = st.builds(
     AugmentConfig,

@@ -43,6 +43,7 @@ KINDS: Final[dict[str, Kind]] = {
     "nan-pixels": Kind("error", "some pixels are not finite numbers"),
     "wrong-suffix": Kind("warning", "the name's suffix is not that of the content's format"),
     "unsupported-format": Kind("warning", "an image of a format that training passes over"),
+    "bad-metadata": Kind("warning", "metadata cannot be read, so a turn may go unseen"),
     "constant": Kind("warning", "all pixels are equal"),
     "too-small": Kind("warning", "a side is shorter than 32 px"),
     "odd-aspect": Kind("warning", "one side is more than three times the other"),
@@ -50,6 +51,8 @@ KINDS: Final[dict[str, Kind]] = {
     "appledouble": Kind("note", "a resource fork that macOS left; it is passed over"),
     "os-file": Kind("note", "a file that the operating system left; it is passed over"),
     "hidden": Kind("note", "a hidden file; it is passed over"),
+    "link-outside": Kind("warning", "a link leads out of the data set, or into another split"),
+    "linked-twice": Kind("warning", "a folder that was looked at under another name already"),
     # The set.
     "no-images": Kind("error", "there is no image at all"),
     "duplicate-across-splits": Kind("error", "the same bytes in two splits"),

@@ -2,46 +2,138 @@
 
 from __future__ import annotations
 
-import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from cxr.data.decoding.decode import DecodePlan, decode_image
+from cxr.data.decoding.open_picture import (
+    MAX_PIXELS,
+    claims_too_much,
+    opened_picture,
+    turn_upright,
+)
+from cxr.data.inspection.bmp_layout import check_bmp
+from cxr.data.inspection.file_format import (
+    HEAD_BYTES,
+    SUFFIXES,
+    explain_other_content,
+    is_named_as_read,
+    is_named_right,
+    recognise_format,
+)
+from cxr.data.inspection.finding import Finding
+from cxr.data.inspection.jpeg_scan import check_jpeg_scan
+from cxr.data.inspection.jpeg_stream import read_jpeg
+from cxr.data.inspection.likeness import derive_likeness
 from cxr.data.inspection.look import Look
-from cxr.digests.canonical import PREFIX, digest_bytes
+from cxr.data.inspection.picture_findings import find_choices, find_oddities
+from cxr.data.inspection.pixels_digest import digest_pixels, read_pixels
+from cxr.data.inspection.png_chunks import check_png
+from cxr.data.inspection.tiff_layout import check_tiff
+from cxr.digests.canonical import digest_bytes
 from cxr.errors import DataError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from PIL.Image import Image
 
-_LOOK: Final = DecodePlan(size_px=32, channels=1, resample="bilinear")
+__all__ = ["digest_pixels", "inspect_file"]
+
+_EIGHT_BIT: Final = ("1", "L", "P", "RGB", "LA", "RGBA", "CMYK")
+"""Modes whose likeness can be taken without choosing a window."""
+
+_GREY_AXES: Final = 2
 
 
 def inspect_file(content: bytes, *, name: str) -> Look:
     """Say what an image file is and what is wrong with it.
 
+    A file whose structure is broken is decoded all the same, if it can be: that damage shows in its
+    pixels is then for the reader to see. Nothing is an error here.
+
     Args:
         content: Its bytes.
         name: Its name, whose suffix is held against the content.
     """
-    sha256 = digest_bytes(content)
+    blank = Look(num_bytes=len(content), sha256=digest_bytes(content))
     if not content:
-        return Look(num_bytes=0, sha256=sha256, findings=(("empty", "the file has no bytes"),))
+        return replace(blank, findings=(("empty", "the file has no bytes"),))
+    file_format = recognise_format(content[:HEAD_BYTES])
+    if file_format is None:
+        return replace(blank, findings=(explain_other_content(content[:HEAD_BYTES]),))
+    if file_format not in SUFFIXES:
+        # By its name it would be trained on, or it is passed over.
+        kind = "not-an-image" if is_named_as_read(name) else "unsupported-format"
+        detail = f"the content is {file_format}, which is not read"
+        return replace(blank, findings=((kind, detail),))
+    structure = _check_structure(content, file_format)
+    look = _look_at_picture(blank, content, structure)
+    if is_named_right(name, file_format):
+        return look
+    misnamed = ("wrong-suffix", f"the content is {file_format}")
+    return replace(look, findings=(*look.findings, misnamed))
+
+
+def _check_structure(content: bytes, file_format: str) -> list[Finding]:
+    """Return what is wrong with a file whether or not it can be decoded."""
+    if file_format == "JPEG":
+        head, findings = read_jpeg(content)
+        return findings or check_jpeg_scan(content, head)
+    check = {"PNG": check_png, "BMP": check_bmp, "TIFF": check_tiff}[file_format]
+    return check(content)
+
+
+def _look_at_picture(blank: Look, content: bytes, structure: list[Finding]) -> Look:
+    """Decode a picture once and say all of it."""
+    from PIL.Image import DecompressionBombError
+
+    findings = list(structure)
+    seen = blank
     try:
-        pixels = decode_image(content, _LOOK, where=name)
+        with opened_picture(content, where="") as picture:
+            width, height, mode = *picture.size, picture.mode
+            seen = replace(blank, width=width, height=height, mode=mode)
+            if claims_too_much(picture):
+                bomb = _describe_bomb(f"{width:,} x {height:,} px")
+                return replace(seen, findings=(bomb,))
+            findings += find_choices(picture)
+            picture.load()
+            seen = _describe(blank, picture, findings)
     except DataError as error:
-        found = (("damaged", error.problem),)
-        return Look(num_bytes=len(content), sha256=sha256, findings=found)
-    return Look(num_bytes=len(content), sha256=sha256, pixels=digest_pixels(pixels))
+        if isinstance(error.__cause__, DecompressionBombError):
+            findings = [_describe_bomb("more than Pillow opens")]
+        elif not structure:
+            kind = "truncated" if "truncated" in error.problem.lower() else "damaged"
+            findings.append((kind, error.problem.removeprefix("an image ")))
+    return replace(seen, findings=tuple(findings))
 
 
-def digest_pixels(pixels: NDArray[np.generic]) -> str:
-    """Return the digest of upright pixels: of their shape, dtype and little-endian bytes.
+def _describe_bomb(claim: str) -> Finding:
+    return "bomb", f"{claim}; {MAX_PIXELS:,} pixels at most are decoded"
 
-    Args:
-        pixels: Shape (height, width) or (height, width, channels).
-    """
-    head = f"{pixels.shape} {pixels.dtype.newbyteorder('<').str}\n".encode()
-    state = hashlib.sha256(head)
-    state.update(pixels.astype(pixels.dtype.newbyteorder("<"), copy=False).tobytes())
-    return PREFIX + state.hexdigest()
+
+def _describe(blank: Look, picture: Image, findings: list[Finding]) -> Look:
+    """Say what the decoded pixels are; what is odd about them is added to ``findings``."""
+    upright = turn_upright(picture)
+    pixels = read_pixels(upright)
+    findings += find_oddities(picture, pixels)
+    return replace(
+        blank,
+        pixels=digest_pixels(pixels),
+        width=upright.width,
+        height=upright.height,
+        mode=picture.mode,
+        likeness=_derive_likeness(upright, pixels),
+    )
+
+
+def _derive_likeness(upright: Image, pixels: NDArray[np.generic]) -> int | None:
+    """Return a likeness, None of samples of more than 8 bits, of which a window would be chosen."""
+    from PIL import Image
+
+    if upright.mode not in _EIGHT_BIT:
+        return None
+    if upright.mode == "L":
+        return derive_likeness(upright)
+    is_grey = pixels.ndim == _GREY_AXES
+    return derive_likeness(Image.fromarray(pixels) if is_grey else upright.convert("L"))

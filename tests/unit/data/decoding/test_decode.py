@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from cxr.data.decoding.decode import MAX_PIXELS, DecodePlan, decode_image
+from cxr.data.decoding.decode import DecodePlan, decode_image
+from cxr.data.decoding.open_picture import MAX_PIXELS
 from cxr.errors import DataError
+from support.hostile_images import write_chunk, write_png
 
 GREY = DecodePlan(size_px=16, channels=1, resample="bilinear")
 COLOUR = DecodePlan(size_px=16, channels=3, resample="bilinear")
@@ -88,6 +91,49 @@ def test_a_picture_is_turned_as_its_exif_says(pixels, orientation, turn):
     exif[0x0112] = orientation
     found = decode_image(encode(pixels, exif=exif), GREY, where="x")
     assert np.array_equal(found[:, :, 0], turn(pixels))
+
+
+def test_orientation_in_xmp_counts_as_well(pixels):
+    xmp = b'<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/>'
+    body = b"XML:com.adobe.xmp\0\0\0\0\0" + xmp
+    plain = encode(pixels)
+    # Behind the pixels, where it is known only after loading.
+    content = plain[:-12] + write_chunk(b"iTXt", body) + plain[-12:]
+    found = decode_image(content, GREY, where="x")
+    assert np.array_equal(found[:, :, 0], np.rot90(pixels, -1))
+
+
+def test_colour_of_sixteen_bits_is_refused_though_pillow_opens_it_as_eight():
+    rows = b"".join(b"\0" + bytes(range(192)) for _ in range(32))
+    content = write_png(32, 32, zlib.compress(rows), depth=16, colour=2)
+    with Image.open(io.BytesIO(content)) as image:
+        assert image.mode == "RGB"
+    with pytest.raises(DataError, match="samples of more than 8 bits"):
+        decode_image(content, COLOUR, where="x")
+
+
+@pytest.mark.parametrize(("depth", "step"), [(1, 255), (2, 85), (4, 17)])
+def test_few_bits_of_grey_are_spread_over_all_levels(depth, step):
+    # Each row counts up through all levels, again and again.
+    levels = np.arange(16) % 2**depth
+    bits = "".join(f"{level:0{depth}b}" for level in levels)
+    row = b"\0" + int(bits, 2).to_bytes(2 * depth, "big")
+    content = write_png(16, 16, zlib.compress(row * 16), depth=depth)
+    found = decode_image(content, GREY, where="x")
+    assert found[0, :, 0].tolist() == (levels * step).tolist()
+
+
+@pytest.mark.parametrize("file_format", ["WEBP", "GIF", "PPM", "JPEG2000"])
+def test_formats_that_are_not_inspected_are_not_decoded(pixels, file_format):
+    with pytest.raises(DataError, match="cannot be decoded: not an image"):
+        decode_image(encode(pixels, file_format), GREY, where="x")
+
+
+def test_the_limit_is_what_pillow_warns_of():
+    assert MAX_PIXELS == Image.MAX_IMAGE_PIXELS
+    content = write_png(10_000, 10_000, zlib.compress(b""), depth=1)
+    with pytest.raises(DataError, match="claims 10000 x 10000 pixels"):
+        decode_image(content, GREY, where="x")
 
 
 def test_a_large_jpeg_is_decoded_whole_before_it_is_made_small():

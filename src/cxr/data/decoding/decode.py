@@ -7,39 +7,24 @@ would let the decoder choose a scale and are not used.
 
 from __future__ import annotations
 
-import io
-import struct
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
+from cxr.data.decoding.open_picture import (
+    PLAIN_MODES,
+    claims_too_much,
+    count_frames,
+    has_deep_samples,
+    has_transparency,
+    opened_picture,
+    turn_upright,
+)
 from cxr.errors import DataError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-MAX_PIXELS: Final = 100_000_000
-"""Images that claim more are refused before they are decoded."""
-
-PLAIN_MODES: Final = ("1", "L", "RGB")
-"""Pillow modes that become 8-bit grey or RGB without a choice to be made."""
-
-_DECODER_FAULTS: Final = (
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    MemoryError,
-    OSError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-    struct.error,
-)
-"""What Pillow's decoders raise for damaged files: they do not agree on one error."""
-
-_EXIF_ORIENTATION: Final = 0x0112
+    from PIL.Image import Image
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,50 +56,50 @@ def decode_image(content: bytes, plan: DecodePlan, *, where: str) -> NDArray[np.
     Raises:
         DataError: The content is no image, is damaged, or needs a choice that is not made here.
     """
-    import numpy as np
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    with opened_picture(content, where=where) as picture:
+        _require_plain(picture, where=where)
+        picture.load()
+        return fit_picture(turn_upright(picture), plan)
 
-    resample = getattr(Image.Resampling, plan.resample.upper())
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            _require_plain(image, where=where)
-            image.load()
-            upright: Image.Image = image
-            if image.getexif().get(_EXIF_ORIENTATION, 1) != 1:
-                upright = ImageOps.exif_transpose(image)
-            # Equal channels become that grey without loss: the weights add up to 65,536.
-            converted = upright.convert("L" if plan.channels == 1 else "RGB")
-            resized = converted.resize((plan.size_px, plan.size_px), resample)
-    except DataError:
-        raise
-    except (*_DECODER_FAULTS, Image.DecompressionBombError) as error:
-        # Pillow's own words for an unknown file hold a memory address.
-        unknown = isinstance(error, UnidentifiedImageError)
-        said = "not an image" if unknown else " ".join(str(error).split()) or type(error).__name__
-        raise DataError(
-            f"an image cannot be decoded: {said}",
-            where=where,
-            hint="restore the file from its source, or move it out of the data set",
-        ) from error
+
+def fit_picture(upright: Image, plan: DecodePlan) -> NDArray[np.uint8]:
+    """Convert a plain picture to the plan's channels and resize it.
+
+    Args:
+        upright: A picture of one of the modes ``1``, ``L`` and ``RGB``.
+        plan: Which channels and size.
+
+    Returns:
+        Shape (size_px, size_px, channels), dtype uint8.
+    """
+    import numpy as np
+    from PIL.Image import Resampling
+
+    # Equal channels become that grey without loss: the weights add up to 65,536.
+    converted = upright.convert("L" if plan.channels == 1 else "RGB")
+    resample = Resampling[plan.resample.upper()]
+    resized = converted.resize((plan.size_px, plan.size_px), resample)
     pixels = np.asarray(resized, dtype=np.uint8)
     return pixels.reshape(plan.size_px, plan.size_px, plan.channels)
 
 
-def _require_plain(image: Any, *, where: str) -> None:
+def _require_plain(picture: Image, *, where: str) -> None:
     """Refuse an image that could be read in more than one way.
 
     Raises:
         DataError: Saying what the choice would be.
     """
     problem = None
-    if image.width * image.height > MAX_PIXELS:
-        problem = f"an image claims {image.width} x {image.height} pixels"
-    elif image.mode not in PLAIN_MODES:
-        problem = f"an image has the mode {image.mode}, neither 8-bit grey nor RGB"
-    elif "transparency" in image.info:
+    if claims_too_much(picture):
+        problem = f"an image claims {picture.width} x {picture.height} pixels"
+    elif picture.mode not in PLAIN_MODES:
+        problem = f"an image has the mode {picture.mode}, neither 8-bit grey nor RGB"
+    elif has_deep_samples(picture):
+        problem = "an image has samples of more than 8 bits"
+    elif has_transparency(picture):
         problem = "an image has a colour that counts as transparent"
-    elif getattr(image, "n_frames", 1) > 1:
-        problem = f"an image has {image.n_frames} frames"
+    elif (num_frames := count_frames(picture)) > 1:
+        problem = f"an image has {num_frames} frames"
     if problem is not None:
         raise DataError(
             problem,

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cxr.data.decoding.decode import MAX_PIXELS, DecodePlan, decode_image
+from cxr.data.decoding.decode import DecodePlan, decode_image
+from cxr.data.decoding.open_picture import MAX_PIXELS
 from cxr.errors import DataError
 
 GREY = DecodePlan(size_px=16, channels=1, resample="bilinear")

@@ -11,6 +11,7 @@ import numpy as np
 from cxr.config.data_section import DataConfig
 from cxr.data.caches.decoded import default_cache_directory, open_decoded
 from cxr.data.decoding.decode import DecodePlan
+from cxr.data.decoding.window import derive_window
 from cxr.data.sources.open import open_source
 from cxr.data.sources.scan import hash_samples
 from cxr.data.sources.vectors import draw_vectors
@@ -65,7 +66,12 @@ class Dataset:
 
 def derive_decode_plan(config: DataConfig) -> DecodePlan:
     """Return how the data section says that images are decoded."""
-    return DecodePlan(size_px=config.image_size, channels=config.channels, resample=config.resample)
+    return DecodePlan(
+        size_px=config.image_size,
+        channels=config.channels,
+        resample=config.resample,
+        window=derive_window(config.window),
+    )
 
 
 def load_dataset(config: DataConfig, *, progress: Progress = SILENCE) -> Dataset:

@@ -73,9 +73,7 @@ def require_black_zero(picture: Image.Image, *, where: str) -> None:
         raise DataError(problem, where=where, hint=_HINT)
 
 
-def _show_floats(
-    values: NDArray[np.float64], window: Window, *, where: str
-) -> NDArray[np.uint8]:
+def _show_floats(values: NDArray[np.float64], window: Window, *, where: str) -> NDArray[np.uint8]:
     import numpy as np
 
     if not np.isfinite(values).all():

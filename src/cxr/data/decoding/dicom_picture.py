@@ -98,7 +98,7 @@ def paint(
 
 
 def find_padding(image: DicomImage) -> NDArray[np.bool_] | None:
-    """Return where there is no picture: shape (rows, columns), dtype bool; None where everywhere is.
+    """Return where padding stands instead of a picture: shape (rows, columns); None without any.
 
     Source: DICOM PS3.3 C.7.5.1.1.2.
     """

@@ -71,7 +71,7 @@ def _require_honest_stream(header: DicomHeader, layout: Layout, content: bytes) 
 
 def _decode(header: DicomHeader, layout: Layout, syntax: Syntax, content: bytes) -> NDArray[Any]:
     """Decode through the one plug-in that this transfer syntax has here."""
-    from pydicom.pixels import get_decoder
+    from pydicom.pixels.decoders.base import get_decoder
 
     options: dict[str, Any] = {
         "rows": layout.rows,
@@ -88,7 +88,7 @@ def _decode(header: DicomHeader, layout: Layout, syntax: Syntax, content: bytes)
     }
     decoder = get_decoder(header.syntax)
     pixels: NDArray[Any]
-    pixels, _ = decoder.as_array(content, index=0, decoding_plugin=syntax.plugin, **options)
+    pixels, _ = decoder.as_array(content, index=0, decoding_plugin=syntax.plugin or "", **options)
     return pixels
 
 
@@ -97,11 +97,11 @@ def _correct_bits(pixels: NDArray[Any], layout: Layout) -> NDArray[Any]:
     import numpy as np
 
     wide = layout.bits_allocated == _WORD
-    unsigned = pixels.astype(np.uint16 if wide else np.uint8)
+    values: NDArray[Any] = pixels.astype(np.uint16 if wide else np.uint8)
     if layout.samples > 1:
-        return unsigned
+        return values
     unused = layout.bits_allocated - layout.bits_stored
-    unsigned <<= unused
-    signed_type = np.int16 if wide else np.int8
-    kept: NDArray[Any] = unsigned.view(signed_type) if layout.signed else unsigned
-    return kept >> unused
+    values = values << unused
+    if layout.signed:
+        values = values.view(np.int16 if wide else np.int8)
+    return values >> unused

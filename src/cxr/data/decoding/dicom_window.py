@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-DECLARE: Final = "set data.window.kind to file, range or percentile; docs/dicom.md says what each does"
+DECLARE: Final = "set data.window.kind to file, range or percentile: see docs/dicom.md"
 
 RANGE: Final = "set data.window.kind to range or percentile"
 

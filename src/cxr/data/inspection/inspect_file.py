@@ -6,6 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING, Final
 
 from cxr.data.decoding.decode import DecodePlan, decode_image
+from cxr.data.decoding.dicom_syntaxes import is_dicom
 from cxr.data.inspection.look import Look
 from cxr.digests.canonical import PREFIX, digest_bytes
 from cxr.errors import DataError
@@ -27,6 +28,10 @@ def inspect_file(content: bytes, *, name: str) -> Look:
     sha256 = digest_bytes(content)
     if not content:
         return Look(num_bytes=0, sha256=sha256, findings=(("empty", "the file has no bytes"),))
+    if is_dicom(content, name):
+        from cxr.data.inspection.dicom import inspect_dicom
+
+        return inspect_dicom(content, name=name)
     try:
         pixels = decode_image(content, _LOOK, where=name)
     except DataError as error:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from cxr.config.data_section import DataConfig
 from cxr.data.decoding.decode import DecodePlan, decode_image
+from cxr.data.decoding.dicom_syntaxes import SUFFIXES
 from cxr.data.decoding.image_file import read_image
 from cxr.data.groups import derive_group
 from cxr.data.inspection.inspect_file import inspect_file
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _NO_TEXT: Final = ("Cc", "Cs")  # control characters, and bytes that are not UTF-8
-IMAGE_SUFFIXES: Final = frozenset({".jpeg", ".jpg", ".png", ".bmp", ".tif", ".tiff"})
+PICTURE_SUFFIXES: Final = frozenset({".jpeg", ".jpg", ".png", ".bmp", ".tif", ".tiff"})
+IMAGE_SUFFIXES: Final = PICTURE_SUFFIXES | SUFFIXES
 
 
 class FolderSource:

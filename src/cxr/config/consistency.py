@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 
@@ -12,6 +13,8 @@ from cxr.determinism.levels import Level
 
 _Finding = tuple[str, str, str]
 
+_ALL = 100
+
 
 def find_inconsistencies(config: RunConfig, document: Document) -> list[Problem]:
     """Return a problem for each group of fields that do not go together."""
@@ -19,6 +22,8 @@ def find_inconsistencies(config: RunConfig, document: Document) -> list[Problem]
     for dotted, message, hint in [
         *_check_promise(config),
         *_check_data(config),
+        *_check_window(config),
+        *_check_pseudonyms(config),
         *_check_classes(config),
         *_check_training(config),
         *_check_model(config),
@@ -52,6 +57,30 @@ def _check_data(config: RunConfig) -> Iterator[_Finding]:
             re.compile(data.group_pattern)
         except (re.error, OverflowError, RecursionError) as error:
             yield "data.group_pattern", f"not a regular expression: {error}", "correct it"
+
+
+def _check_window(config: RunConfig) -> Iterator[_Finding]:
+    window = config.data.window
+    if window.kind == "file" and config.data.source == "npz":
+        yield "data.window.kind", "only DICOM files name a window", "use range or percentile"
+    if window.kind not in ("range", "percentile"):
+        return
+    if window.low is None or window.high is None:
+        yield "data.window", f"{window.kind} needs low and high", "set both"
+        return
+    if not (math.isfinite(window.low) and math.isfinite(window.high)):
+        yield "data.window", "low and high must be finite", "correct them"
+    elif window.low >= window.high:
+        yield "data.window.low", "must be below data.window.high", "lower it"
+    elif window.kind == "percentile" and not (window.low >= 0 and window.high <= _ALL):
+        yield "data.window", "percentiles are from 0 to 100", "correct low and high"
+
+
+def _check_pseudonyms(config: RunConfig) -> Iterator[_Finding]:
+    data = config.data
+    if data.pseudonym_key is not None and data.source in ("npz", "synthetic"):
+        message = f"the samples of {data.source} have numbers for names"
+        yield "data.pseudonym_key", message, "leave it out"
 
 
 def _check_classes(config: RunConfig) -> Iterator[_Finding]:

@@ -88,7 +88,7 @@ def load_dataset(config: DataConfig, *, progress: Progress = SILENCE) -> Dataset
     if config.source == "synthetic":
         lock, pixels = draw_vectors(config.synthetic)
         return Dataset(lock=lock, images_NHWC=pixels)
-    source = open_source(config)
+    source = open_source(config, progress=progress)
     found = source.find()
     lock = hash_samples(source, found, progress=progress)
     directory = Path(config.cache_dir) if config.cache_dir else default_cache_directory()

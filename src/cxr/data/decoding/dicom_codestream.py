@@ -30,8 +30,8 @@ def find_claimed_size(stream: bytes) -> tuple[int, int] | None:
 
 
 def is_ended(stream: bytes) -> bool:
-    """Say whether a stream has its end marker; a byte of padding may follow."""
-    return stream.rstrip(b"\0").endswith(_END)
+    """Say whether a stream has its end marker; a byte of padding may follow, of 0 or 255."""
+    return stream.rstrip(b"\0\xff").endswith(_END)
 
 
 def _find_jpeg_size(stream: bytes) -> tuple[int, int] | None:

@@ -118,6 +118,9 @@ def _require_sane(header: DicomHeader, layout: Layout) -> None:
         raise header.refuse("damaged", problem)
     if allocated > _WORD:
         raise header.refuse("32-bit", f"a DICOM image has {allocated} bits a value")
+    if allocated == 1:
+        problem = "a DICOM image has 1 bit a value: a mask, not a radiograph"
+        raise header.refuse("colour-space", problem)
     if allocated not in (_BYTE, _WORD) or not 1 <= stored <= allocated:
         problem = f"a DICOM image has {stored} bits in {allocated}"
         raise header.refuse("damaged", problem)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import struct
+import sys
 import threading
 import warnings
 import zlib
@@ -47,11 +48,12 @@ def import_pydicom(*, where: str) -> Any:
         DicomRefusedError: It is not installed, or cannot be imported.
     """
     try:
-        with _IMPORTING, warnings.catch_warnings():
-            # GDCM's bindings warn of themselves as they are imported.
-            warnings.simplefilter("ignore")
-            import pydicom
-            import pydicom.pixels.decoders
+        if sys.modules.get("pydicom.pixels.decoders") is None:
+            with _IMPORTING, warnings.catch_warnings():
+                # GDCM's bindings warn of themselves as they are imported.
+                warnings.simplefilter("ignore")
+                import pydicom.pixels.decoders
+        import pydicom
     except IMPORT_FAULTS as error:
         problem = "a DICOM image needs pydicom, which is not installed or cannot be imported"
         raise DicomRefusedError("no-decoder", problem, where=where, hint=INSTALL) from error

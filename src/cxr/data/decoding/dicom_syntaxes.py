@@ -18,6 +18,8 @@ from cxr.data.decoding.dicom_refusal import DicomRefusedError
 SUFFIXES: Final = frozenset({".dcm", ".dicom"})
 PACKAGES: Final = ("pydicom", "pylibjpeg-openjpeg", "pylibjpeg-rle", "python-gdcm")
 
+INSTALL: Final = "install the optional extra: uv sync --extra dicom, or pip install 'cxr[dicom]'"
+
 _PREFIX: Final = b"DICM"
 _PREFIX_AT: Final = 128
 _SYNTAX: Final = b"\x02\x00\x10\x00UI"
@@ -122,13 +124,18 @@ def require_decoder(uid: str, *, where: str) -> Syntax:
         problem = f"a DICOM image is compressed in a way that cxr does not read: {name}"
         hint = "convert it without loss, for instance with gdcmconv --raw, and record how"
         raise DicomRefusedError("unsupported-transfer-syntax", problem, where=where, hint=hint)
-    if syntax.module and importlib.util.find_spec(syntax.module) is None:
+    if syntax.module and not _is_installed(syntax.module):
         problem = f"a DICOM image in {syntax.name} needs {syntax.package}, which is not installed"
         raise DicomRefusedError("no-decoder", problem, where=where, hint=INSTALL)
     return syntax
 
 
-INSTALL: Final = "install the optional extra: uv sync --extra dicom, or pip install 'cxr[dicom]'"
+def _is_installed(module: str) -> bool:
+    """Say whether a module can be found; nothing is imported."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
 
 
 def read_decoder_versions() -> dict[str, str | None]:

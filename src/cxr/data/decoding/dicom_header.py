@@ -178,7 +178,11 @@ def _require_image(header: DicomHeader, *, marked: bool) -> None:
                 raise header.refuse("32-bit", f"a DICOM image has its pixels in {keyword}")
         if described:
             raise header.refuse("truncated", "a DICOM file describes an image and ends before it")
-        said = "a DICOM file holds no image" if marked else "not an image: neither DICOM nor any"
+        said = (
+            "a DICOM file holds no image, or ends before it"
+            if marked
+            else "not an image: neither DICOM nor any"
+        )
         raise header.refuse("not-an-image", said)
     if not described:
         raise header.refuse("not-an-image", "a DICOM file has pixels and does not describe them")

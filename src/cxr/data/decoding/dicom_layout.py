@@ -72,7 +72,8 @@ def derive_layout(header: DicomHeader) -> Layout:
     """
     frames = header.read_text("NumberOfFrames")
     if frames not in ("", "1"):
-        number = frames if frames.isdecimal() and len(frames) <= _BYTE else "several"
+        # A longer number may be a date, and not where it belongs.
+        number = frames if frames.isdecimal() and len(frames) < _BYTE else "several"
         raise header.refuse("multi-frame", f"a DICOM file holds {number} pictures")
     photometric = _require_photometric(header)
     samples = header.read_integer("SamplesPerPixel", 1)

@@ -17,9 +17,10 @@ _OWN: Final = ("own-window", "unsupported-window")
 def settle_windows(look: Look, window: Window | None) -> Look:
     """Leave out what the declared window takes care of.
 
-    Colours have no window: those of more than 8 bits stay an error. Without one declared, deep pixels are an error and the file's own window a note. With ``range`` or
-    ``percentile`` none of it matters. With ``file``, deep pixels are an error only where the file
-    names no window: then ``own-window`` is not among the findings.
+    Colours have no window: those of more than 8 bits stay an error. Without a declared one, deep
+    pixels are an error and the file's own window a note. With ``range`` or ``percentile`` none of
+    it matters. With ``file``, deep pixels are an error only where the file names no window: then
+    ``own-window`` is not among the findings.
 
     Args:
         look: What was seen of an image; a function of its bytes alone.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator
 
@@ -68,9 +67,7 @@ def _check_window(config: RunConfig) -> Iterator[_Finding]:
     if window.low is None or window.high is None:
         yield "data.window", f"{window.kind} needs low and high", "set both"
         return
-    if not (math.isfinite(window.low) and math.isfinite(window.high)):
-        yield "data.window", "low and high must be finite", "correct them"
-    elif window.low >= window.high:
+    if window.low >= window.high:
         yield "data.window.low", "must be below data.window.high", "lower it"
     elif window.kind == "percentile" and not (window.low >= 0 and window.high <= _ALL):
         yield "data.window", "percentiles are from 0 to 100", "correct low and high"

@@ -16,13 +16,12 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGBaseline8Bit,
-    JPEGLosslessSV1,
     JPEGLSLossless,
     RLELossless,
 )
 
 NATIVE = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian)
-LOSSLESS = (RLELossless, JPEG2000Lossless, JPEGLosslessSV1, JPEGLSLossless)
+LOSSLESS = (RLELossless, JPEG2000Lossless, JPEGLSLossless)
 
 
 def draw_values(*, low: int, high: int, side_px: int = 40) -> np.ndarray:
@@ -65,10 +64,8 @@ def write_dicom(
     """Return the bytes of a file in a transfer syntax, its pixels compressed unless they are."""
     if not compress:
         return _write(made, syntax)
-    if syntax in (RLELossless, JPEG2000Lossless):
+    if syntax in LOSSLESS:
         made.compress(syntax, generate_instance_uid=False)
-    if syntax in (JPEGLosslessSV1, JPEGLSLossless):
-        return _convert(write_dicom(made), syntax)
     if syntax == JPEGBaseline8Bit:
         made.PixelData = encapsulate([encode_jpeg(made)])
         made["PixelData"].VR = "OB"
@@ -90,32 +87,3 @@ def encode_jpeg(made: Dataset) -> bytes:
     pixels = np.frombuffer(made.PixelData, np.uint8)[: made.Rows * made.Columns]
     Image.fromarray(pixels.reshape(made.Rows, made.Columns)).save(stream, "JPEG")
     return stream.getvalue()
-
-
-def _convert(content: bytes, syntax: str) -> bytes:
-    """Compress through GDCM, which is the only one here that writes lossless JPEG."""
-    import tempfile
-    from pathlib import Path
-
-    import gdcm
-
-    kinds = {
-        JPEGLosslessSV1: gdcm.TransferSyntax.JPEGLosslessProcess14_1,
-        JPEGLSLossless: gdcm.TransferSyntax.JPEGLSLossless,
-    }
-    with tempfile.TemporaryDirectory() as directory:
-        source, target = Path(directory, "a.dcm"), Path(directory, "b.dcm")
-        source.write_bytes(content)
-        reader = gdcm.ImageReader()
-        reader.SetFileName(str(source))
-        assert reader.Read()
-        change = gdcm.ImageChangeTransferSyntax()
-        change.SetTransferSyntax(gdcm.TransferSyntax(kinds[syntax]))
-        change.SetInput(reader.GetImage())
-        assert change.Change()
-        writer = gdcm.ImageWriter()
-        writer.SetFileName(str(target))
-        writer.SetFile(reader.GetFile())
-        writer.SetImage(change.GetOutput())
-        assert writer.Write()
-        return target.read_bytes()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final
 
-from cxr.data.decoding.dicom_library import FAULTS, import_pydicom
+from cxr.data.decoding.dicom_library import import_pydicom, list_faults
 from cxr.data.decoding.dicom_refusal import DicomRefusedError
 from cxr.data.decoding.dicom_syntaxes import (
     EXPLICIT_BIG,
@@ -134,7 +134,7 @@ def read_header(content: bytes, *, where: str) -> DicomHeader:
         read = pydicom.dcmread(io.BytesIO(content), force=True, specific_tags=[*TAGS.values()])
         elements, little, pixel_vr = _take_elements(read)
         implicit, _ = read.original_encoding
-    except FAULTS:
+    except list_faults(pydicom):
         kind = "damaged" if has_prefix(content) else "not-an-image"
         problem = "a DICOM file cannot be read: its elements do not follow one another"
         # From None: what the library said may quote an element.

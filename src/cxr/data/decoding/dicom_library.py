@@ -15,7 +15,7 @@ from cxr.data.decoding.dicom_refusal import DicomRefusedError
 from cxr.data.decoding.dicom_syntaxes import INSTALL
 from cxr.errors import IMPORT_FAULTS
 
-FAULTS: Final = (
+_FAULTS: Final = (
     ArithmeticError,
     AssertionError,
     AttributeError,
@@ -31,9 +31,8 @@ FAULTS: Final = (
     struct.error,
     zlib.error,
 )
-"""What pydicom and its decoders raise for damaged files: they do not agree on one error."""
 
-_SPEAKERS: Final = re.compile(r"(pydicom|pylibjpeg|openjpeg|rle|gdcm)\b")
+_SPEAKERS: Final = re.compile(r"(pydicom|pylibjpeg|openjpeg|jpeg_ls)\b")
 _FILTER: Final = ("ignore", None, Warning, _SPEAKERS, 0)
 _IMPORTING: Final = threading.Lock()
 
@@ -50,7 +49,7 @@ def import_pydicom(*, where: str) -> Any:
     try:
         if sys.modules.get("pydicom.pixels.decoders") is None:
             with _IMPORTING, warnings.catch_warnings():
-                # GDCM's bindings warn of themselves as they are imported.
+                # Decoders may warn of themselves as they are imported.
                 warnings.simplefilter("ignore")
                 import pydicom.pixels.decoders
         import pydicom
@@ -59,6 +58,12 @@ def import_pydicom(*, where: str) -> Any:
         raise DicomRefusedError("no-decoder", problem, where=where, hint=INSTALL) from error
     _silence(pydicom)
     return pydicom
+
+
+def list_faults(pydicom: Any) -> tuple[type[Exception], ...]:
+    """Return what pydicom and its decoders raise for damaged files: they agree on no one error."""
+    own = (pydicom.errors.BytesLengthException, pydicom.errors.InvalidDicomError)
+    return (*_FAULTS, *own)
 
 
 def _silence(pydicom: Any) -> None:
@@ -74,14 +79,3 @@ def _silence(pydicom: Any) -> None:
     pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
     if _FILTER not in warnings.filters:
         warnings.filterwarnings("ignore", module=_SPEAKERS.pattern)
-    _silence_gdcm()
-
-
-def _silence_gdcm() -> None:
-    """Keep GDCM from writing on stderr by itself."""
-    try:
-        import gdcm
-    except IMPORT_FAULTS:
-        return
-    for switch in ("WarningOff", "ErrorOff", "DebugOff"):
-        getattr(gdcm.Trace, switch)()

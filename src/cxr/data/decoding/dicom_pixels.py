@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cxr.data.decoding.dicom_codestream import find_claimed_size, is_ended
 from cxr.data.decoding.dicom_header import DicomHeader
 from cxr.data.decoding.dicom_layout import Layout
-from cxr.data.decoding.dicom_library import FAULTS, import_pydicom
+from cxr.data.decoding.dicom_library import import_pydicom, list_faults
 from cxr.data.decoding.dicom_syntaxes import Syntax, require_decoder
 
 if TYPE_CHECKING:
@@ -36,9 +36,10 @@ def read_stored(header: DicomHeader, layout: Layout) -> NDArray[Any]:
         raise header.refuse("truncated", problem)
     if syntax.plugin:
         _require_honest_stream(header, layout, content)
+    faults = list_faults(import_pydicom(where=header.where))
     try:
         pixels = _decode(header, layout, syntax, content)
-    except FAULTS:
+    except faults:
         problem = f"a DICOM image's pixels cannot be decoded as {syntax.name}"
         # From None: what the library said may quote the file.
         raise header.refuse("damaged", problem) from None
@@ -47,14 +48,14 @@ def read_stored(header: DicomHeader, layout: Layout) -> NDArray[Any]:
 
 def _require_honest_stream(header: DicomHeader, layout: Layout, content: bytes) -> None:
     """Refuse a compressed image that is cut, is several, or has another size than the header."""
-    import_pydicom(where=header.where)
+    faults = list_faults(import_pydicom(where=header.where))
     from pydicom.encaps import generate_fragments
 
     order = "<" if header.little else ">"
     try:
         # An item of the offsets comes first; one picture may be in several fragments.
         fragments = list(generate_fragments(content, endianness=order))[1:]
-    except FAULTS:
+    except faults:
         raise header.refuse("truncated", "a DICOM image's fragments end too early") from None
     if not fragments:
         raise header.refuse("truncated", "a DICOM image has no fragment of pixels")

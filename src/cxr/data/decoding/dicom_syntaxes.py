@@ -16,7 +16,7 @@ from typing import Final
 from cxr.data.decoding.dicom_refusal import DicomRefusedError
 
 SUFFIXES: Final = frozenset({".dcm", ".dicom"})
-PACKAGES: Final = ("pydicom", "pylibjpeg-openjpeg", "pylibjpeg-rle", "python-gdcm")
+PACKAGES: Final = ("pydicom", "pylibjpeg-openjpeg", "pyjpegls")
 
 INSTALL: Final = "install the optional extra: uv sync --extra dicom, or pip install 'cxr[dicom]'"
 
@@ -50,8 +50,9 @@ class Syntax:
 
 _PILLOW: Final = ("pillow", "pillow", "PIL")
 _OPENJPEG: Final = ("pylibjpeg", "pylibjpeg-openjpeg", "openjpeg")
-_RLE: Final = ("pylibjpeg", "pylibjpeg-rle", "rle")
-_GDCM: Final = ("gdcm", "python-gdcm", "gdcm")
+# pydicom's own is slower than pylibjpeg-rle, which panics on damaged files.
+_RLE: Final = ("pydicom", "pydicom", "pydicom")
+_CHARLS: Final = ("pyjpegls", "pyjpegls", "jpeg_ls")
 
 SYNTAXES: Final[dict[str, Syntax]] = {
     IMPLICIT_LITTLE: Syntax("Implicit VR Little Endian", ""),
@@ -62,10 +63,12 @@ SYNTAXES: Final[dict[str, Syntax]] = {
     "1.2.840.10008.1.2.5": Syntax("RLE Lossless", *_RLE),
     "1.2.840.10008.1.2.4.50": Syntax("JPEG Baseline", *_PILLOW),
     "1.2.840.10008.1.2.4.51": Syntax("JPEG Extended"),
-    "1.2.840.10008.1.2.4.57": Syntax("JPEG Lossless", *_GDCM),
-    "1.2.840.10008.1.2.4.70": Syntax("JPEG Lossless, First-Order Prediction", *_GDCM),
-    "1.2.840.10008.1.2.4.80": Syntax("JPEG-LS Lossless", *_GDCM),
-    "1.2.840.10008.1.2.4.81": Syntax("JPEG-LS Near-Lossless", *_GDCM),
+    # Of lossless JPEG the decoders under permissive licences, GDCM and imagecodecs, end the whole
+    # process on some damaged files, and a data set has such files.
+    "1.2.840.10008.1.2.4.57": Syntax("JPEG Lossless"),
+    "1.2.840.10008.1.2.4.70": Syntax("JPEG Lossless, First-Order Prediction"),
+    "1.2.840.10008.1.2.4.80": Syntax("JPEG-LS Lossless", *_CHARLS),
+    "1.2.840.10008.1.2.4.81": Syntax("JPEG-LS Near-Lossless", *_CHARLS),
     "1.2.840.10008.1.2.4.90": Syntax("JPEG 2000 Lossless", *_OPENJPEG),
     "1.2.840.10008.1.2.4.91": Syntax("JPEG 2000", *_OPENJPEG),
     "1.2.840.10008.1.2.4.92": Syntax("JPEG 2000 Part 2 Lossless"),
@@ -122,7 +125,9 @@ def require_decoder(uid: str, *, where: str) -> Syntax:
         # A UID may hold an institution's root and a person's number: only known ones are shown.
         name = f"the transfer syntax {syntax.name} ({uid})" if syntax else "an unknown one"
         problem = f"a DICOM image is compressed in a way that cxr does not read: {name}"
-        hint = "convert it without loss, for instance with gdcmconv --raw, and record how"
+        hint = (
+            "convert it without loss, for instance with dcmdjpeg or gdcmconv --raw, and record how"
+        )
         raise DicomRefusedError("unsupported-transfer-syntax", problem, where=where, hint=hint)
     if syntax.module and not _is_installed(syntax.module):
         problem = f"a DICOM image in {syntax.name} needs {syntax.package}, which is not installed"

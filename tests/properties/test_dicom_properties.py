@@ -1,13 +1,13 @@
-"""Whatever stands in a file, it is a picture or an error of cxr, and never an error of a library."""
+"""Whatever stands in a file, it is a picture or an error of cxr, never one of a library."""
 
 from __future__ import annotations
 
 from hypothesis import example, given
 from hypothesis import strategies as st
-from support.dicoms import draw_values, make_dicom, write_dicom
 
 from cxr.data.checks.kinds import KINDS
 from cxr.data.inspection.inspect_file import inspect_file
+from support.dicoms import draw_values, make_dicom, write_dicom
 
 WHOLE = write_dicom(
     make_dicom(draw_values(low=0, high=4095, side_px=8), WindowCenter="9", WindowWidth="9")

@@ -91,6 +91,9 @@ Each of these is refused with the line that it stands on.
 - `data.source: synthetic` takes no `data.root`, no `data.classes` and no
   `data.validation_fraction`. Its vectors are 28 px with 1 channel.
 - `data.classes` names each class once. `data.class_globs`, where given, has one glob for each.
+- `data.window.kind: range` and `percentile` need `data.window.low` below `data.window.high`;
+  percentiles are from 0 to 100. `file` is for DICOM, so not for `data.source: npz`.
+- `data.pseudonym_key` is not for `npz` and `synthetic`: their samples have numbers for names.
 - `data.group_pattern` is a regular expression that compiles.
 - `data.expect` is for stored samples: not for `data.source: synthetic`. Its `counts` name classes
   of `data.classes` and are zero or more, its `size` is 1 px or more, and its `features`, given

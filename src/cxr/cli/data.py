@@ -9,9 +9,13 @@ import typer
 
 from cxr.cli import options
 from cxr.cli.console import print_json, print_line, print_table, shown_progress
+from cxr.cli.data_names import names
 from cxr.errors import ExitCode
 
 app = typer.Typer(help="Verify data sets, and draw synthetic ones.", no_args_is_help=True)
+
+
+app.command("names")(names)
 
 
 @app.callback()

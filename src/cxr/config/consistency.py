@@ -14,6 +14,8 @@ from cxr.label_text import is_plain_name
 
 _Finding = tuple[str, str, str]
 
+_ALL = 100
+
 
 def find_inconsistencies(config: RunConfig, document: Document) -> list[Problem]:
     """Return a problem for each group of fields that do not go together."""
@@ -23,6 +25,8 @@ def find_inconsistencies(config: RunConfig, document: Document) -> list[Problem]
         *_check_data(config),
         *_check_npz(config),
         *_check_table(config),
+        *_check_window(config),
+        *_check_pseudonyms(config),
         *_check_classes(config),
         *_check_loss(config),
         *_check_expectations(config),
@@ -83,6 +87,28 @@ def _check_table(config: RunConfig) -> Iterator[_Finding]:
         yield "data.csv.split_names", "there is no split column", "set data.csv.split"
     if data.csv.group is not None and data.group_pattern is not None:
         yield "data.group_pattern", "data.csv.group names the patient already", "leave one out"
+
+
+def _check_window(config: RunConfig) -> Iterator[_Finding]:
+    window = config.data.window
+    if window.kind == "file" and config.data.source == "npz":
+        yield "data.window.kind", "only DICOM files name a window", "use range or percentile"
+    if window.kind not in ("range", "percentile"):
+        return
+    if window.low is None or window.high is None:
+        yield "data.window", f"{window.kind} needs low and high", "set both"
+        return
+    if window.low >= window.high:
+        yield "data.window.low", "must be below data.window.high", "lower it"
+    elif window.kind == "percentile" and not (window.low >= 0 and window.high <= _ALL):
+        yield "data.window", "percentiles are from 0 to 100", "correct low and high"
+
+
+def _check_pseudonyms(config: RunConfig) -> Iterator[_Finding]:
+    data = config.data
+    if data.pseudonym_key is not None and data.source in ("npz", "synthetic"):
+        message = f"the samples of {data.source} have numbers for names"
+        yield "data.pseudonym_key", message, "leave it out"
 
 
 def _check_classes(config: RunConfig) -> Iterator[_Finding]:

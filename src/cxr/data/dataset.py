@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from cxr.config.data_section import DataConfig
 from cxr.data.caches.decoded import default_cache_directory, open_decoded
 from cxr.data.decoding.decode import DecodePlan
+from cxr.data.decoding.window import derive_window
 from cxr.data.labels import (
     derive_answers,
     derive_indices,
@@ -95,7 +96,12 @@ class Dataset:
 
 def derive_decode_plan(config: DataConfig) -> DecodePlan:
     """Return how the data section says that images are decoded."""
-    return DecodePlan(size_px=config.image_size, channels=config.channels, resample=config.resample)
+    return DecodePlan(
+        size_px=config.image_size,
+        channels=config.channels,
+        resample=config.resample,
+        window=derive_window(config.window),
+    )
 
 
 def load_dataset(config: DataConfig, *, progress: Progress = SILENCE) -> Dataset:
@@ -112,7 +118,7 @@ def load_dataset(config: DataConfig, *, progress: Progress = SILENCE) -> Dataset
     if config.source == "synthetic":
         lock, pixels = draw_vectors(config.synthetic)
         return Dataset(lock=lock, images_NHWC=pixels)
-    source = open_source(config)
+    source = open_source(config, progress=progress)
     found = source.find()
     require_known_labels(found, source.classes)
     lock = hash_samples(source, found, progress=progress)

@@ -63,6 +63,15 @@ def refuse(load, text, overrides):
         (FOLDER, "data.classes=[a, b, a]", "data.classes", "a class stands twice"),
         (FOLDER, "data.group_pattern='('", "data.group_pattern", "not a regular expression"),
         (FOLDER, "data.group_pattern='a{99999999999999999999}'", "data.group_pattern", "not a reg"),
+        (FOLDER, "data.window={kind: range, low: 1}", "data.window", "range needs low and high"),
+        (FOLDER, "data.window={kind: range, low: 2, high: 2}", "data.window.low", "must be below"),
+        (
+            FOLDER,
+            "data.window={kind: percentile, low: 1, high: 101}",
+            "data.window",
+            "percentiles are from 0 to 100",
+        ),
+        (SYNTHETIC, "data.pseudonym_key=key", "data.pseudonym_key", "the samples of synth"),
         (
             FOLDER,
             f"data.group_pattern='{NESTED}'",

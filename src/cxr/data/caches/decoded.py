@@ -14,13 +14,14 @@ import hashlib
 import os
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Final
 
 from cxr.atomic import atomic_writer, make_directory, storage_errors, write_bytes
 from cxr.data.decoding.decode import DecodePlan
+from cxr.data.decoding.dicom_syntaxes import read_decoder_versions
 from cxr.data.prefetch import prefetch
+from cxr.data.sources.folder import PICTURE_SUFFIXES
 from cxr.data.sources.source import FoundImage, Source
 from cxr.digests.canonical import canonical_json, digest_bytes, digest_json
 from cxr.digests.files import digest_file
@@ -67,8 +68,12 @@ def derive_cache_key(lock: DataLock, plan: DecodePlan) -> str:
         "files": [sample.sha256 for sample in lock.samples],
         "decoders": {name: features.version(name) for name in ("pil", "libjpeg_turbo", "zlib")},
         "canaries": read_canaries(),
-        "plan": asdict(plan),
+        "plan": plan.describe(),
     }
+    # A table may name DICOM files that have no suffix.
+    suffixes = {PurePath(sample.path).suffix.lower() for sample in lock.samples}
+    if suffixes - PICTURE_SUFFIXES:
+        depends_on["dicom"] = read_decoder_versions()
     return digest_json(depends_on).partition(":")[2][:32]
 
 

@@ -7,9 +7,16 @@ would let the decoder choose a scale and are not used.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
+from cxr.data.decoding.deep_picture import (
+    DEEP_MODES,
+    require_black_zero,
+    require_window,
+    show_deep,
+)
+from cxr.data.decoding.dicom_syntaxes import is_dicom
 from cxr.data.decoding.open_picture import (
     PLAIN_MODES,
     claims_too_much,
@@ -19,6 +26,7 @@ from cxr.data.decoding.open_picture import (
     opened_picture,
     turn_upright,
 )
+from cxr.data.decoding.window import Window
 from cxr.errors import DataError
 
 if TYPE_CHECKING:
@@ -35,11 +43,17 @@ class DecodePlan:
         size_px: Height and width.
         channels: 1 for grey, 3 for RGB.
         resample: ``bilinear`` or ``bicubic``.
+        window: What becomes 0 and what 255 where values have more than 8 bits; None refuses them.
     """
 
     size_px: int
     channels: int
     resample: str
+    window: Window | None = None
+
+    def describe(self) -> dict[str, Any]:
+        """Return every field that is set: what a decode cache is named by."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 def decode_image(content: bytes, plan: DecodePlan, *, where: str) -> NDArray[np.uint8]:
@@ -56,10 +70,17 @@ def decode_image(content: bytes, plan: DecodePlan, *, where: str) -> NDArray[np.
     Raises:
         DataError: The content is no image, is damaged, or needs a choice that is not made here.
     """
+    if is_dicom(content, where):
+        from cxr.data.decoding.dicom_picture import open_dicom
+
+        return fit_picture(open_dicom(content, plan.window, where=where), plan)
     with opened_picture(content, where=where) as picture:
-        _require_plain(picture, where=where)
+        _require_plain(picture, plan.window, where=where)
         picture.load()
-        return fit_picture(turn_upright(picture), plan)
+        upright = turn_upright(picture)
+        if plan.window is not None and upright.mode in DEEP_MODES:
+            upright = show_deep(upright, plan.window, where=where)
+        return fit_picture(upright, plan)
 
 
 def fit_picture(upright: Image, plan: DecodePlan) -> NDArray[np.uint8]:
@@ -83,18 +104,22 @@ def fit_picture(upright: Image, plan: DecodePlan) -> NDArray[np.uint8]:
     return pixels.reshape(plan.size_px, plan.size_px, plan.channels)
 
 
-def _require_plain(picture: Image, *, where: str) -> None:
+def _require_plain(picture: Image, window: Window | None, *, where: str) -> None:
     """Refuse an image that could be read in more than one way.
 
     Raises:
         DataError: Saying what the choice would be.
     """
+    deep = picture.mode in DEEP_MODES
+    if deep:
+        require_window(picture.mode, window, where=where)
+        require_black_zero(picture, where=where)
     problem = None
     if claims_too_much(picture):
         problem = f"an image claims {picture.width} x {picture.height} pixels"
-    elif picture.mode not in PLAIN_MODES:
+    elif not deep and picture.mode not in PLAIN_MODES:
         problem = f"an image has the mode {picture.mode}, neither 8-bit grey nor RGB"
-    elif has_deep_samples(picture):
+    elif not deep and has_deep_samples(picture):
         problem = "an image has samples of more than 8 bits"
     elif has_transparency(picture):
         problem = "an image has a colour that counts as transparent"

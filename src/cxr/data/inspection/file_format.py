@@ -16,7 +16,7 @@ SUFFIXES: Final[dict[str, tuple[str, ...]]] = {
 """The formats that are read, by Pillow's names, with the suffixes that they go by."""
 
 OTHER_SUFFIXES: Final = frozenset(
-    {".avif", ".dcm", ".dib", ".gif", ".heic", ".heif", ".j2k", ".jfif", ".jp2", ".jpe", ".webp"}
+    {".avif", ".dib", ".gif", ".heic", ".heif", ".j2k", ".jfif", ".jp2", ".jpe", ".webp"}
 )
 """Suffixes of images that are passed over."""
 

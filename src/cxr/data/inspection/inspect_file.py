@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from cxr.data.decoding.dicom_syntaxes import is_dicom
 from cxr.data.decoding.open_picture import (
     MAX_PIXELS,
     claims_too_much,
@@ -58,6 +59,10 @@ def inspect_file(content: bytes, *, name: str) -> Look:
     blank = Look(num_bytes=len(content), sha256=digest_bytes(content))
     if not content:
         return replace(blank, findings=(("empty", "the file has no bytes"),))
+    if is_dicom(content, name):
+        from cxr.data.inspection.dicom import inspect_dicom
+
+        return inspect_dicom(content, name=name)
     file_format = recognise_format(content[:HEAD_BYTES])
     if file_format is None:
         return replace(blank, findings=(explain_other_content(content[:HEAD_BYTES]),))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from cxr.data.inspection.inspect_file import digest_pixels
+from cxr.data.inspection.likeness import derive_likeness
 from cxr.data.inspection.look import Look
 from cxr.digests.canonical import digest_bytes
 
@@ -23,6 +24,8 @@ def inspect_pixels(pixels: NDArray[np.uint8]) -> Look:
     Args:
         pixels: Grey, shape (height, width), or RGB, shape (height, width, 3); dtype uint8.
     """
+    from PIL import Image
+
     height, width = pixels.shape[:2]
     first = pixels.reshape(-1)[0]
     findings: tuple[tuple[str, str], ...] = ()
@@ -36,5 +39,6 @@ def inspect_pixels(pixels: NDArray[np.uint8]) -> Look:
         width=width,
         height=height,
         mode="L" if pixels.ndim == _GREY_AXES else "RGB",
+        likeness=derive_likeness(Image.fromarray(pixels).convert("L")),
         findings=findings,
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from cxr.config.data_section import DataConfig
+from cxr.data.decoding.dicom_syntaxes import SUFFIXES
 from cxr.data.groups import derive_group
 from cxr.data.sources.image_files import ImageFiles
 from cxr.data.sources.source import SPLITS, FoundImage
@@ -18,7 +19,8 @@ from cxr.data.splits import is_held_out
 from cxr.errors import DataError
 
 _NO_TEXT: Final = ("Cc", "Cs")  # control characters, and bytes that are not UTF-8
-IMAGE_SUFFIXES: Final = frozenset({".jpeg", ".jpg", ".png", ".bmp", ".tif", ".tiff"})
+PICTURE_SUFFIXES: Final = frozenset({".jpeg", ".jpg", ".png", ".bmp", ".tif", ".tiff"})
+IMAGE_SUFFIXES: Final = PICTURE_SUFFIXES | SUFFIXES
 
 
 class FolderSource(ImageFiles):

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from cxr.config.data_section import DataConfig
-from cxr.data.decoding.decode import MAX_PIXELS, DecodePlan
+from cxr.data.decoding.decode import DecodePlan
 from cxr.data.decoding.decode_pixels import decode_pixels
+from cxr.data.decoding.open_picture import MAX_PIXELS
 from cxr.data.inspection.inspect_pixels import inspect_pixels
 from cxr.data.inspection.look import Look
 from cxr.data.sources.npz_arrays import ArrayHeader, load_array, map_array, read_headers

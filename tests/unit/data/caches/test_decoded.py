@@ -14,6 +14,7 @@ from PIL import Image
 from cxr.data.caches import decoded as cache
 from cxr.data.caches.decoded import default_cache_directory, derive_cache_key
 from cxr.data.decoding.decode import DecodePlan, decode_image
+from cxr.data.decoding.window import Window
 from cxr.data.sources import image_files
 from cxr.digests.canonical import digest_bytes
 from cxr.errors import DataError, StorageError
@@ -293,7 +294,14 @@ def test_more_images_than_wait_at_a_time_stay_in_order(root, lock, directory, mo
 
 
 @pytest.mark.parametrize(
-    "change", [{"size_px": 9}, {"channels": 3}, {"resample": "bicubic"}], ids=str
+    "change",
+    [
+        {"size_px": 9},
+        {"channels": 3},
+        {"resample": "bicubic"},
+        {"window": Window(kind="file")},
+    ],
+    ids=str,
 )
 def test_another_plan_has_a_cache_of_its_own(lock, change):
     assert derive_cache_key(lock, dataclasses.replace(PLAN, **change)) != derive_cache_key(
@@ -334,6 +342,21 @@ def test_another_version_of_a_decoder_has_a_cache_of_its_own(lock, monkeypatch):
     before = derive_cache_key(lock, PLAN)
     monkeypatch.setattr(features, "version", lambda name: f"{name} of another version")
     assert derive_cache_key(lock, PLAN) != before
+
+
+def test_a_decoder_of_dicom_counts_where_there_may_be_dicom(lock, monkeypatch):
+    def key_with(version, suffix):
+        monkeypatch.setattr(cache, "read_decoder_versions", lambda: {"pydicom": version})
+        named = tuple(
+            dataclasses.replace(sample, path=f"{index}{suffix}")
+            for index, sample in enumerate(lock.samples)
+        )
+        return derive_cache_key(dataclasses.replace(lock, samples=named), PLAN)
+
+    # A table may name files without a suffix; those of folders without DICOM keep their names.
+    for suffix, counts in ((".dcm", True), (".DICOM", True), ("", True), (".png", False)):
+        assert (key_with("3.0", suffix) != key_with("3.1", suffix)) == counts, suffix
+    assert key_with("3.0", ".png") == derive_cache_key(lock, PLAN)
 
 
 def test_the_users_cache_is_where_the_convention_has_it(monkeypatch, tmp_path):

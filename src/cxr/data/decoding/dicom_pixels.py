@@ -1,0 +1,108 @@
+"""The stored values of a DICOM image: decompressed, unused bits left out, signs extended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from cxr.data.decoding.dicom_codestream import find_claimed_size, is_ended
+from cxr.data.decoding.dicom_header import DicomHeader
+from cxr.data.decoding.dicom_layout import Layout
+from cxr.data.decoding.dicom_library import import_pydicom, list_faults
+from cxr.data.decoding.dicom_syntaxes import Syntax, require_decoder
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_RLE: Final = "1.2.840.10008.1.2.5"
+_WORD: Final = 16
+
+
+def read_stored(header: DicomHeader, layout: Layout) -> NDArray[Any]:
+    """Return the stored values of a DICOM image.
+
+    Returns:
+        Shape (rows, columns) of dtype uint8, int8, uint16 or int16; or (rows, columns, 3) of dtype
+        uint8, in RGB.
+
+    Raises:
+        DicomRefusedError: There are too few, they are damaged, or nothing decodes them here.
+    """
+    syntax = require_decoder(header.syntax, where=header.where)
+    content = header.elements["PixelData"]
+    if content is None:
+        raise header.refuse("damaged", "a DICOM image's pixels are no bytes")
+    if not syntax.plugin and len(content) < layout.num_bytes:
+        problem = f"a DICOM image has {len(content):,} of {layout.num_bytes:,} bytes of pixels"
+        raise header.refuse("truncated", problem)
+    if syntax.plugin:
+        _require_honest_stream(header, layout, content)
+    faults = list_faults(import_pydicom(where=header.where))
+    try:
+        pixels = _decode(header, layout, syntax, content)
+    except faults:
+        problem = f"a DICOM image's pixels cannot be decoded as {syntax.name}"
+        # From None: what the library said may quote the file.
+        raise header.refuse("damaged", problem) from None
+    return _correct_bits(pixels, layout)
+
+
+def _require_honest_stream(header: DicomHeader, layout: Layout, content: bytes) -> None:
+    """Refuse a compressed image that is cut, is several, or has another size than the header."""
+    faults = list_faults(import_pydicom(where=header.where))
+    from pydicom.encaps import generate_fragments
+
+    order = "<" if header.little else ">"
+    try:
+        # An item of the offsets comes first; one picture may be in several fragments.
+        fragments = list(generate_fragments(content, endianness=order))[1:]
+    except faults:
+        raise header.refuse("truncated", "a DICOM image's fragments end too early") from None
+    if not fragments:
+        raise header.refuse("truncated", "a DICOM image has no fragment of pixels")
+    if header.syntax == _RLE:
+        return
+    stream = b"".join(fragments)
+    size = find_claimed_size(stream)
+    if size is not None and size != (layout.columns, layout.rows):
+        problem = "a DICOM image's compressed part has another size than its header"
+        raise header.refuse("damaged", problem)
+    if not is_ended(stream):
+        raise header.refuse("truncated", "a DICOM image's compressed part has no end")
+
+
+def _decode(header: DicomHeader, layout: Layout, syntax: Syntax, content: bytes) -> NDArray[Any]:
+    """Decode through the one plug-in that this transfer syntax has here."""
+    from pydicom.pixels.decoders.base import get_decoder
+
+    options: dict[str, Any] = {
+        "rows": layout.rows,
+        "columns": layout.columns,
+        "samples_per_pixel": layout.samples,
+        "photometric_interpretation": layout.photometric,
+        "planar_configuration": layout.planar,
+        "bits_allocated": layout.bits_allocated,
+        "bits_stored": layout.bits_stored,
+        "pixel_representation": int(layout.signed),
+        "number_of_frames": 1,
+        "pixel_keyword": "PixelData",
+        "pixel_vr": header.pixel_vr,
+    }
+    decoder = get_decoder(header.syntax)
+    pixels: NDArray[Any]
+    pixels, _ = decoder.as_array(content, index=0, decoding_plugin=syntax.plugin or "", **options)
+    return pixels
+
+
+def _correct_bits(pixels: NDArray[Any], layout: Layout) -> NDArray[Any]:
+    """Leave out bits that are not stored, whatever a decoder made of them, and extend the sign."""
+    import numpy as np
+
+    wide = layout.bits_allocated == _WORD
+    values: NDArray[Any] = pixels.astype(np.uint16 if wide else np.uint8)
+    if layout.samples > 1:
+        return values
+    unused = layout.bits_allocated - layout.bits_stored
+    values = values << unused
+    if layout.signed:
+        values = values.view(np.int16 if wide else np.int8)
+    return values >> unused

@@ -1,0 +1,89 @@
+"""Small DICOM files, written by pydicom, each with what a test needs to be odd about it."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import pydicom
+from PIL import Image
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.encaps import encapsulate
+from pydicom.uid import (
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGLSLossless,
+    RLELossless,
+)
+
+NATIVE = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian)
+LOSSLESS = (RLELossless, JPEG2000Lossless, JPEGLSLossless)
+
+
+def draw_values(*, low: int, high: int, side_px: int = 40) -> np.ndarray:
+    """Return values from ``low`` to ``high``, both among them, without any symmetry."""
+    rows, columns = np.mgrid[:side_px, :side_px].astype(np.int64)
+    values = low + (rows * 7919 + columns * 104_729 + rows * columns * 31) % (high - low + 1)
+    values[0, :2] = low, high
+    return values
+
+
+def make_dicom(
+    values: np.ndarray, *, bits: int = 12, signed: bool = False, **elements: Any
+) -> FileDataset:
+    """Return a grey image with these stored values, or a colour one of shape (rows, columns, 3)."""
+    meta = FileMetaDataset()
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.1"
+    meta.MediaStorageSOPInstanceUID = "1.2.3.4"
+    made = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
+    made.SOPClassUID, made.SOPInstanceUID = meta.MediaStorageSOPClassUID, "1.2.3.4"
+    made.Rows, made.Columns = values.shape[:2]
+    made.SamplesPerPixel = 1 if values.ndim == 2 else 3
+    made.PhotometricInterpretation = "MONOCHROME2" if values.ndim == 2 else "RGB"
+    if values.ndim == 3:
+        made.PlanarConfiguration = 0
+    made.BitsAllocated = 8 if bits <= 8 else 16
+    made.BitsStored, made.HighBit, made.PixelRepresentation = bits, bits - 1, int(signed)
+    kind = f"<{'i' if signed else 'u'}{made.BitsAllocated // 8}"
+    # Explicit little endian until it is written otherwise.
+    made.PixelData = values.astype(kind).tobytes()
+    made["PixelData"].VR = "OB" if bits <= 8 else "OW"
+    for keyword, value in elements.items():
+        setattr(made, keyword, value)
+    return made
+
+
+def write_dicom(
+    made: Dataset, syntax: str = ExplicitVRLittleEndian, *, compress: bool = True
+) -> bytes:
+    """Return the bytes of a file in a transfer syntax, its pixels compressed unless they are."""
+    if not compress:
+        return _write(made, syntax)
+    if syntax in LOSSLESS:
+        made.compress(syntax, generate_instance_uid=False)
+    if syntax == JPEGBaseline8Bit:
+        made.PixelData = encapsulate([encode_jpeg(made)])
+        made["PixelData"].VR = "OB"
+    if syntax == ExplicitVRBigEndian and made.BitsAllocated == 16:
+        made.PixelData = np.frombuffer(made.PixelData, "<u2").astype(">u2").tobytes()
+    return _write(made, syntax)
+
+
+def _write(made: Dataset, syntax: str) -> bytes:
+    stream = io.BytesIO()
+    made.file_meta.TransferSyntaxUID = syntax
+    pydicom.dcmwrite(stream, made, enforce_file_format=True)
+    return stream.getvalue()
+
+
+def encode_jpeg(made: Dataset) -> bytes:
+    """Return the JPEG that a file in JPEG Baseline holds."""
+    stream = io.BytesIO()
+    pixels = np.frombuffer(made.PixelData, np.uint8)[: made.Rows * made.Columns]
+    Image.fromarray(pixels.reshape(made.Rows, made.Columns)).save(stream, "JPEG")
+    return stream.getvalue()

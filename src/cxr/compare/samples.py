@@ -14,7 +14,13 @@ _MAKE_SAMPLES: Final = ("data.synthetic.", "data.source")
 """Beginnings of config fields from which every sample follows."""
 
 _MAKE_ASPECTS: Final = {
-    "split": {"data.split_seed", "data.validation_fraction", "data.group_pattern"},
+    "split": {
+        "data.split_seed",
+        "data.validation_fraction",
+        "data.test_fraction",
+        "data.group_pattern",
+        "data.layout",
+    },
     "label": {"data.classes", "data.class_globs"},
 }
 """Config fields from which an image's split or label follows."""

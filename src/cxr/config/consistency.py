@@ -19,6 +19,7 @@ def find_inconsistencies(config: RunConfig, document: Document) -> list[Problem]
     for dotted, message, hint in [
         *_check_promise(config),
         *_check_data(config),
+        *_check_splits(config),
         *_check_classes(config),
         *_check_training(config),
         *_check_model(config),
@@ -45,13 +46,32 @@ def _check_data(config: RunConfig) -> Iterator[_Finding]:
         yield "data.root", "synthetic vectors have no root", "leave it out"
     if data.source == "synthetic" and (data.channels != 1 or data.image_size != 28):  # noqa: PLR2004
         yield "data", "synthetic vectors are 28 px with 1 channel", "set image_size and channels"
-    if data.validation_fraction and data.source == "synthetic":
-        yield "data.validation_fraction", "is for folders", "set data.synthetic.val"
     if data.group_pattern is not None:
         try:
             re.compile(data.group_pattern)
         except (re.error, OverflowError, RecursionError) as error:
             yield "data.group_pattern", f"not a regular expression: {error}", "correct it"
+
+
+def _check_splits(config: RunConfig) -> Iterator[_Finding]:
+    data = config.data
+    if data.source == "synthetic":
+        for name, message, hint in (
+            ("validation_fraction", "is for folders", "set data.synthetic.val"),
+            ("test_fraction", "is for folders", "set data.synthetic.test"),
+            ("lock", "synthetic vectors are drawn, not locked", "leave it out"),
+        ):
+            if getattr(data, name):
+                yield f"data.{name}", message, hint
+    elif data.source == "npz" and (data.validation_fraction or data.test_fraction):
+        name = "validation_fraction" if data.validation_fraction else "test_fraction"
+        yield f"data.{name}", "an npz file has splits of its own", "leave it out"
+    elif data.test_fraction and data.source == "folder" and data.layout == "splits":
+        yield "data.test_fraction", "the test folder is the test split", "set data.layout: classes"
+    elif data.test_fraction and data.source == "csv" and data.csv.split is not None:
+        yield "data.test_fraction", "the split column says what is tested on", "leave it out"
+    if data.validation_fraction + data.test_fraction >= 1:
+        yield "data.test_fraction", "leaves no group to train on", "lower it"
 
 
 def _check_classes(config: RunConfig) -> Iterator[_Finding]:

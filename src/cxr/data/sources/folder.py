@@ -1,4 +1,7 @@
-"""Finding images and labels in folders: ``<root>/<split>/<class>/<file>``, as on Kaggle."""
+"""Finding images and labels in folders: ``<root>/<split>/<class>/<file>``, as on Kaggle.
+
+Or ``<root>/<class>/<file>``, where the splits are cxr's to make.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +19,8 @@ from cxr.data.decoding.image_file import read_image
 from cxr.data.groups import derive_group
 from cxr.data.inspection.inspect_file import inspect_file
 from cxr.data.inspection.look import Look
+from cxr.data.sources.assignment import assign_by_group
 from cxr.data.sources.source import SPLITS, FoundImage
-from cxr.data.splits import is_held_out
 from cxr.errors import DataError
 
 if TYPE_CHECKING:
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _NO_TEXT: Final = ("Cc", "Cs")  # control characters, and bytes that are not UTF-8
+_HELD: Final = {"splits": "train, val and test", "classes": "a folder for each class"}
 IMAGE_SUFFIXES: Final = frozenset({".jpeg", ".jpg", ".png", ".bmp", ".tif", ".tiff"})
 
 
@@ -64,7 +68,7 @@ def find_root(config: DataConfig) -> Path:
         raise DataError(
             "the data set's root is not a directory" if root.exists() else "no such data set",
             where=str(root),
-            hint="set data.root to the directory that holds train, val and test",
+            hint=f"set data.root to the directory that holds {_HELD[config.layout]}",
         )
     return root
 
@@ -77,15 +81,21 @@ def find_images(root: Path, config: DataConfig) -> list[FoundImage]:
             directory cannot be listed.
     """
     globs = config.class_globs or {name: f"{glob.escape(name)}/*" for name in config.classes}
+    has_splits = config.layout == "splits"
     found: list[FoundImage] = []
-    for split in SPLITS:
-        for file in list_images(root / split):
-            path = file.relative_to(root).as_posix()
-            label = _find_class(path.partition("/")[2], globs, where=str(file))
+    # Without folders of their own, all images are first of the one pool that is divided.
+    places = [(name, root / name) for name in SPLITS] if has_splits else [("train", root)]
+    for split, directory in places:
+        for file in list_images(directory):
+            label = _find_class(file.relative_to(directory).as_posix(), globs, where=str(file))
             group = derive_group(file.name, config.group_pattern, where=str(file))
-            assigned = _assign_split(split, group, config)
-            found.append(FoundImage(file, path, label, group, assigned))
-    _require_classes(found, root, config.classes)
+            path = file.relative_to(root).as_posix()
+            found.append(FoundImage(file, path, label, group, split))
+    if not has_splits:
+        found = assign_by_group(found, config, pool=SPLITS)
+    elif config.validation_fraction:
+        found = assign_by_group(found, config, pool=("train", "val"))
+    _require_classes(found, root, config)
     return sorted(found, key=lambda image: (image.split, image.file.name, image.path))
 
 
@@ -154,14 +164,6 @@ def _explain_unlisted(error: OSError, directory: str) -> DataError:
     )
 
 
-def _assign_split(split: str, group: str, config: DataConfig) -> str:
-    """Keep pre-made splits, or pool train and val and hold out groups by hash."""
-    if split == "test" or not config.validation_fraction:
-        return split
-    held_out = is_held_out(group, split_seed=config.split_seed, fraction=config.validation_fraction)
-    return "val" if held_out else "train"
-
-
 def _find_class(place: str, globs: dict[str, str], *, where: str) -> str:
     """Return the one class whose glob matches ``<folder>/<file>``."""
     matching = [name for name, rule in globs.items() if fnmatch.fnmatchcase(place, rule)]
@@ -174,18 +176,20 @@ def _find_class(place: str, globs: dict[str, str], *, where: str) -> str:
     )
 
 
-def _require_classes(found: Sequence[FoundImage], root: Path, classes: Sequence[str]) -> None:
+def _require_classes(found: Sequence[FoundImage], root: Path, config: DataConfig) -> None:
     """Refuse a set without images, or with a class that has none to learn from."""
+    has_splits = config.layout == "splits"
     if not found:
+        place = "below train, val or test" if has_splits else "below it"
         raise DataError(
-            f"no images ({', '.join(sorted(IMAGE_SUFFIXES))}) below train, val or test",
+            f"no images ({', '.join(sorted(IMAGE_SUFFIXES))}) {place}",
             where=str(root),
-            hint="set data.root to the directory that holds train, val and test",
+            hint=f"set data.root to the directory that holds {_HELD[config.layout]}",
         )
     labels = {image.label for image in found if image.split == "train"}
-    if missing := [name for name in classes if name not in labels]:
+    if missing := [name for name in config.classes if name not in labels]:
         raise DataError(
             f"no training image of the class {' and '.join(missing)}",
-            where=str(root / "train"),
+            where=str(root / "train" if has_splits else root),
             hint="add images, or correct data.classes or data.class_globs",
         )

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from cxr.determinism.streams import derive_stream
+from cxr.determinism.streams import derive_key, derive_stream, uint64_matrix
+
+_FEW: Final = 4000
+"""Groups whose numbers are drawn one by one: NumPy would take longer to import."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +52,7 @@ def derive_splits(
         kept: Splits of groups that a lock has placed.
 
     Returns:
-        ``train``, ``val`` or ``test`` of each group.
+        ``train``, ``val`` or ``test`` of each group, in the order that they came in.
     """
     kept = kept or {}
     strata: dict[tuple[str, ...], list[str]] = defaultdict(list)
@@ -57,18 +61,20 @@ def derive_splits(
     splits: dict[str, str] = {}
     for groups in strata.values():
         placed = {group: kept[group] for group in groups if group in kept}
-        new = sorted(
-            (group for group in groups if group not in kept),
-            key=lambda group: _rank(plan.split_seed, group),
-        )
+        new = _order(plan.split_seed, [group for group in groups if group not in kept])
         splits |= placed
         splits |= zip(new, _fill(plan.shares, placed.values(), num_new=len(new)), strict=True)
-    return splits
+    return {group: splits[group] for group in labels_by_group}
 
 
-def _rank(split_seed: int, group: str) -> tuple[int, str]:
-    """Return where a group stands in its stratum: by its own stream, then by its name."""
-    return derive_stream(split_seed, "split", group).uint64(), group
+def _order(split_seed: int, groups: Sequence[str]) -> list[str]:
+    """Return groups by the first numbers of their own streams, then by name."""
+    if len(groups) <= _FEW:
+        first = [derive_stream(split_seed, "split", group).uint64() for group in groups]
+    else:
+        keys = [derive_key(split_seed, "split", group) for group in groups]
+        first = uint64_matrix(keys, 1)[:, 0].tolist()
+    return [group for _, group in sorted(zip(first, groups, strict=True))]
 
 
 def _fill(shares: Mapping[str, float], placed: Iterable[str], *, num_new: int) -> list[str]:

@@ -41,7 +41,8 @@ class LockedImage:
         height: Likewise.
         mode: Pillow's name of the pixels' kind; empty where unknown.
         label: Name of its class; empty in a directory without classes.
-        group: What must not be split: the patient.
+        group: What must not be split: the patient. In the file, null stands for the path: an
+            image by itself.
         split: ``train``, ``val`` or ``test``; empty in a set that has no splits.
     """
 
@@ -89,23 +90,23 @@ class SetLock:
 
 def render_set_lock(lock: SetLock) -> bytes:
     """Return a lock as the bytes of its file: equal locks are equal bytes."""
-    head = canonical_json(
-        {
-            "classes": list(lock.classes),
-            "columns": list(COLUMNS),
-            "decoder": lock.decoder,
-            "rules": lock.rules,
-            "schema": SCHEMA,
-            "target": lock.target,
-        }
-    )
+    head = {
+        "schema": SCHEMA,
+        "target": lock.target,
+        "classes": list(lock.classes),
+        "rules": lock.rules,
+        "decoder": lock.decoder,
+        "columns": list(COLUMNS),
+    }
+    lines = [b'"%b":%b,\n' % (key.encode(), canonical_json(head[key])) for key in head]
     images = sorted(lock.images, key=lambda image: image.path)
-    lines = b",\n".join(canonical_json(_render_image(image)) for image in images)
-    return head[:-1] + b',"samples":[\n' + lines + b"\n]}\n"
+    rows = b",\n".join(canonical_json(_render_image(image)) for image in images)
+    return b"{" + b"".join(lines) + b'"samples":[\n' + rows + b"\n]}\n"
 
 
 def _render_image(image: LockedImage) -> list[Any]:
     values = asdict(image) | {name: getattr(image, name)[len(PREFIX) :] for name in _DIGESTS}
+    values["group"] = None if image.group == image.path else image.group
     return [values[name] for name in COLUMNS]
 
 
@@ -188,6 +189,8 @@ def _read_image(row: object) -> LockedImage:
     if not isinstance(row, list) or len(row) != len(COLUMNS):
         raise TypeError(f"a sample that has not {len(COLUMNS)} columns")
     values: dict[str, Any] = dict(zip(COLUMNS, row, strict=True))
+    if values["group"] is None:
+        values["group"] = values["path"]
     for name, value in values.items():
         # True is an int to Python, and no number here.
         fits = type(value) is int and value >= 0 if name in _NUMBERS else isinstance(value, str)

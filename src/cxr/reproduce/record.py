@@ -153,6 +153,12 @@ def load_record_config(
     ]
     # The place of the cache is this machine's; it never affects bits.
     overrides.append("data.cache_dir=null")
+    if "data.layout" in drawn:
+        # Of a version that knows locks: groups stay in the splits that the record has them in.
+        divided = drawn.get("data.validation_fraction") or drawn.get("data.test_fraction")
+        lock = record.find_file(DATA_LOCK) if divided else None
+        kept = "null" if lock is None else json.dumps(str(lock.resolve()))
+        overrides.append(f"data.lock={kept}")
     # A packed run has its config without the paths of whoever packed it.
     file = None if record.is_unpacked else record.find_file(CONFIG)
     if file is None:

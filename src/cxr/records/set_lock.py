@@ -172,7 +172,7 @@ def _read(content: dict[str, Any]) -> SetLock:
         raise TypeError("classes or samples are no lists")
     if not isinstance(rules, dict) or not _is_decoder(decoder):
         raise TypeError("rules or decoder are no objects")
-    if not isinstance(target, str) or target != PurePosixPath(target).name:
+    if not isinstance(target, str) or target == ".." or target != PurePosixPath(target).name:
         raise ValueError("its target is not the name of something beside it")
     images = tuple(map(_read_image, rows))
     seen: set[str] = set()

@@ -79,7 +79,7 @@ def open_target(path: Path) -> Target:
         lock = _beside(named, named.name)
         config = DataConfig(source="folder", root=str(path))
         source = DirectorySource(path)
-        return Target(path=path, source=source, config=config, rules={}, lock=lock)
+        return Target(path=named, source=source, config=config, rules={}, lock=lock)
     if path.suffix in (".npz", ".csv") and path.is_file():
         return _open(path, _describe_file(path), _beside(path, path.stem))
     raise DataError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import PurePosixPath
 from typing import Any, Final
 
 from cxr.data.checks.kinds import DataProblem, describe_problem
@@ -93,21 +94,32 @@ def _compare_images(
         yield describe_problem("pixels-changed", [image.path], detail)
     if not by_rules:
         return
-    for kind, then, now in (
+    aspects = [
         ("label-changed", old.label, image.label),
-        # In a run's lock groups count through their splits alone.
-        ("group-changed", image.group if lock.of_run else old.group, image.group),
         ("split-changed", old.split, image.split),
-    ):
+    ]
+    if not lock.of_run:
+        # In a run's lock groups count through their splits alone.
+        groups = _name_group(old.path, old.group), _name_group(image.path, image.group)
+        aspects.append(("group-changed", *groups))
+    for kind, then, now in aspects:
         if then != now:
             yield describe_problem(kind, [image.path], f"{then} in the lock, {now} now")
+
+
+def _name_group(path: str, group: str) -> str:
+    """Name a group; an image by itself is named by its path, and renamed is still by itself."""
+    return "no group" if group in (path, PurePosixPath(path).name) else group
 
 
 def _compare_rules(
     lock: SetLock, classes: Sequence[str], rules: Mapping[str, Any]
 ) -> Iterator[DataProblem]:
     """Name another order of classes, and other rules for splits than the lock was made by."""
-    values: list[tuple[str, Any, Any]] = [("classes", list(lock.classes), list(classes))]
+    values: list[tuple[str, Any, Any]] = []
+    if rules:
+        # Of a directory by itself they are the names of its folders.
+        values.append(("classes", list(lock.classes), list(classes)))
     splits_are_made = any(rules.get(name) or lock.rules.get(name) for name in SHARES)
     if splits_are_made and not lock.of_run:
         values += [

@@ -66,20 +66,21 @@ def _count_kinds(problems: Sequence[DataProblem]) -> str:
 
 
 def _refuse(errors: Sequence[DataProblem], root: Path) -> DataError:
-    """Put the first few errors into one."""
-    lines = [_describe(error, root) for error in errors[:_NAMED]]
+    """Put the first few errors into one, their files as records call them."""
+    lines = [str(root), *map(_describe, errors[:_NAMED])]
     if len(errors) > _NAMED:
         lines.append(f"and {len(errors) - _NAMED:,} more")
-    num = len(errors)
+    said = "an error" if len(errors) == 1 else f"{len(errors):,} errors"
     return DataError(
-        f"the data set has {'an error' if num == 1 else f'{num:,} errors'}: {_count_kinds(errors)}",
+        f"the data set has {said}: {_count_kinds(errors)}",
         where="\n         ".join(lines),
         hint="cxr data verify CONFIG has all; mend the set, or name kinds in data.accept",
     )
 
 
-def _describe(error: DataProblem, root: Path) -> str:
-    """Name a problem's first files in one line; where it has none, the set."""
-    more = f" and {len(error.paths) - _PATHS:,} more" if len(error.paths) > _PATHS else ""
-    files = " and ".join(error.paths) if not more else ", ".join(error.paths[:_PATHS])
-    return f"{files or root}{more}: {error.detail}"
+def _describe(error: DataProblem) -> str:
+    """Name a problem's first files, and what is wrong with them, in one line."""
+    named = ", ".join(error.paths[:_PATHS])
+    if len(error.paths) > _PATHS:
+        named += f" and {len(error.paths) - _PATHS:,} more"
+    return f"{named}: {error.detail}" if named else error.detail

@@ -79,8 +79,8 @@ _FOOTER: Final = """\
 Each of these is refused with the line that it stands on.
 
 - `data.source: folder` needs `data.root` and at least two `data.classes`.
-- `data.source: synthetic` takes no `data.root`, no `data.classes`, no `data.validation_fraction`, no
-  `data.test_fraction` and no `data.lock`. Its vectors are 28 px with 1 channel.
+- `data.source: synthetic` takes no `data.root`, no `data.classes`, no `data.validation_fraction`,
+  no `data.test_fraction` and no `data.lock`. Its vectors are 28 px with 1 channel.
 - `data.source: npz` takes no `data.validation_fraction` and no `data.test_fraction`.
 - `data.test_fraction` is for sets without splits: not beside `data.layout: splits` of a folder, nor
   beside `data.csv.split`. It and `data.validation_fraction` together are below 1.

@@ -79,17 +79,19 @@ _FOOTER: Final = """\
 Each of these is refused with the line that it stands on.
 
 - `data.source: folder` needs `data.root` and at least two `data.classes`.
-- `data.source: npz` needs `data.root`, the file, and at least two `data.classes`. It takes no
-  `data.validation_fraction` and no `data.test_fraction`: its splits are those of the file.
+- `data.source: npz` needs `data.root`, the file, and at least two `data.classes`. It
+  takes no `data.validation_fraction` and no `data.test_fraction`: its splits are those of the file.
 - `data.source: csv` needs `data.csv.file`, and at least two `data.classes`; with
-  `data.csv.label: null` one is enough. With `data.csv.split` it takes no `data.test_fraction`;
-  `data.csv.split_names` needs `data.csv.split`. It takes `data.csv.group` or `data.group_pattern`,
+  `data.csv.label: null` one is enough. `data.csv.split_names`
+  needs `data.csv.split`. It takes `data.csv.group` or `data.group_pattern`,
   not both.
 - `data.csv.label: null` needs `train.loss: bce`: an image may have several of the classes.
 - With `train.loss: bce` or `data.source: npz`, no class's name holds `|` or `?`, and none is `-`:
   these stand between names in the text of several labels.
-- `data.source: synthetic` takes no `data.root`, no `data.classes` and no
-  `data.validation_fraction`. Its vectors are 28 px with 1 channel.
+- `data.source: synthetic` takes no `data.root`, no `data.classes`, no `data.validation_fraction`,
+  no `data.test_fraction` and no `data.lock`. Its vectors are 28 px with 1 channel.
+- `data.test_fraction` is for sets without splits: not beside `data.layout: splits` of a folder, nor
+  beside `data.csv.split`. It and `data.validation_fraction` together are below 1.
 - `data.classes` names each class once. `data.class_globs`, where given, has one glob for each.
 - `data.window.kind: range` and `percentile` need `data.window.low` below `data.window.high`;
   percentiles are from 0 to 100. `file` is for DICOM, so not for `data.source: npz`.

@@ -16,7 +16,7 @@ from cxr.config.schema import AugmentConfig
 from cxr.data.normalise import derive_pixel_table
 from cxr.data.order import derive_epoch_batches
 from cxr.data.sources.vectors import draw_vectors
-from cxr.data.splits import is_held_out
+from cxr.data.splits import SplitPlan, derive_splits
 from cxr.determinism.streams import derive_key, derive_seed, derive_stream
 from cxr.digests.canonical import digest_bytes
 from cxr.records.ledger import CHAIN_START, digest_part, extend_chain
@@ -49,8 +49,11 @@ def compute_bits() -> dict[str, object]:
         "order": digest_array(derive_epoch_batches(42, 2, num_samples=1000, batch_size=32)),
         "held out": [
             group
-            for group in (f"person{number}_virus" for number in range(40))
-            if is_held_out(group, split_seed=0, fraction=0.15)
+            for group, split in derive_splits(
+                {f"person{number}_virus": ["PNEUMONIA"] for number in range(40)},
+                SplitPlan(split_seed=0, val=0.15),
+            ).items()
+            if split == "val"
         ],
         "augmented": digest_array(augmented),
         "vectors": digest_array(vectors),

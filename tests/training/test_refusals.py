@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 
 from cxr.digests.files import digest_file
 from support.program import read_error, run_cxr
-from support.recipes import Recipe, images, vectors, write_recipe
+from support.recipes import Recipe, change, images, vectors, write_recipe
 
 
 def test_a_directory_that_holds_something_is_left_untouched(tmp_path: Path):
@@ -49,9 +49,11 @@ def test_every_unreadable_image_is_named(tmp_path: Path, radiographs: Path):
     first.write_bytes(b"this is no image")
     second.write_bytes(second.read_bytes()[:400])
     problem, where, _ = refuse(tmp_path, own_cache(root), code=3)
-    assert problem == "2 images cannot be used"
-    assert str(first) in where
-    assert str(second) in where
+    assert problem.startswith("the data set has 2 errors: ")
+    lines = where.split("\n         ")
+    assert lines[0] == str(root)
+    named = {line.partition(":")[0] for line in lines[1:]}
+    assert named == {path.relative_to(root).as_posix() for path in (first, second)}
     assert not (tmp_path / "run").exists()
     assert list((tmp_path / "cache").rglob("pixels*")) == []
 
@@ -71,9 +73,27 @@ def test_a_directory_that_cannot_be_listed_is_refused(tmp_path: Path, radiograph
 def test_a_pipe_among_the_images_is_refused(tmp_path: Path, radiographs: Path):
     root = copy_images(radiographs, tmp_path)
     os.mkfifo(root / "train" / "NORMAL" / "pipe.jpeg")
-    problem, where, _ = refuse(tmp_path, own_cache(root), code=3)
-    assert problem == "cannot read an image: it is a named pipe"
-    assert where == str(root / "train" / "NORMAL" / "pipe.jpeg")
+    problem, where, hint = refuse(tmp_path, own_cache(root), code=3)
+    assert problem == "the data set has an error: unreadable (1)"
+    found = "train/NORMAL/pipe.jpeg: cannot read an image: it is a named pipe"
+    assert where == f"{root}\n         {found}"
+    assert "cxr data verify" in hint
+
+
+def test_a_leak_is_refused_unless_it_is_accepted(tmp_path: Path, radiographs: Path):
+    root = copy_images(radiographs, tmp_path)
+    first = min((root / "train" / "NORMAL").iterdir())
+    shutil.copy(first, root / "test" / "NORMAL" / "leak.jpeg")
+    problem, where, hint = refuse(tmp_path, own_cache(root), code=3)
+    assert problem == "the data set has an error: duplicate-across-splits (1)"
+    assert where.startswith(f"{root}\n         test/NORMAL/leak.jpeg, train/NORMAL/{first.name}: ")
+    assert "data.accept" in hint
+    assert not (tmp_path / "run").exists()
+    assert not (tmp_path / "cache").exists()
+    recipe = change(own_cache(root), {"data__accept": ["duplicate-across-splits"]})
+    config = write_recipe(tmp_path / "accepting.yaml", recipe)
+    finished = run_cxr("train", "--config", config, "--out", tmp_path / "run", "-q")
+    assert (finished.returncode, finished.stderr) == (0, "")
 
 
 def test_an_empty_data_set_is_refused(tmp_path: Path):

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from support.recipes import GROUPS, images
+from support.program import read_answer, run_cxr
+from support.recipes import GROUPS, images, write_recipe
 from support.runs import FinishedRuns
 
 
@@ -53,6 +54,38 @@ def test_the_test_split_is_untouched(
     ]
     assert paths[0] == paths[1]
     assert len(paths[0]) == 8
+
+
+def test_a_run_keeps_its_splits_when_its_lock_is_gone(tmp_path: Path, radiographs: Path):
+    recipe = images(
+        radiographs,
+        data__group_pattern=GROUPS,
+        data__validation_fraction=0.4,
+        data__lock="set.lock.json",
+        model={"name": "mlp"},
+        train__keep_weights="last",
+    )
+    config = write_recipe(tmp_path / "recipe.yaml", recipe)
+    assert run_cxr("data", "lock", config, "-q").returncode == 0
+    # Somebody decided otherwise than the rule; that is what counts.
+    lock = tmp_path / "set.lock.json"
+    tree = json.loads(lock.read_bytes())
+    groups = {row[8]: row[9] for row in tree["samples"] if row[9] != "test"}
+    group = next(group for group, split in sorted(groups.items()) if split == "val")
+    for row in tree["samples"]:
+        if row[8] == group and row[9] != "test":
+            row[9] = "train"
+    lock.write_text(json.dumps(tree))
+    run = tmp_path / "run"
+    trained = run_cxr("train", "-q", "--config", config, "--out", run)
+    assert (trained.returncode, trained.stderr) == (0, "")
+    recorded = json.loads((run / "data.lock.json").read_bytes())["samples"]
+    assert {one["split"] for one in recorded if one["group"] == group} >= {"train"}
+    lock.unlink()
+    answer = read_answer(run_cxr("evaluate", run, "--json", "-q"))
+    assert answer["same_as_run"] is True
+    plan = read_answer(run_cxr("reproduce", run, "--plan", "--json", "-q"))
+    assert [one for one in plan["plan"]["items"] if one["part"] == "data"] == []
 
 
 SPLITS = ("train", "val", "test")

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from cxr.cli import options
-from cxr.cli.console import print_json, print_line, print_table, shown_progress
+from cxr.cli.console import print_json, print_line, print_note, shown_progress
 from cxr.cli.data_names import names
 from cxr.errors import ExitCode
+from cxr.plain_text import show_plainly
 
-app = typer.Typer(help="Verify data sets, and draw synthetic ones.", no_args_is_help=True)
+app = typer.Typer(
+    help="Verify data sets, lock them, and draw synthetic ones.", no_args_is_help=True
+)
+
+_TARGET: Final = typer.Argument(
+    metavar="TARGET", help="A directory, an npz or CSV file, a config, or a lock."
+)
 
 
 app.command("names")(names)
@@ -20,7 +27,7 @@ app.command("names")(names)
 
 @app.callback()
 def group() -> None:
-    """Verify data sets, and draw synthetic ones."""
+    """Verify data sets, lock them, and draw synthetic ones."""
 
 
 @app.command("synth")
@@ -59,37 +66,75 @@ def synth(
 
 @app.command("verify")
 def verify(
-    target: Annotated[
-        Path, typer.Argument(metavar="TARGET", help="A data set's directory, or a config.")
-    ],
+    target: Annotated[Path, _TARGET],
     lock: Annotated[
-        Path | None, typer.Option(help="A data.lock.json to compare with, such as a run's.")
+        Path | None,
+        typer.Option(help="A lock to compare with, such as a run's; default: the set's own."),
     ] = None,
     *,
+    strict: Annotated[bool, typer.Option("--strict", help="Let a warning differ as well.")] = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Check the images and splits of a data set.
 
-    Every image is decoded; leaks between splits and changes since a lock are named.
+    Every image is decoded; leaks between splits and changes since it was locked are named. The lock
+    is the one that the config names, or lies beside TARGET.
 
     Example: cxr data verify data/sample --lock runs/a/data.lock.json
     """
     from cxr.data.checks.verify import verify_target
 
     with shown_progress(quiet=quiet) as progress:
-        report = verify_target(target, lock=lock, progress=progress)
+        report = verify_target(target, lock=lock, strict=strict, progress=progress)
     if json:
         print_json(report.to_json())
     else:
+        from cxr.cli.data_report import print_report
+
         print_line(f"{report.verdict}: {report.samples:,} images, {report.bytes:,} bytes")
-        rows = [
-            [problem.kind, problem.severity, ", ".join(problem.paths[:3]), problem.detail]
-            for problem in report.problems
-        ]
-        if rows:
-            print_table("problems", ["kind", "severity", "paths", "detail"], rows[:20])
-        if len(rows) > 20:  # noqa: PLR2004 - a screenful
-            print_line(f"and {len(rows) - 20} more; --json has all of them")
+        if report.lock is not None:
+            print_line(f"held against {show_plainly(report.lock)}")
+        print_report(report)
     if report.verdict != "verified":
+        raise typer.Exit(ExitCode.DIFFERS)
+
+
+@app.command("lock")
+def lock(
+    target: Annotated[Path, _TARGET],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The lock; default: beside TARGET.")
+    ] = None,
+    *,
+    update: Annotated[
+        bool, typer.Option("--update", help="Replace a lock that the set differs from.")
+    ] = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Write down what every image of a data set is, to the pixel, and its split.
+
+    A set with errors is not locked. A lock that is there already is compared, and replaced only
+    with --update. Nothing is written into the set.
+
+    Example: cxr data lock mine.yaml
+    """
+    from cxr.data.checks.locking import LOCKED, lock_target
+
+    with shown_progress(quiet=quiet) as progress:
+        locking = lock_target(target, out=out, update=update, progress=progress)
+    if json:
+        print_json(locking.to_json())
+    else:
+        from cxr.cli.data_report import print_report
+
+        place = show_plainly(str(locking.path))
+        print_line(f"{locking.outcome}: {locking.report.samples:,} images, {place}")
+        print_report(locking.report)
+    if locking.outcome == "differs":
+        print_note("the set differs from its lock; --update writes the lock anew")
+    if locking.outcome == "refused":
+        print_note("a set with errors is not locked: mend it, or name kinds in data.accept")
+    if locking.outcome not in LOCKED:
         raise typer.Exit(ExitCode.DIFFERS)

@@ -19,6 +19,7 @@ _MAKE_ASPECTS: Final = {
         "data.validation_fraction",
         "data.test_fraction",
         "data.group_pattern",
+        "data.layout",
         "data.csv.group",
         "data.csv.split",
         "data.csv.split_names",

@@ -27,6 +27,7 @@ def find_inconsistencies(config: RunConfig, document: Document) -> list[Problem]
         *_check_table(config),
         *_check_window(config),
         *_check_pseudonyms(config),
+        *_check_splits(config),
         *_check_classes(config),
         *_check_loss(config),
         *_check_expectations(config),
@@ -55,8 +56,6 @@ def _check_data(config: RunConfig) -> Iterator[_Finding]:
         yield "data.root", "synthetic vectors have no root", "leave it out"
     if data.source == "synthetic" and (data.channels != 1 or data.image_size != 28):  # noqa: PLR2004
         yield "data", "synthetic vectors are 28 px with 1 channel", "set image_size and channels"
-    if data.validation_fraction and data.source == "synthetic":
-        yield "data.validation_fraction", "is for folders", "set data.synthetic.val"
     if data.group_pattern is not None:
         try:
             re.compile(data.group_pattern)
@@ -70,9 +69,6 @@ def _check_npz(config: RunConfig) -> Iterator[_Finding]:
         return
     if data.root is None:
         yield "data.root", "an npz source needs data.root", "name the npz file"
-    for name in ("validation_fraction", "test_fraction"):
-        if getattr(data, name):
-            yield f"data.{name}", "an npz file has splits of its own", "set it to 0"
 
 
 def _check_table(config: RunConfig) -> Iterator[_Finding]:
@@ -81,8 +77,6 @@ def _check_table(config: RunConfig) -> Iterator[_Finding]:
         return
     if data.csv.file is None:
         yield "data.csv.file", "a csv source needs data.csv.file", "name the table"
-    if data.csv.split is not None and data.test_fraction:
-        yield "data.test_fraction", "the table has splits of its own", "set it to 0"
     if data.csv.split is None and data.csv.split_names is not None:
         yield "data.csv.split_names", "there is no split column", "set data.csv.split"
     if data.csv.group is not None and data.group_pattern is not None:
@@ -109,6 +103,27 @@ def _check_pseudonyms(config: RunConfig) -> Iterator[_Finding]:
     if data.pseudonym_key is not None and data.source in ("npz", "synthetic"):
         message = f"the samples of {data.source} have numbers for names"
         yield "data.pseudonym_key", message, "leave it out"
+
+
+def _check_splits(config: RunConfig) -> Iterator[_Finding]:
+    data = config.data
+    if data.source == "synthetic":
+        for name, message, hint in (
+            ("validation_fraction", "is for folders", "set data.synthetic.val"),
+            ("test_fraction", "is for folders", "set data.synthetic.test"),
+            ("lock", "synthetic vectors are drawn, not locked", "leave it out"),
+        ):
+            if getattr(data, name):
+                yield f"data.{name}", message, hint
+    elif data.source == "npz" and (data.validation_fraction or data.test_fraction):
+        name = "validation_fraction" if data.validation_fraction else "test_fraction"
+        yield f"data.{name}", "an npz file has splits of its own", "leave it out"
+    elif data.test_fraction and data.source == "folder" and data.layout == "splits":
+        yield "data.test_fraction", "the test folder is the test split", "set data.layout: classes"
+    elif data.test_fraction and data.source == "csv" and data.csv.split is not None:
+        yield "data.test_fraction", "the split column says what is tested on", "leave it out"
+    if data.validation_fraction + data.test_fraction >= 1:
+        yield "data.test_fraction", "leaves no group to train on", "lower it"
 
 
 def _check_classes(config: RunConfig) -> Iterator[_Finding]:

@@ -107,7 +107,7 @@ class DataConfig(Section):
         None, description="regular expression over the file name; its groups name the patient"
     )
     validation_fraction: float = Field(
-        0.0, ge=0, le=0.5, description="share of training groups held out; 0: the val directory"
+        0.0, ge=0, le=0.5, description="share of groups held out of training; 0: the val directory"
     )
     test_fraction: float = Field(
         0.0, ge=0, le=0.5, description="share of groups for testing, of a set without splits"

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 from cxr.config.data_section import DataConfig
 from cxr.data.caches.decoded import default_cache_directory, open_decoded
+from cxr.data.checks.soundness import look_and_require_sound
 from cxr.data.decoding.decode import DecodePlan
 from cxr.data.decoding.window import derive_window
 from cxr.data.labels import (
     derive_answers,
     derive_indices,
     have_one_each,
-    require_known_labels,
 )
 from cxr.data.sources.open import open_source
-from cxr.data.sources.scan import hash_samples
+from cxr.data.sources.scan import derive_data_lock
 from cxr.data.sources.vectors import draw_vectors
 from cxr.progress import SILENCE, Progress
 from cxr.records.data_lock import DataLock
@@ -112,16 +112,17 @@ def load_dataset(config: DataConfig, *, progress: Progress = SILENCE) -> Dataset
         progress: Told how far it is.
 
     Raises:
-        DataError: The images or labels cannot be used.
+        ConfigError: The config accepts what nobody can.
+        DataError: The images or labels cannot be used, or are not those of ``data.lock``.
+        RecordError: ``data.lock`` is missing or cannot be read.
         StorageError: No sound decode cache is there, and none can be written.
     """
     if config.source == "synthetic":
         lock, pixels = draw_vectors(config.synthetic)
         return Dataset(lock=lock, images_NHWC=pixels)
     source = open_source(config, progress=progress)
-    found = source.find()
-    require_known_labels(found, source.classes)
-    lock = hash_samples(source, found, progress=progress)
+    found, looks = look_and_require_sound(source, config, progress)
+    lock = derive_data_lock(source, found, [(look.num_bytes, look.sha256) for look in looks])
     directory = Path(config.cache_dir) if config.cache_dir else default_cache_directory()
     plan = derive_decode_plan(config)
     pixels = open_decoded(source, found, lock, plan, directory, progress=progress)

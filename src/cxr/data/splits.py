@@ -1,55 +1,97 @@
-"""Which split a sample belongs to: the one it came with, or one by the hash of its group."""
+"""Dividing groups among splits: stratified, in the order of hashes, moving none that is placed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
 
-from cxr.determinism.streams import derive_stream
+from cxr.determinism.streams import derive_key, derive_stream, uint64_matrix
 
-if TYPE_CHECKING:
-    from cxr.config.data_section import DataConfig
-    from cxr.data.sources.source import FoundImage
+_FEW: Final = 4000
+"""Groups whose numbers are drawn one by one: NumPy would take longer to import."""
 
 
-def is_held_out(group: str, *, split_seed: int, fraction: float) -> bool:
-    """Say whether a training group belongs to validation.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitPlan:
+    """Which share of the groups goes where; the rest is for training.
 
-    Decided by the group's own stream, so that a group is never split, and adding or removing
-    other images moves no one.
-
-    Args:
-        group: The group's key.
+    Attributes:
         split_seed: ``data.split_seed``.
-        fraction: Expected share of groups held out, from 0 to 1.
+        test: Share of groups for testing, from 0 to 0.5.
+        val: Share of groups for validation, from 0 to 0.5.
     """
-    return derive_stream(split_seed, "split", group).uniform() < fraction
+
+    split_seed: int
+    test: float = 0.0
+    val: float = 0.0
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """The share of each split; they add up to 1."""
+        return {"test": self.test, "val": self.val, "train": 1 - self.test - self.val}
 
 
-def assign_splits(found: Sequence[FoundImage], config: DataConfig) -> list[FoundImage]:
-    """Give every sample its split.
+def derive_splits(
+    labels_by_group: Mapping[str, Collection[str]],
+    plan: SplitPlan,
+    *,
+    kept: Mapping[str, str] | None = None,
+) -> dict[str, str]:
+    """Return the split of each group.
 
-    A split that a sample came with stays, but for validation: where ``data.validation_fraction``
-    is above 0, train and val are pooled and whole groups held out. Samples that came without one
-    are split by the place of their group's hash: ``data.test_fraction`` of the groups first, then
-    ``data.validation_fraction``, the rest for training.
+    Groups with the same set of labels are a stratum, and each stratum is divided by itself: those
+    in ``kept`` stay, and of the others, in the order of their own streams' first numbers, so many
+    are tested on, then validated on, then trained on that every split comes nearest to its share.
+    Neither the order in which files are listed nor the sizes of groups matter.
 
     Args:
-        found: Samples, whose split is empty where they came without one.
-        config: The data section.
+        labels_by_group: The labels of each group's samples.
+        plan: The shares.
+        kept: Splits of groups that a lock has placed.
 
     Returns:
-        The samples, in their order.
+        ``train``, ``val`` or ``test`` of each group, in the order that they came in.
     """
-    return [replace(image, split=_find_split(image, config)) for image in found]
+    kept = kept or {}
+    strata: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for group, labels in labels_by_group.items():
+        strata[tuple(sorted(set(labels)))].append(group)
+    splits: dict[str, str] = {}
+    for groups in strata.values():
+        placed = {group: kept[group] for group in groups if group in kept}
+        new = _order(plan.split_seed, [group for group in groups if group not in kept])
+        splits |= placed
+        splits |= zip(new, _fill(plan.shares, placed.values(), num_new=len(new)), strict=True)
+    return {group: splits[group] for group in labels_by_group}
 
 
-def _find_split(image: FoundImage, config: DataConfig) -> str:
-    if image.split == "test" or (image.split and not config.validation_fraction):
-        return image.split
-    place = derive_stream(config.split_seed, "split", image.group).uniform()
-    for_testing = 0.0 if image.split else config.test_fraction
-    if place < for_testing:
-        return "test"
-    return "val" if place < for_testing + config.validation_fraction else "train"
+def _order(split_seed: int, groups: Sequence[str]) -> list[str]:
+    """Return groups by the first numbers of their own streams, then by name."""
+    if len(groups) <= _FEW:
+        first = [derive_stream(split_seed, "split", group).uint64() for group in groups]
+    else:
+        keys = [derive_key(split_seed, "split", group) for group in groups]
+        first = uint64_matrix(keys, 1)[:, 0].tolist()
+    return [group for _, group in sorted(zip(first, groups, strict=True))]
+
+
+def _fill(shares: Mapping[str, float], placed: Iterable[str], *, num_new: int) -> list[str]:
+    """Return the splits of new groups: one by one, to the split that lacks most, then in order.
+
+    Each step lowers the sum of squared distances from the shares as far as one group can, so no
+    other choice comes nearer to them. Of splits that lack as much, the later one in ``shares``
+    gets the group: training, if it is one of them.
+    """
+    counts = dict.fromkeys(shares, 0)
+    for split in placed:
+        counts[split] += 1
+    total = sum(counts.values()) + num_new
+    lacking = {split: share * total - counts[split] for split, share in shares.items()}
+    gained = dict.fromkeys(shares, 0)
+    for _ in range(num_new):
+        neediest = max(reversed(lacking), key=lacking.__getitem__)
+        gained[neediest] += 1
+        lacking[neediest] -= 1
+    return [split for split, num in gained.items() for _ in range(num)]

@@ -12,7 +12,7 @@ from cxr.config.load import load_config
 from cxr.config.schema import RunConfig
 from cxr.errors import DataError, RecordError
 from cxr.records.manifest import Manifest
-from cxr.records.run_directory import CONFIG
+from cxr.records.run_directory import CONFIG, DATA_LOCK
 
 
 def load_recorded_config(run: Path, manifest: Manifest, *, root: Path | None = None) -> RunConfig:
@@ -54,7 +54,7 @@ def load_run_config(run: Path, *, root: Path | None) -> RunConfig:
         moved = derive_moved_fields(config.data, root)
         config = load_config(run / CONFIG, describe_overrides(moved))
     _require_data(config, is_moved=root is not None)
-    return config
+    return keep_recorded_splits(config, run / DATA_LOCK)
 
 
 def _require_data(config: RunConfig, *, is_moved: bool) -> None:
@@ -101,3 +101,18 @@ def derive_moved_fields(data: DataConfig, place: Path) -> dict[str, str]:
 def describe_overrides(fields: Mapping[str, str]) -> list[str]:
     """Return ``--set`` texts; quoted, since a path may hold what YAML reads as something else."""
     return [f"{name}={json.dumps(value)}" for name, value in fields.items()]
+
+
+def keep_recorded_splits(config: RunConfig, lock: Path | None) -> RunConfig:
+    """Return the config of a run with the run's own lock in the place of another.
+
+    So the groups that it was trained on stay those, whatever became of the lock that its config
+    names, and whatever rule divides groups now. A set with splits of its own needs none.
+
+    Args:
+        config: The config of a recorded run.
+        lock: The run's ``data.lock.json``; None if it has none here.
+    """
+    divided = config.data.validation_fraction or config.data.test_fraction
+    kept = str(lock.resolve()) if divided and lock is not None and lock.is_file() else None
+    return config.model_copy(update={"data": config.data.model_copy(update={"lock": kept})})

@@ -157,6 +157,14 @@ def load_record_config(
         places["model.weights.path"] = str(weights.resolve())
     # The place of the cache is this machine's; it never affects bits.
     overrides = [*describe_overrides(places), "data.cache_dir=null"]
+    if "data.layout" in drawn:
+        # Of a version that knows locks: groups stay in the splits that the record has them in.
+        divided = drawn.get("data.validation_fraction") or drawn.get("data.test_fraction")
+        lock = record.find_file(DATA_LOCK) if divided else None
+        kept = (
+            describe_overrides({"data.lock": str(lock.resolve())}) if lock else ["data.lock=null"]
+        )
+        overrides += kept
     config = load_config(file, overrides)
     if digest_config(config) != record.manifest["recipe"]["config_digest"]:
         raise RecordError(

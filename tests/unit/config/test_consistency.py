@@ -119,6 +119,19 @@ def refuse(load, text, overrides):
         (SYNTHETIC, "data.channels=3", "data", "synthetic vectors are 28 px with 1 channel"),
         (SYNTHETIC, "data.classes=[a, b]", "data.classes", "synthetic vectors have classes of"),
         (SYNTHETIC, "data.validation_fraction=0.1", "data.validation_fraction", "is for folders"),
+        (SYNTHETIC, "data.test_fraction=0.1", "data.test_fraction", "is for folders"),
+        (
+            SYNTHETIC,
+            "data.lock=a.lock.json",
+            "data.lock",
+            "synthetic vectors are drawn, not locked",
+        ),
+        (
+            FOLDER,
+            "data.test_fraction=0.1",
+            "data.test_fraction",
+            "the test folder is the test split",
+        ),
         (SYNTHETIC, "train.class_weights=[1, 2]", "train.class_weights", "needs 10 weights"),
         (SYNTHETIC, "model.freeze=backbone", "model.freeze", "the mlp has no backbone"),
     ],
@@ -127,6 +140,13 @@ def test_fields_that_do_not_go_together_are_named(load, text, change, key, messa
     load(text)
     problems = refuse(load, text, [change])
     assert any(f"{key}: {message}" in problem for problem in problems), problems
+
+
+def test_shares_that_leave_nothing_to_train_on_are_refused(load):
+    changes = ["data.layout=classes", "data.validation_fraction=0.5"]
+    load(FOLDER, [*changes, "data.test_fraction=0.4"])
+    problems = refuse(load, FOLDER, [*changes, "data.test_fraction=0.5"])
+    assert any("data.test_fraction: leaves no group to train on" in one for one in problems)
 
 
 def test_nesterov_without_momentum_is_refused_before_torch_refuses_it(load):
@@ -165,7 +185,7 @@ def test_every_group_is_reported_at_once_with_the_line_of_its_field(load, tmp_pa
 
 def test_a_table_names_splits_and_patients_once(load):
     problems = refuse(load, TABLE, ["data.csv.split=part", "data.test_fraction=0.1"])
-    assert any("data.test_fraction: the table has splits" in problem for problem in problems)
+    assert any("data.test_fraction: the split column says" in problem for problem in problems)
     problems = refuse(load, TABLE, ["data.csv.group=patient", "data.group_pattern=a"])
     assert any("data.group_pattern: data.csv.group names" in problem for problem in problems)
 

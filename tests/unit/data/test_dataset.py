@@ -1,13 +1,22 @@
 from __future__ import annotations
 
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from cxr.config.data_section import DataConfig, SyntheticConfig
+from cxr.data.checks.locking import lock_target
 from cxr.data.dataset import load_dataset
 from cxr.data.sources.npz import NpzSource
-from cxr.errors import DataError
+from cxr.errors import DataError, RecordError
+from cxr.records.data_lock import write_data_lock
+from cxr.records.set_lock import load_lock
+from support.noise import draw_noise, make_noise_set, write_set_config
 
 
 @pytest.fixture
@@ -82,7 +91,7 @@ def npz(tmp_path):
 
     def write(labels):
         arrays = {
-            "train_images": np.arange(6 * 64, dtype=np.uint8).reshape(6, 8, 8),
+            "train_images": np.random.default_rng(1).integers(0, 256, (6, 8, 8), np.uint8),
             "train_labels": np.array(labels),
         }
         np.savez(tmp_path / "set.npz", **arrays)
@@ -124,3 +133,106 @@ def test_a_label_that_is_no_class_is_refused_before_images_are_read(npz, monkeyp
     monkeypatch.setattr(NpzSource, "read", None)
     with pytest.raises(DataError, match="the labels of 2 samples name none of the 2 classes"):
         load_dataset(npz([[0], [1], [2], [0], [7], [0]]))
+
+
+@pytest.fixture
+def noisy(tmp_path):
+    """A sound set that its lock is beside, by patients, and what heard of it."""
+    names = [f"{'AB'[number % 2]}/person{number}_1.png" for number in range(12)]
+    config = DataConfig(
+        source="folder",
+        root=str(make_noise_set(tmp_path / "set", names)),
+        cache_dir=str(tmp_path / "cache"),
+        classes=("A", "B"),
+        layout="classes",
+        group_pattern=r"person\d+",
+        validation_fraction=0.3,
+        test_fraction=0.2,
+        image_size=8,
+        lock=str(tmp_path / "set.lock.json"),
+    )
+    fields = config.model_dump(include={"layout", "group_pattern", "lock"})
+    fields |= {"validation_fraction": 0.3, "test_fraction": 0.2}
+    lock_target(write_set_config(tmp_path / "c.yaml", Path(config.root), **fields))
+    return config
+
+
+def test_splits_come_from_the_lock(noisy):
+    locked = {image.path: image.split for image in load_lock(Path(noisy.lock)).images}
+    loaded = load_dataset(noisy).lock
+    assert {sample.path: sample.split for sample in loaded.samples} == locked
+    # Where the lock says otherwise than the rule, the lock counts.
+    tree = json.loads(Path(noisy.lock).read_bytes())
+    moved = next(row for row in tree["samples"] if row[-1] == "test")
+    moved[-1] = "train"
+    Path(noisy.lock).write_text(json.dumps(tree), encoding="utf-8")
+    loaded = load_dataset(noisy).lock
+    assert {one.path for one in loaded.samples if one.split != locked[one.path]} == {moved[0]}
+
+
+@pytest.mark.parametrize(
+    ("change", "kinds"),
+    [
+        (lambda root: (root / "A/person0_1.png").unlink(), "missing (1)"),
+        (lambda root: (root / "A/new.png").write_bytes(draw_noise(99)), None),
+        (lambda root: (root / "A/person98.png").write_bytes(draw_noise(99)), "extra (1)"),
+        (lambda root: (root / "A/person0_1.png").write_bytes(draw_noise(99)), "changed (1)"),
+        (
+            lambda root: (root / "A/person0_1.png").rename(root / "A/person0_2.png"),
+            "renamed (1)",
+        ),
+    ],
+)
+def test_a_set_that_is_not_that_of_its_lock_is_refused(noisy, change, kinds):
+    change(Path(noisy.root))
+    with pytest.raises(DataError) as caught:
+        load_dataset(noisy)
+    if kinds is None:
+        assert "does not match a file's name" in caught.value.problem
+    else:
+        assert caught.value.problem == f"the data set has an error: {kinds}"
+    assert not Path(noisy.cache_dir).exists()
+
+
+def test_a_lock_that_is_not_there_is_refused_with_the_command_that_writes_it(noisy):
+    Path(noisy.lock).unlink()
+    with pytest.raises(RecordError, match="there is no such lock") as caught:
+        load_dataset(noisy)
+    assert "cxr data lock" in caught.value.hint
+
+
+def test_a_run_s_lock_keeps_splits_as_well(noisy, tmp_path):
+    lock = load_dataset(noisy).lock
+    moved = [
+        dataclasses.replace(one, split="val" if one.split == "test" else one.split)
+        for one in lock.samples
+    ]
+    write_data_lock(tmp_path / "data.lock.json", dataclasses.replace(lock, samples=tuple(moved)))
+    changed = noisy.model_copy(update={"lock": str(tmp_path / "data.lock.json")})
+    loaded = load_dataset(changed).lock
+    assert not loaded.of_split("test")
+    assert len(loaded.of_split("val")) == len(lock.of_split("val")) + len(lock.of_split("test"))
+
+
+def test_warnings_are_told_in_one_line(noisy):
+    notes = []
+
+    class Listener:
+        def advance(self, what, done, total):
+            pass
+
+        def note(self, text):
+            notes.append(text)
+
+    shutil.copy(Path(noisy.root, "A/person0_1.png"), Path(noisy.root, "A/person0_2.png"))
+    load_dataset(noisy.model_copy(update={"lock": None}), progress=Listener())
+    assert notes == ["warnings about the data: duplicate-in-split (1); see cxr data verify"]
+
+
+def test_what_is_accepted_is_trained_on_and_what_is_not_is_refused(noisy):
+    shutil.copy(Path(noisy.root, "A/person0_1.png"), Path(noisy.root, "B/person0_2.png"))
+    config = noisy.model_copy(update={"lock": None})
+    with pytest.raises(DataError, match="an error: duplicate-labels-differ"):
+        load_dataset(config)
+    accepted = config.model_copy(update={"accept": ("duplicate-labels-differ",)})
+    assert len(load_dataset(accepted).lock.samples) == 13

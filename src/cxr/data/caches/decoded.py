@@ -21,8 +21,7 @@ from cxr.atomic import atomic_writer, make_directory, storage_errors, write_byte
 from cxr.data.decoding.decode import DecodePlan
 from cxr.data.decoding.dicom_syntaxes import read_decoder_versions
 from cxr.data.prefetch import prefetch
-from cxr.data.sources.folder import PICTURE_SUFFIXES
-from cxr.data.sources.source import FoundImage, Source
+from cxr.data.sources.source import PICTURE_SUFFIXES, FoundImage, Source
 from cxr.digests.canonical import canonical_json, digest_bytes, digest_json
 from cxr.digests.files import digest_file
 from cxr.environment.canaries import read_canaries

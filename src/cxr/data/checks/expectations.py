@@ -9,6 +9,7 @@ from cxr.config.data_section import ExpectConfig
 from cxr.data.checks.duplicates import Pair
 from cxr.data.checks.kinds import DataProblem, describe_problem
 from cxr.data.inspection.look import Look
+from cxr.data.labels import find_unknown_labels
 
 
 def find_unmet_expectations(
@@ -42,19 +43,11 @@ def find_labels_out_of_range(
     if not classes:
         return
     paths_by_label: dict[str, list[str]] = defaultdict(list)
-    for image, _ in pairs:
+    for image in find_unknown_labels([image for image, _ in pairs], classes):
         paths_by_label[image.label].append(image.path)
     for label, paths in sorted(paths_by_label.items()):
-        if not _names_classes(label, frozenset(classes)):
-            detail = f"the label {label!r} is none of {', '.join(classes)}"
-            yield describe_problem("label-out-of-range", sorted(paths), detail)
-
-
-def _names_classes(label: str, classes: frozenset[str]) -> bool:
-    """Say whether a label is a class, or several of them as an image with many labels has them."""
-    if label in classes or label == "-":
-        return True
-    return all(name.removesuffix("?") in classes for name in label.split("|"))
+        detail = f"the label {label!r} is none of {', '.join(classes)}"
+        yield describe_problem("label-out-of-range", sorted(paths), detail)
 
 
 def _find_other_counts(

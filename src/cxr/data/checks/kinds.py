@@ -87,6 +87,7 @@ KINDS: Final[dict[str, Kind]] = {
     "label-changed": Kind("error", "another label than in the lock"),
     "group-changed": Kind("error", "another patient than in the lock"),
     "split-changed": Kind("error", "another split than in the lock"),
+    "rules-changed": Kind("error", "another rule for splits or classes than the lock was made by"),
     # The decoder.
     "decoder-differs": Kind("warning", "this machine's decoder gives other pixels than cxr knows"),
 }

@@ -2,265 +2,105 @@
 
 from __future__ import annotations
 
-import os
-import unicodedata
-import warnings
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
 
-from cxr.config.data_section import DataConfig
-from cxr.config.load import load_config
-from cxr.data.decoding.decode import DecodePlan, decode_image
-from cxr.data.decoding.image_file import read_image
-from cxr.data.prefetch import prefetch
-from cxr.data.sources.folder import find_images, find_root, list_images
-from cxr.data.sources.source import SPLITS, FoundImage
-from cxr.digests.canonical import digest_bytes
-from cxr.errors import DataError, UsageError
+from cxr.data.caches.looks import look_at_images
+from cxr.data.checks.acceptance import require_acceptable
+from cxr.data.checks.decoders import capture_decoder
+from cxr.data.checks.examine import Decoder, examine
+from cxr.data.checks.report import DataReport, derive_report
+from cxr.data.checks.target import Target, open_target
+from cxr.data.inspection.look import Look
+from cxr.data.sources.source import FoundImage
 from cxr.progress import SILENCE, Progress
-from cxr.records.data_lock import Sample, load_data_lock
-
-Severity = Literal["error", "warning", "note"]
-
-SEVERITIES: Final[dict[str, Severity]] = {
-    "no-images": "error",
-    "empty": "error",
-    "unreadable": "error",
-    "changed": "error",
-    "missing": "error",
-    "extra": "error",
-    "label-changed": "error",
-    "split-changed": "error",
-    "duplicate-labels-differ": "error",
-    "duplicate-across-splits": "error",
-    "group-in-two-splits": "error",
-    "duplicate-in-split": "warning",
-    "names-alike": "warning",
-}
-"""Every kind of problem and how much it matters: only errors make a data set differ."""
-
-_CONFIG_SUFFIXES: Final = (".yaml", ".yml")
-_LOOK: Final = DecodePlan(size_px=32, channels=1, resample="bilinear")
-_TOP: Final = 2
+from cxr.records.set_lock import SetLock, load_lock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DataProblem:
-    """One thing that is wrong with a group of files."""
+class Seen:
+    """A set that every image of was looked at.
 
-    kind: str
-    severity: Severity
-    paths: tuple[str, ...]
-    detail: str
+    Attributes:
+        target: What was opened.
+        pairs: Every image, and what was seen of it.
+        decoder: See `capture_decoder`.
+    """
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DataReport:
-    """The answer of ``cxr data verify``."""
-
-    verdict: Literal["verified", "differs"]
-    samples: int
-    bytes: int
-    problems: list[DataProblem] = field(default_factory=list)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the report as plain JSON values."""
-        return asdict(self)
-
-
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """What one image turned out to be."""
-
-    image: FoundImage
-    num_bytes: int
-    sha256: str
-    problem: DataProblem | None
+    target: Target
+    pairs: Sequence[tuple[FoundImage, Look]]
+    decoder: Decoder
 
 
 def verify_target(
-    target: Path, *, lock: Path | None = None, progress: Progress = SILENCE
+    path: Path, *, lock: Path | None = None, strict: bool = False, progress: Progress = SILENCE
 ) -> DataReport:
-    """Decode every image of a data set, look for leaks, and compare it with a lock.
+    """Look at every image of a data set, look for leaks, and hold it against its lock.
 
     Args:
-        target: A directory, whose images are found by suffix, in its splits where it has such; or
-            a config, whose classes, groups and splits are then applied.
-        lock: A data lock to compare with.
+        path: A config, whose classes, groups and splits are applied; a directory, npz or CSV
+            file; or a lock, which stands for the set beside it.
+        lock: The lock to hold it against, a run's perhaps. By default the one that the config
+            names, or the one beside the target, if there is one.
+        strict: Whether warnings make the set differ.
         progress: Told how far it is.
 
     Raises:
+        ConfigError: The config cannot be used.
         DataError: The target is missing, a directory in it cannot be listed, or the config's
             rules do not fit its files.
         RecordError: The lock cannot be read.
-        UsageError: The target is neither a directory nor a config.
+        UsageError: There are no files to look at.
     """
-    root, images = _find(target)
-    wanted = load_data_lock(lock) if lock is not None else None
-    looks = list(_look_at_all(images, progress))
-    problems = [look.problem for look in looks if look.problem is not None]
-    if not images:
-        problems.append(_problem("no-images", [str(root)], "no image below it, by suffix"))
-    problems += _find_duplicates(looks)
-    problems += _find_names_alike(images)
-    problems += _find_split_groups(images)
-    if wanted is not None:
-        problems += _compare_with_lock(looks, wanted.samples, by_rules=target.is_file())
-    rank = {"error": 0, "warning": 1, "note": 2}
-    problems.sort(key=lambda problem: (rank[problem.severity], problem.kind, problem.paths))
-    broken = any(problem.severity == "error" for problem in problems)
-    return DataReport(
-        verdict="differs" if broken else "verified",
-        samples=len(looks),
-        bytes=sum(look.num_bytes for look in looks),
-        problems=problems,
+    target = open_target(path)
+    place = lock or _find_lock(target)
+    wanted = load_lock(place) if place is not None else None
+    seen = look_at_target(target, progress)
+    problems = examine(
+        target.source,
+        seen.pairs,
+        target.config,
+        decoder=seen.decoder,
+        lock=wanted,
+        rules=find_comparable_rules(target, wanted),
+    )
+    return derive_report(
+        seen.pairs,
+        problems,
+        strict=strict,
+        lock=str(place) if place is not None else None,
+        decoder=seen.decoder,
     )
 
 
-def _find(target: Path) -> tuple[Path, list[FoundImage]]:
-    """Find the images of a directory or of a config's data set."""
-    if target.suffix in _CONFIG_SUFFIXES:
-        config: DataConfig = load_config(target).data
-        if config.source != "folder":
-            raise UsageError(
-                f"the config's data is {config.source}: there are no files to verify",
-                where=str(target),
-                hint="name a config whose data.source is folder",
-            )
-        root = find_root(config)
-        return root, find_images(root, config)
-    if not target.is_dir():
-        raise DataError(
-            "no such data set" if not target.exists() else "not a directory and not a config",
-            where=str(target),
-            hint="name the directory that holds train, val and test, or a config (.yaml)",
-        )
-    # Split by split, as training lists them; without splits, whatever there is.
-    in_splits = [file for split in SPLITS for file in list_images(target / split)]
-    files = sorted(in_splits) or list_images(target)
-    return target, [_describe(target, file) for file in files]
+def look_at_target(target: Target, progress: Progress) -> Seen:
+    """Find every image of a target and look at it.
 
-
-def _describe(root: Path, file: Path) -> FoundImage:
-    """Take split and class from the first two folders, where there are such."""
-    parts = file.relative_to(root).parts
-    split = parts[0] if parts[0] in SPLITS and len(parts) > _TOP else ""
-    label = parts[1] if split else ""
-    path = file.relative_to(root).as_posix()
-    return FoundImage(file, path, label, path, split)
-
-
-def _look_at_all(images: Sequence[FoundImage], progress: Progress) -> Iterator[_Look]:
-    """Read and decode on all cores."""
-    looks = prefetch(_look_at, images, workers=os.cpu_count() or 1)
-    with warnings.catch_warnings():
-        # Pillow warns of large images; they are errors of our own here.
-        warnings.simplefilter("ignore")
-        for done, look in enumerate(looks, start=1):
-            progress.advance("looking at images", done, len(images))
-            yield look
-
-
-def _look_at(image: FoundImage) -> _Look:
-    """Read, hash and decode one image."""
-    try:
-        content = read_image(image.file)
-    except DataError as error:
-        return _Look(image, 0, "", _problem("unreadable", [image.path], error.problem))
-    found = None
-    if not content:
-        found = _problem("empty", [image.path], "the file has no bytes")
-    else:
-        try:
-            decode_image(content, _LOOK, where=image.path)
-        except DataError as error:
-            found = _problem("unreadable", [image.path], error.problem)
-    return _Look(image, len(content), digest_bytes(content), found)
-
-
-def _find_duplicates(looks: Sequence[_Look]) -> Iterator[DataProblem]:
-    """Group byte-identical files by how much their being so matters."""
-    by_digest: dict[str, list[FoundImage]] = defaultdict(list)
-    for look in looks:
-        if look.num_bytes:
-            by_digest[look.sha256].append(look.image)
-    for same in by_digest.values():
-        if len(same) == 1:
-            continue
-        paths = sorted(image.path for image in same)
-        labels, splits = {image.label for image in same}, {image.split for image in same}
-        if len(labels) > 1:
-            yield _problem("duplicate-labels-differ", paths, "the same bytes, different labels")
-        if len(splits) > 1:
-            yield _problem("duplicate-across-splits", paths, "the same bytes in two splits")
-        if len(labels) == len(splits) == 1:
-            yield _problem("duplicate-in-split", paths, "the same bytes")
-
-
-def _find_names_alike(images: Sequence[FoundImage]) -> Iterator[DataProblem]:
-    """Name files that other file systems take for one: they are not a set that can be copied."""
-    alike: dict[str, list[str]] = defaultdict(list)
-    for image in images:
-        alike[_fold(image.path)].append(image.path)
-    for paths in alike.values():
-        if len(paths) > 1:
-            detail = "names differ in case or Unicode form alone: macOS and Windows keep one file"
-            yield _problem("names-alike", sorted(paths), detail)
-
-
-def _fold(path: str) -> str:
-    """Return what is left of a name where neither case nor Unicode form counts."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
-
-
-def _find_split_groups(images: Sequence[FoundImage]) -> Iterator[DataProblem]:
-    """Name groups that are in more than one split."""
-    by_group: dict[str, list[FoundImage]] = defaultdict(list)
-    for image in images:
-        by_group[image.group].append(image)
-    for group, members in sorted(by_group.items()):
-        splits = sorted({image.split for image in members})
-        if len(splits) > 1:
-            paths = sorted(image.path for image in members)
-            detail = f"group {group} is in {' and '.join(splits)}"
-            yield _problem("group-in-two-splits", paths, detail)
-
-
-def _compare_with_lock(
-    looks: Sequence[_Look], wanted: Iterable[Sample], *, by_rules: bool
-) -> Iterator[DataProblem]:
-    """Name files that are missing, extra or changed.
-
-    With ``by_rules``, labels and splits are those that a config's rules give, and are compared too.
+    Raises:
+        ConfigError: The config accepts what nobody can.
+        DataError: A directory cannot be listed, or the config's rules do not fit its files.
     """
-    found = {look.image.path: look for look in looks}
-    locked = {sample.path: sample for sample in wanted}
-    missing, extra = locked.keys() - found.keys(), found.keys() - locked.keys()
-    respelt = set(map(_fold, missing)) & set(map(_fold, extra))
-    for kind, paths, detail in (
-        ("missing", missing, "in the lock, not in the data set"),
-        ("extra", extra, "in the data set, not in the lock"),
-    ):
-        for path in sorted(paths):
-            spelling = ", which spells it in another case or Unicode form"
-            yield _problem(kind, [path], detail + spelling * (_fold(path) in respelt))
-    for path in sorted(found.keys() & locked.keys()):
-        look, sample = found[path], locked[path]
-        # Of a file that could not be read nothing is known, and that is a problem of its own.
-        if look.sha256 not in (sample.sha256, ""):
-            yield _problem("changed", [path], "its bytes are not those of the lock")
-        if by_rules and look.image.label != sample.label:
-            detail = f"{sample.label} in the lock, {look.image.label} by the config"
-            yield _problem("label-changed", [path], detail)
-        if by_rules and look.image.split != sample.split:
-            detail = f"{sample.split} in the lock, {look.image.split} by the config"
-            yield _problem("split-changed", [path], detail)
+    require_acceptable(target.config.accept)
+    found = target.source.find()
+    looks = look_at_images(target.source, found, progress=progress)
+    pairs = list(zip(found, looks, strict=True))
+    return Seen(target=target, pairs=pairs, decoder=capture_decoder())
 
 
-def _problem(kind: str, paths: Sequence[str], detail: str) -> DataProblem:
-    return DataProblem(
-        kind=kind, severity=SEVERITIES[kind], paths=tuple(paths), detail=" ".join(detail.split())
-    )
+def find_comparable_rules(target: Target, lock: SetLock | None) -> dict[str, object] | None:
+    """Return the rules to compare by; None where labels and splits say nothing.
+
+    Those of a directory by itself are its folders: they can be held against a lock of the same
+    kind, and against no other.
+    """
+    by_folders = not target.rules
+    if by_folders and (lock is None or lock.of_run or lock.rules):
+        return None
+    return dict(target.rules)
+
+
+def _find_lock(target: Target) -> Path | None:
+    """Return the lock that belongs to a target; one that its config names must be there."""
+    named = target.config.lock is not None
+    return target.lock if named or target.lock.exists() else None

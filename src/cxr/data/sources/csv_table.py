@@ -11,10 +11,10 @@ from typing import Final
 
 from cxr.config.data_section import CsvConfig, DataConfig
 from cxr.data.groups import derive_group
+from cxr.data.sources.assignment import assign_by_group
 from cxr.data.sources.csv_rows import Row, read_rows
 from cxr.data.sources.image_files import ImageFiles
-from cxr.data.sources.source import FoundImage
-from cxr.data.splits import assign_splits
+from cxr.data.sources.source import SPLITS, FoundImage, Stray
 from cxr.errors import DataError
 from cxr.label_text import format_labels
 
@@ -79,8 +79,20 @@ class CsvSource(ImageFiles):
                 where=str(self.file),
                 hint="it needs one row for each image, below the head line",
             )
-        assigned = assign_splits(found, self._config)
+        assigned = self._divide(found)
         return sorted(assigned, key=lambda image: (image.split, image.file.name, image.path))
+
+    def find_strays(self) -> list[Stray]:
+        """Return nothing: samples are those that are listed, whatever else there may be."""
+        return []
+
+    def _divide(self, found: Sequence[FoundImage]) -> Sequence[FoundImage]:
+        """Give samples their splits: those of the table, or by group."""
+        if self._config.csv.split is None:
+            return assign_by_group(found, self._config, pool=SPLITS)
+        if self._config.validation_fraction:
+            return assign_by_group(found, self._config, pool=("train", "val"))
+        return found
 
     def _require_columns(self, columns: Sequence[str]) -> None:
         """Refuse a table without the columns that the config names."""
@@ -114,7 +126,7 @@ class CsvSource(ImageFiles):
             path,
             self._find_label(row.cells),
             self._find_group(row.cells, path),
-            "" if csv.split is None else _find_split(row.cells[csv.split], csv),
+            "train" if csv.split is None else _find_split(row.cells[csv.split], csv),
         )
 
     def _find_path(self, text: str) -> str:

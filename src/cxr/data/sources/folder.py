@@ -1,4 +1,7 @@
-"""Finding images and labels in folders: ``<root>/<split>/<class>/<file>``, as on Kaggle."""
+"""Finding images and labels in folders: ``<root>/<split>/<class>/<file>``, as on Kaggle.
+
+Or ``<root>/<class>/<file>``, where the splits are cxr's to make.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +14,15 @@ from pathlib import Path
 from typing import Final
 
 from cxr.config.data_section import DataConfig
-from cxr.data.decoding.dicom_syntaxes import SUFFIXES
 from cxr.data.groups import derive_group
+from cxr.data.sources.assignment import assign_by_group
 from cxr.data.sources.image_files import ImageFiles
-from cxr.data.sources.source import SPLITS, FoundImage
-from cxr.data.splits import is_held_out
+from cxr.data.sources.source import IMAGE_SUFFIXES, SPLITS, FoundImage, Stray
+from cxr.data.sources.strays import find_strays
 from cxr.errors import DataError
 
 _NO_TEXT: Final = ("Cc", "Cs")  # control characters, and bytes that are not UTF-8
-PICTURE_SUFFIXES: Final = frozenset({".jpeg", ".jpg", ".png", ".bmp", ".tif", ".tiff"})
-IMAGE_SUFFIXES: Final = PICTURE_SUFFIXES | SUFFIXES
+_HELD: Final = {"splits": "train, val and test", "classes": "a folder for each class"}
 
 
 class FolderSource(ImageFiles):
@@ -35,6 +37,10 @@ class FolderSource(ImageFiles):
         """Find and label every image, without reading any; see `find_images`."""
         return find_images(self.root, self._config)
 
+    def find_strays(self) -> list[Stray]:
+        """Find what is passed over; see `find_strays`."""
+        return find_strays(self.root, SPLITS if self._config.layout == "splits" else ())
+
 
 def find_root(config: DataConfig) -> Path:
     """Return the data set's root.
@@ -47,7 +53,7 @@ def find_root(config: DataConfig) -> Path:
         raise DataError(
             "the data set's root is not a directory" if root.exists() else "no such data set",
             where=str(root),
-            hint="set data.root to the directory that holds train, val and test",
+            hint=f"set data.root to the directory that holds {_HELD[config.layout]}",
         )
     return root
 
@@ -60,15 +66,21 @@ def find_images(root: Path, config: DataConfig) -> list[FoundImage]:
             directory cannot be listed.
     """
     globs = config.class_globs or {name: f"{glob.escape(name)}/*" for name in config.classes}
+    has_splits = config.layout == "splits"
     found: list[FoundImage] = []
-    for split in SPLITS:
-        for file in list_images(root / split):
-            path = file.relative_to(root).as_posix()
-            label = _find_class(path.partition("/")[2], globs, where=str(file))
+    # Without folders of their own, all images are first of the one pool that is divided.
+    places = [(name, root / name) for name in SPLITS] if has_splits else [("train", root)]
+    for split, directory in places:
+        for file in list_images(directory):
+            label = _find_class(file.relative_to(directory).as_posix(), globs, where=str(file))
             group = derive_group(file.name, config.group_pattern, where=str(file))
-            assigned = _assign_split(split, group, config)
-            found.append(FoundImage(file, path, label, group, assigned))
-    _require_classes(found, root, config.classes)
+            path = file.relative_to(root).as_posix()
+            found.append(FoundImage(file, path, label, group, split))
+    if not has_splits:
+        found = assign_by_group(found, config, pool=SPLITS)
+    elif config.validation_fraction:
+        found = assign_by_group(found, config, pool=("train", "val"))
+    _require_classes(found, root, config)
     return sorted(found, key=lambda image: (image.split, image.file.name, image.path))
 
 
@@ -137,14 +149,6 @@ def _explain_unlisted(error: OSError, directory: str) -> DataError:
     )
 
 
-def _assign_split(split: str, group: str, config: DataConfig) -> str:
-    """Keep pre-made splits, or pool train and val and hold out groups by hash."""
-    if split == "test" or not config.validation_fraction:
-        return split
-    held_out = is_held_out(group, split_seed=config.split_seed, fraction=config.validation_fraction)
-    return "val" if held_out else "train"
-
-
 def _find_class(place: str, globs: dict[str, str], *, where: str) -> str:
     """Return the one class whose glob matches ``<folder>/<file>``."""
     matching = [name for name, rule in globs.items() if fnmatch.fnmatchcase(place, rule)]
@@ -157,18 +161,20 @@ def _find_class(place: str, globs: dict[str, str], *, where: str) -> str:
     )
 
 
-def _require_classes(found: Sequence[FoundImage], root: Path, classes: Sequence[str]) -> None:
+def _require_classes(found: Sequence[FoundImage], root: Path, config: DataConfig) -> None:
     """Refuse a set without images, or with a class that has none to learn from."""
+    has_splits = config.layout == "splits"
     if not found:
+        place = "below train, val or test" if has_splits else "below it"
         raise DataError(
-            f"no images ({', '.join(sorted(IMAGE_SUFFIXES))}) below train, val or test",
+            f"no images ({', '.join(sorted(IMAGE_SUFFIXES))}) {place}",
             where=str(root),
-            hint="set data.root to the directory that holds train, val and test",
+            hint=f"set data.root to the directory that holds {_HELD[config.layout]}",
         )
     labels = {image.label for image in found if image.split == "train"}
-    if missing := [name for name in classes if name not in labels]:
+    if missing := [name for name in config.classes if name not in labels]:
         raise DataError(
             f"no training image of the class {' and '.join(missing)}",
-            where=str(root / "train"),
+            where=str(root / "train" if has_splits else root),
             hint="add images, or correct data.classes or data.class_globs",
         )

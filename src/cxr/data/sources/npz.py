@@ -19,7 +19,7 @@ from cxr.data.decoding.open_picture import MAX_PIXELS
 from cxr.data.inspection.inspect_pixels import inspect_pixels
 from cxr.data.inspection.look import Look
 from cxr.data.sources.npz_arrays import ArrayHeader, load_array, map_array, read_headers
-from cxr.data.sources.source import SPLITS, FoundImage
+from cxr.data.sources.source import SPLITS, FoundImage, Stray
 from cxr.errors import DataError
 from cxr.label_text import UNKNOWN, format_labels
 
@@ -69,6 +69,10 @@ class NpzSource:
                 path = f"{split}/{row:0{digits}d}"
                 found.append(FoundImage(self.root, path, label, path, split))
         return found
+
+    def find_strays(self) -> list[Stray]:
+        """Return nothing: samples are those that are listed, whatever else there may be."""
+        return []
 
     def read(self, image: FoundImage) -> bytes:
         """Return a row's values: its pixels, row by row, as bytes.

@@ -17,10 +17,9 @@ from typing import TYPE_CHECKING, Final
 from cxr.bounded_file import read_bounded
 from cxr.data.decoding.decode import DecodePlan
 from cxr.data.inspection.look import Look
-from cxr.data.sources.folder import IMAGE_SUFFIXES
-from cxr.data.sources.source import FoundImage, Source
+from cxr.data.sources.source import IMAGE_SUFFIXES, FoundImage, Source, Stray
 from cxr.errors import ConfigError, DataError
-from cxr.progress import Progress
+from cxr.progress import SILENCE, Progress
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,6 +71,13 @@ class PseudonymousSource:
         ]
         return sorted(found, key=lambda image: (image.split, image.path))
 
+    def find_strays(self) -> list[Stray]:
+        """Find what is passed over; of its name and place nothing is told but a pseudonym."""
+        return sorted(
+            (derive_path_pseudonym(self._key, path), kind, "the file is told by its pseudonym")
+            for path, kind, _ in self._inner.find_strays()
+        )
+
     def find_real(self, image: FoundImage) -> FoundImage:
         """Return a sample as the source within found it."""
         return self._real[image.path]
@@ -113,7 +119,7 @@ def derive_pseudonym(key: bytes, what: str, name: str) -> str:
     return hmac.new(key, message, hashlib.sha256).hexdigest()[:NUM_HEX]
 
 
-def load_pseudonym_key(path: Path, *, progress: Progress) -> bytes:
+def load_pseudonym_key(path: Path, *, progress: Progress = SILENCE) -> bytes:
     """Read the secret; white space at the ends of the file is no part of it.
 
     Args:

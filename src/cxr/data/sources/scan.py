@@ -35,18 +35,32 @@ def hash_samples(
         content = source.read(image)
         return len(content), digest_bytes(content)
 
-    samples: list[Sample] = []
-    hashed = prefetch(hash_image, found, workers=os.cpu_count() or 1)
-    for image, (num_bytes, digest) in zip(found, hashed, strict=True):
-        samples.append(
-            Sample(
-                path=image.path,
-                bytes=num_bytes,
-                sha256=digest,
-                label=image.label,
-                group=image.group,
-                split=image.split,
-            )
+    hashes: list[tuple[int, str]] = []
+    for one in prefetch(hash_image, found, workers=os.cpu_count() or 1):
+        hashes.append(one)
+        progress.advance("hashing images", len(hashes), len(found))
+    return derive_data_lock(source, found, hashes)
+
+
+def derive_data_lock(
+    source: Source, found: Sequence[FoundImage], hashes: Sequence[tuple[int, str]]
+) -> DataLock:
+    """Return what a run's lock says of samples.
+
+    Args:
+        source: Where they come from.
+        found: The samples.
+        hashes: Size in bytes and digest of each.
+    """
+    samples = tuple(
+        Sample(
+            path=image.path,
+            bytes=num_bytes,
+            sha256=digest,
+            label=image.label,
+            group=image.group,
+            split=image.split,
         )
-        progress.advance("hashing images", len(samples), len(found))
-    return DataLock(classes=source.classes, samples=tuple(samples))
+        for image, (num_bytes, digest) in zip(found, hashes, strict=True)
+    )
+    return DataLock(classes=source.classes, samples=samples)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 from cxr.data.decoding.decode import DecodePlan
+from cxr.data.decoding.dicom_syntaxes import SUFFIXES
 from cxr.data.inspection.look import Look
 
 if TYPE_CHECKING:
@@ -14,6 +15,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SPLITS: Final = ("train", "val", "test")
+PICTURE_SUFFIXES: Final = frozenset({".jpeg", ".jpg", ".png", ".bmp", ".tif", ".tiff"})
+IMAGE_SUFFIXES: Final = PICTURE_SUFFIXES | SUFFIXES
+"""What is taken for an image by its name: pictures, and DICOM."""
+
+
+Stray = tuple[str, str, str]
+"""A POSIX path below the root, a key of `cxr.data.checks.kinds.KINDS`, and what was found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +61,13 @@ class Source(Protocol):
 
         Raises:
             DataError: There is none, or the config's rules do not fit one.
+        """
+
+    def find_strays(self) -> list[Stray]:
+        """Find what lies among the samples and is passed over; see `find_strays` of folders.
+
+        Raises:
+            DataError: A directory cannot be listed.
         """
 
     def read(self, image: FoundImage) -> bytes:

@@ -15,10 +15,8 @@ from cxr.data.inspection.file_format import (
     is_named_as_read,
     recognise_format,
 )
+from cxr.data.sources.source import Stray
 from cxr.errors import DataError
-
-Stray = tuple[str, str, str]
-"""A POSIX path below the root, a key of `cxr.data.checks.kinds.KINDS`, and what was found."""
 
 _OS_FILES: Final = frozenset({".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini", ".localized"})
 """In lower case. Source: Finder of macOS, Explorer of Windows."""

@@ -16,7 +16,7 @@ from cxr.data.decoding.decode import DecodePlan, decode_image
 from cxr.data.inspection.file_format import SUFFIXES
 from cxr.data.inspection.inspect_file import inspect_file
 from cxr.data.inspection.pixels_digest import digest_pixels
-from cxr.data.sources.folder import PICTURE_SUFFIXES
+from cxr.data.sources.source import PICTURE_SUFFIXES
 from cxr.digests.canonical import digest_bytes
 from cxr.errors import DataError
 from support.hostile_images import COLOUR, HOSTILE, JPEG, PACKED_TIFF, draw_picture, encode

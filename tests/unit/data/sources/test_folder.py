@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import dataclasses
 import errno
 import os
 import shutil
+from collections import Counter
 
 import pytest
 
@@ -10,6 +12,7 @@ from cxr.config.data_section import DataConfig
 from cxr.data.sources.folder import find_images, list_images
 from cxr.digests.files import digest_file
 from cxr.errors import DataError
+from cxr.records.data_lock import DataLock, write_data_lock
 from support.data_sets import scan
 
 NAMES = (
@@ -312,12 +315,72 @@ def test_a_patient_is_never_in_training_and_validation(patients):
     assert found["test/A/person0_9.png"] == ("person0", "test")
 
 
-def test_adding_and_removing_images_moves_no_one(patients):
+def test_with_a_lock_adding_and_removing_images_moves_no_one(patients, tmp_path):
+    config = configure(
+        patients, classes=("A", "B"), group_pattern=r"person\d+", validation_fraction=0.25
+    )
     before = hold_out(patients)
+    lock = tmp_path / "data.lock.json"
+    write_data_lock(lock, scan(config))
     make(patients, [f"train/A/person{patient}_0.png" for patient in range(100, 130)])
     (patients / next(path for path in before if path.startswith("train"))).unlink()
-    after = hold_out(patients)
+    after = hold_out(patients, lock=str(lock))
     assert all(after[path] == before[path] for path in before.keys() & after.keys())
+    assert {split for path, (_, split) in after.items() if path not in before} == {"train", "val"}
+    # Without the lock somebody moves: it is what holds them.
+    anew = hold_out(patients)
+    assert any(anew[path] != before[path] for path in before.keys() & anew.keys())
+
+
+def test_a_lock_with_a_group_in_two_splits_is_refused(patients, tmp_path):
+    lock = tmp_path / "data.lock.json"
+    # Image by image, as if there were no patients.
+    config = configure(patients, classes=("A", "B"), validation_fraction=0.0)
+    parted = [dataclasses.replace(one, group="person1") for one in scan(config).samples]
+    write_data_lock(lock, DataLock(classes=("A", "B"), samples=tuple(parted)))
+    with pytest.raises(DataError, match=r"the lock has the group person1 in \w+ and \w+"):
+        hold_out(patients, lock=str(lock))
+
+
+def test_one_folder_a_class_is_divided_by_patients(tmp_path):
+    names = [
+        f"{'AB'[patient % 2]}/person{patient}_{i}.png" for patient in range(40) for i in (0, 1)
+    ]
+    config = configure(
+        make(tmp_path / "classes", names),
+        classes=("A", "B"),
+        layout="classes",
+        group_pattern=r"person\d+",
+        validation_fraction=0.2,
+        test_fraction=0.1,
+    )
+    found = find_images(tmp_path / "classes", config)
+    assert sorted(image.path for image in found) == sorted(names)
+    assert {image.label for image in found if image.path.startswith("A/")} == {"A"}
+    groups = {(image.group, image.label, image.split) for image in found}
+    assert len(groups) == 40
+    assert Counter((label, split) for _, label, split in groups) == {
+        **dict.fromkeys([("A", "train"), ("B", "train")], 14),
+        **dict.fromkeys([("A", "val"), ("B", "val")], 4),
+        **dict.fromkeys([("A", "test"), ("B", "test")], 2),
+    }
+    splits = [image.split for image in found]
+    assert splits == sorted(splits)
+
+
+def test_patterns_name_the_classes_of_one_folder_a_class_as_well(tmp_path):
+    root = make(tmp_path / "classes", ["x/1_bacteria.png", "x/2_virus.png"])
+    globs = {"B": "x/*_bacteria*", "V": "x/*_virus*"}
+    config = configure(root, classes=("B", "V"), class_globs=globs, layout="classes")
+    labels = {image.path: (image.label, image.split) for image in find_images(root, config)}
+    assert labels == {"x/1_bacteria.png": ("B", "train"), "x/2_virus.png": ("V", "train")}
+
+
+def test_one_folder_a_class_without_images_is_refused(tmp_path):
+    config = configure(make(tmp_path / "classes", ["A/a.txt"]), layout="classes")
+    with pytest.raises(DataError, match=r"no images .* below it") as caught:
+        scan(config)
+    assert "a folder for each class" in caught.value.hint
 
 
 def test_another_seed_holds_out_other_patients(patients):

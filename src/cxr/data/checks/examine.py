@@ -1,0 +1,76 @@
+"""Everything that is looked at before a set is trusted, in one list.
+
+``cxr data verify``, ``cxr data lock`` and ``cxr train`` ask here, so they never disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from cxr.config.data_section import DataConfig
+from cxr.data.checks.acceptance import mark_accepted
+from cxr.data.checks.decoders import find_other_decoder
+from cxr.data.checks.duplicates import find_duplicates
+from cxr.data.checks.expectations import find_labels_out_of_range, find_unmet_expectations
+from cxr.data.checks.group_checks import find_ambiguous_groups, find_groups_in_two_splits
+from cxr.data.checks.kinds import DataProblem, describe_problem
+from cxr.data.checks.lock_comparison import compare_with_lock
+from cxr.data.checks.names_alike import find_names_alike
+from cxr.data.checks.near_duplicates import find_near_duplicates
+from cxr.data.checks.report import sort_problems
+from cxr.data.decoding.window import derive_window
+from cxr.data.inspection.look import Look
+from cxr.data.inspection.windowed import settle_windows
+from cxr.data.sources.source import FoundImage, Source
+from cxr.records.set_lock import SetLock
+
+Decoder = Mapping[str, Mapping[str, str]]
+
+
+def examine(
+    source: Source,
+    pairs: Sequence[tuple[FoundImage, Look]],
+    config: DataConfig,
+    *,
+    decoder: Decoder,
+    lock: SetLock | None,
+    rules: Mapping[str, Any] | None,
+) -> list[DataProblem]:
+    """Return everything that is wrong with a set, errors first.
+
+    Args:
+        source: Where its images come from.
+        pairs: Every image that was found, and what was seen of it.
+        config: The data section: what it declares, and what it accepts.
+        decoder: See `capture_decoder`.
+        lock: What the set must be equal to; None if there is no lock.
+        rules: See `compare_with_lock`.
+    """
+    problems = [
+        *_find_image_problems(source, pairs, config),
+        *(describe_problem(kind, [path], detail) for path, kind, detail in source.find_strays()),
+        *find_duplicates(pairs),
+        *find_near_duplicates(pairs),
+        *find_names_alike(pairs),
+        *find_groups_in_two_splits(pairs),
+        *find_ambiguous_groups(pairs),
+        *find_labels_out_of_range(pairs, source.classes),
+        *find_unmet_expectations(pairs, config.expect, where=str(source.root)),
+        *find_other_decoder(decoder, lock.decoder if lock is not None else {}),
+    ]
+    if lock is not None:
+        problems += compare_with_lock(pairs, lock, classes=source.classes, rules=rules)
+    return sort_problems(mark_accepted(problems, config.accept))
+
+
+def _find_image_problems(
+    source: Source, pairs: Sequence[tuple[FoundImage, Look]], config: DataConfig
+) -> Iterator[DataProblem]:
+    """Yield what is wrong with single images, and with there being none."""
+    if not pairs:
+        yield describe_problem("no-images", [str(source.root)], "no image below it, by suffix")
+    window = derive_window(config.window)
+    for image, look in pairs:
+        for kind, detail in settle_windows(look, window).findings:
+            yield describe_problem(kind, [image.path], detail)

@@ -1,0 +1,147 @@
+"""Locking a data set: writing down what every image is, once nothing is wrong with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from cxr.data.checks.examine import examine
+from cxr.data.checks.report import DataReport, derive_report, find_grave
+from cxr.data.checks.target import Target, open_target
+from cxr.data.checks.verify import Seen, find_comparable_rules, look_at_target
+from cxr.errors import UsageError
+from cxr.progress import SILENCE, Progress
+from cxr.records.set_lock import LockedImage, SetLock, load_lock, render_set_lock, write_set_lock
+
+Outcome = Literal["locked", "updated", "unchanged", "differs", "refused"]
+LOCKED: Final[frozenset[Outcome]] = frozenset({"locked", "updated", "unchanged"})
+"""Outcomes after which the lock is that of the set."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Locking:
+    """The answer of ``cxr data lock``.
+
+    Attributes:
+        outcome: ``locked``, ``updated`` or ``unchanged``; ``differs`` where there is another lock
+            that was not to be updated; ``refused`` where something is wrong with the set itself.
+        path: The lock.
+        num_bytes: Its size; 0 where nothing was written.
+        report: What was found, and in what the set differs from the lock that was there.
+    """
+
+    outcome: Outcome
+    path: Path
+    num_bytes: int
+    report: DataReport
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the answer as plain JSON values."""
+        report = self.report.to_json()
+        del report["verdict"]
+        return {
+            "verdict": self.outcome,
+            "written_bytes": self.num_bytes,
+            **report,
+            "lock": str(self.path),
+        }
+
+
+def lock_target(
+    path: Path, *, out: Path | None = None, update: bool = False, progress: Progress = SILENCE
+) -> Locking:
+    """Write the lock of a set beside it, or say in what the set differs from the one that is there.
+
+    Args:
+        path: See `cxr.data.checks.verify.verify_target`.
+        out: Where to write; by default where the config's ``data.lock`` says, or beside the target.
+        update: Whether to replace a lock that the set is no longer equal to. Groups keep the
+            splits that the config's lock has given them.
+        progress: Told how far it is.
+
+    Raises:
+        CxrError: As `verify_target`; a lock that is there cannot be read; the place is in the set.
+        StorageError: The lock cannot be written.
+    """
+    target = open_target(path)
+    place = out or target.lock
+    _require_outside(place, target)
+    before = load_lock(place) if place.exists() else None
+    seen = look_at_target(target, progress)
+    wrong = _examine(seen, None)
+    against = _examine(seen, before) if before is not None else wrong
+    report = derive_report(seen.pairs, against, strict=False, lock=str(place), decoder=seen.decoder)
+    if find_grave(wrong):
+        return Locking(outcome="refused", path=place, num_bytes=0, report=report)
+    if before is not None and not before.of_run and not find_grave(against):
+        return Locking(outcome="unchanged", path=place, num_bytes=0, report=report)
+    if before is not None and not update:
+        return Locking(outcome="differs", path=place, num_bytes=0, report=report)
+    lock = derive_set_lock(seen, place)
+    write_set_lock(place, lock)
+    return Locking(
+        outcome="locked" if before is None else "updated",
+        path=place,
+        num_bytes=len(render_set_lock(lock)),
+        report=derive_report(
+            seen.pairs, wrong, strict=False, lock=str(place), decoder=seen.decoder
+        ),
+    )
+
+
+def _examine(seen: Seen, lock: SetLock | None) -> list[Any]:
+    target = seen.target
+    return examine(
+        target.source,
+        seen.pairs,
+        target.config,
+        decoder=seen.decoder,
+        lock=lock,
+        rules=find_comparable_rules(target, lock),
+    )
+
+
+def derive_set_lock(seen: Seen, place: Path) -> SetLock:
+    """Return the lock of a set that was looked at, as it will lie at ``place``."""
+    target = seen.target
+    images = [
+        LockedImage(
+            path=image.path,
+            bytes=look.num_bytes,
+            sha256=look.sha256,
+            pixels=look.pixels,
+            width=look.width,
+            height=look.height,
+            mode=look.mode,
+            label=image.label,
+            group=image.group,
+            split=image.split,
+        )
+        for image, look in seen.pairs
+    ]
+    named = target.path.absolute()
+    beside = named.parent.resolve() == place.absolute().parent.resolve()
+    return SetLock(
+        classes=target.source.classes,
+        images=tuple(sorted(images, key=lambda image: image.path)),
+        rules=target.rules,
+        decoder=seen.decoder,
+        target=named.name if beside else "",
+    )
+
+
+def _require_outside(place: Path, target: Target) -> None:
+    """Refuse to write into the set itself: what was delivered stays as it was.
+
+    Raises:
+        UsageError: The lock would lie in the directory of the images.
+    """
+    root = target.source.root
+    is_own = target.config.source == "folder" and root.is_dir()
+    if is_own and place.absolute().parent.resolve().is_relative_to(root.resolve()):
+        raise UsageError(
+            "the lock would lie inside the set that it is of",
+            where=str(place),
+            hint="name another place with --out, or in data.lock",
+        )

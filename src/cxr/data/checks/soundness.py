@@ -1,0 +1,88 @@
+"""Refusing to train on a set that something is wrong with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from cxr.config.data_section import DataConfig
+from cxr.data.caches.looks import look_at_images
+from cxr.data.checks.acceptance import require_acceptable
+from cxr.data.checks.decoders import capture_decoder
+from cxr.data.checks.examine import examine
+from cxr.data.checks.kinds import DataProblem
+from cxr.data.checks.report import find_grave, summarise_kinds
+from cxr.data.checks.target import derive_rules
+from cxr.data.inspection.look import Look
+from cxr.data.labels import require_known_labels
+from cxr.data.sources.source import FoundImage, Source
+from cxr.errors import DataError
+from cxr.progress import Progress
+from cxr.records.set_lock import load_lock
+
+_NAMED: Final = 5
+_PATHS: Final = 2
+
+
+def look_and_require_sound(
+    source: Source, config: DataConfig, progress: Progress
+) -> tuple[list[FoundImage], list[Look]]:
+    """Find and look at every image, and refuse what ``cxr data verify`` would call an error.
+
+    Args:
+        source: Where images come from.
+        config: The data section: its lock, and what it declares and accepts.
+        progress: Told how far it is, and of warnings in one line.
+
+    Returns:
+        The images, and what was seen of each.
+
+    Raises:
+        ConfigError: The config accepts what nobody can.
+        DataError: Something is wrong with the set; the first few problems are named.
+        RecordError: ``data.lock`` is missing or cannot be read.
+    """
+    require_acceptable(config.accept)
+    lock = load_lock(Path(config.lock)) if config.lock is not None else None
+    found = source.find()
+    require_known_labels(found, source.classes)
+    looks = look_at_images(source, found, progress=progress)
+    problems = examine(
+        source,
+        list(zip(found, looks, strict=True)),
+        config,
+        decoder=capture_decoder(),
+        lock=lock,
+        rules=derive_rules(config),
+    )
+    if errors := find_grave(problems):
+        raise _refuse(errors, source.root)
+    if warned := [problem for problem in problems if problem.severity == "warning"]:
+        progress.note(f"warnings about the data: {_count_kinds(warned)}; see cxr data verify")
+    return found, looks
+
+
+def _count_kinds(problems: Sequence[DataProblem]) -> str:
+    return ", ".join(f"{one.kind} ({one.groups:,})" for one in summarise_kinds(problems))
+
+
+def _refuse(errors: Sequence[DataProblem], root: Path) -> DataError:
+    """Put the first few errors into one, their files as records call them."""
+    lines = [str(root), *map(_describe, errors[:_NAMED])]
+    if len(errors) > _NAMED:
+        lines.append(f"and {len(errors) - _NAMED:,} more")
+    said = "an error" if len(errors) == 1 else f"{len(errors):,} errors"
+    return DataError(
+        f"the data set has {said}: {_count_kinds(errors)}",
+        where="\n         ".join(lines),
+        hint="cxr data verify CONFIG has all; mend the set, or name kinds in data.accept",
+    )
+
+
+def _describe(error: DataProblem) -> str:
+    """Name a problem's first files, and what is wrong with them, in one line."""
+    named = ", ".join(error.paths[:_PATHS])
+    if len(error.paths) > _PATHS:
+        named += f" and {len(error.paths) - _PATHS:,} more"
+    return f"{named}: {error.detail}" if named else error.detail

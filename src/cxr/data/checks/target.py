@@ -1,0 +1,137 @@
+"""What can be looked at: a config, a directory, an npz or CSV file, or the lock of one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from cxr.config.data_section import CsvConfig, DataConfig
+from cxr.config.load import load_config
+from cxr.data.sources.directory import DirectorySource
+from cxr.data.sources.open import open_source
+from cxr.data.sources.source import Source
+from cxr.errors import DataError, UsageError
+from cxr.records.set_lock import SUFFIX, load_lock
+
+_CONFIG_SUFFIXES: Final = (".yaml", ".yml")
+_RULES: Final = frozenset(
+    {
+        "source",
+        "layout",
+        "class_globs",
+        "group_pattern",
+        "validation_fraction",
+        "test_fraction",
+        "split_seed",
+        "window",
+        "csv",
+    }
+)
+"""Fields that labels, groups, splits and pixels follow from; a lock keeps them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A set that was opened.
+
+    Attributes:
+        path: What the user named; for a lock, what it is the lock of.
+        source: Where its images come from.
+        config: The data section, or what stands for one where there is no config.
+        rules: The rules as a lock keeps them; empty for a directory by itself.
+        lock: Where its lock lies, or would.
+    """
+
+    path: Path
+    source: Source
+    config: DataConfig
+    rules: Mapping[str, Any]
+    lock: Path
+
+
+def open_target(path: Path) -> Target:
+    """Open what a user named.
+
+    Raises:
+        ConfigError: The config cannot be used.
+        DataError: There is nothing, or nothing that holds images.
+        RecordError: A lock cannot be read.
+        UsageError: The set has no files, or a lock does not say what it is of.
+    """
+    if path.name.endswith(SUFFIX):
+        return _open_locked(path)
+    if path.suffix in _CONFIG_SUFFIXES:
+        config = load_config(path).data
+        if config.source == "synthetic":
+            raise UsageError(
+                "the config's data is synthetic: there are no files to look at",
+                where=str(path),
+                hint="name a config whose data.source is another",
+            )
+        lock = Path(config.lock) if config.lock is not None else _beside(path, path.stem)
+        return _open(path, config, lock)
+    if path.is_dir():
+        # "." and ".." have no name of their own.
+        named = path if path.name not in ("", "..") else path.resolve()
+        lock = _beside(named, named.name)
+        config = DataConfig(source="folder", root=str(path))
+        source = DirectorySource(path)
+        return Target(path=named, source=source, config=config, rules={}, lock=lock)
+    if path.suffix in (".npz", ".csv") and path.is_file():
+        return _open(path, _describe_file(path), _beside(path, path.stem))
+    raise DataError(
+        "no such data set" if not path.exists() else "not a directory and not a config",
+        where=str(path),
+        hint="name a directory of images, an npz or CSV file, a config (.yaml) or a lock",
+    )
+
+
+def _open(path: Path, config: DataConfig, lock: Path) -> Target:
+    rules = derive_rules(config)
+    return Target(path=path, source=open_source(config), config=config, rules=rules, lock=lock)
+
+
+def _open_locked(lock: Path) -> Target:
+    """Open the set beside a lock, by the name that the lock has of it.
+
+    Raises:
+        UsageError: The lock has none, or is a run's.
+    """
+    name = load_lock(lock).target
+    if not name or name.endswith(SUFFIX):
+        raise UsageError(
+            "the lock does not say what it is the lock of",
+            where=str(lock),
+            hint="name the set, and the lock with --lock",
+        )
+    opened = open_target(lock.with_name(name))
+    return Target(
+        path=opened.path,
+        source=opened.source,
+        config=opened.config,
+        rules=opened.rules,
+        lock=lock,
+    )
+
+
+def _describe_file(path: Path) -> DataConfig:
+    """Return a data section for a file that is a whole set, its columns and classes as usual."""
+    if path.suffix == ".npz":
+        return DataConfig(source="npz", root=str(path))
+    return DataConfig(source="csv", root=str(path.parent), csv=CsvConfig(file=str(path)))
+
+
+def _beside(path: Path, name: str) -> Path:
+    return path.parent / f"{name}{SUFFIX}"
+
+
+def derive_rules(config: DataConfig) -> dict[str, Any]:
+    """Return the rules of a data section as plain JSON, without a path of this machine."""
+    tree: dict[str, Any] = json.loads(config.model_dump_json(include=set(_RULES)))
+    tree["csv"].pop("file")
+    if config.source != "csv":
+        del tree["csv"]
+    return tree

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cxr.cli import options
 from cxr.cli.console import print_json, print_line, print_table, shown_progress
 from cxr.errors import ExitCode
+
+if TYPE_CHECKING:
+    from cxr.data.checks.report import DataReport
 
 app = typer.Typer(help="Verify data sets, and draw synthetic ones.", no_args_is_help=True)
 
@@ -61,20 +64,38 @@ def verify(
     lock: Annotated[
         Path | None, typer.Option(help="A data.lock.json to compare with, such as a run's.")
     ] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Read and decode all again, whatever is remembered.")
+    ] = False,
+    bytes_only: Annotated[
+        bool, typer.Option("--bytes-only", help="Read and hash all bytes, and decode nothing.")
+    ] = False,
     *,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Check the images and splits of a data set.
 
-    Every image is decoded; leaks between splits and changes since a lock are named.
+    Every image is decoded; leaks between splits and changes since a lock are named. What is known
+    of files that the system says did not change is remembered.
 
     Example: cxr data verify data/sample --lock runs/a/data.lock.json
     """
-    from cxr.data.checks.verify import verify_target
+    from cxr.data.checks.unchanged import verify_unless_unchanged
+
+    def look() -> DataReport:
+        from cxr.data.checks.verify import verify_target
+
+        return verify_target(target, lock=lock, full=full, bytes_only=bytes_only, progress=progress)
 
     with shown_progress(quiet=quiet) as progress:
-        report = verify_target(target, lock=lock, progress=progress)
+        if bytes_only:
+            report = look()
+            progress.note("only bytes were looked at: no image was decoded")
+        else:
+            report = verify_unless_unchanged(
+                target, look, lock=lock, is_used=not full, progress=progress
+            )
     if json:
         print_json(report.to_json())
     else:

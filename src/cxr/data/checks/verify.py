@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import unicodedata
-import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from cxr.config.data_section import DataConfig
 from cxr.config.load import load_config
-from cxr.data.decoding.decode import DecodePlan, decode_image
-from cxr.data.decoding.image_file import read_image
-from cxr.data.prefetch import prefetch
-from cxr.data.sources.folder import find_images, find_root, list_images
+from cxr.data.caches.looks import look_at_images
+from cxr.data.checks.kinds import DataProblem
+from cxr.data.checks.report import DataReport
+from cxr.data.inspection.look import Look
+from cxr.data.sources.folder import FolderSource, find_images, find_root, list_images
+from cxr.data.sources.scan import hash_images
 from cxr.data.sources.source import SPLITS, FoundImage
-from cxr.digests.canonical import digest_bytes
 from cxr.errors import DataError, UsageError
 from cxr.progress import SILENCE, Progress
 from cxr.records.data_lock import Sample, load_data_lock
@@ -43,32 +42,7 @@ SEVERITIES: Final[dict[str, Severity]] = {
 """Every kind of problem and how much it matters: only errors make a data set differ."""
 
 _CONFIG_SUFFIXES: Final = (".yaml", ".yml")
-_LOOK: Final = DecodePlan(size_px=32, channels=1, resample="bilinear")
 _TOP: Final = 2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DataProblem:
-    """One thing that is wrong with a group of files."""
-
-    kind: str
-    severity: Severity
-    paths: tuple[str, ...]
-    detail: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DataReport:
-    """The answer of ``cxr data verify``."""
-
-    verdict: Literal["verified", "differs"]
-    samples: int
-    bytes: int
-    problems: list[DataProblem] = field(default_factory=list)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the report as plain JSON values."""
-        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +56,12 @@ class _Look:
 
 
 def verify_target(
-    target: Path, *, lock: Path | None = None, progress: Progress = SILENCE
+    target: Path,
+    *,
+    lock: Path | None = None,
+    full: bool = False,
+    bytes_only: bool = False,
+    progress: Progress = SILENCE,
 ) -> DataReport:
     """Decode every image of a data set, look for leaks, and compare it with a lock.
 
@@ -90,6 +69,8 @@ def verify_target(
         target: A directory, whose images are found by suffix, in its splits where it has such; or
             a config, whose classes, groups and splits are then applied.
         lock: A data lock to compare with.
+        full: Whether every image is read and decoded again, whatever is remembered of it.
+        bytes_only: Whether images are read and hashed alone, and none is decoded.
         progress: Told how far it is.
 
     Raises:
@@ -100,7 +81,7 @@ def verify_target(
     """
     root, images = _find(target)
     wanted = load_data_lock(lock) if lock is not None else None
-    looks = list(_look_at_all(images, progress))
+    looks = _look_at_all(root, images, full=full, bytes_only=bytes_only, progress=progress)
     problems = [look.problem for look in looks if look.problem is not None]
     if not images:
         problems.append(_problem("no-images", [str(root)], "no image below it, by suffix"))
@@ -153,32 +134,32 @@ def _describe(root: Path, file: Path) -> FoundImage:
     return FoundImage(file, path, label, path, split)
 
 
-def _look_at_all(images: Sequence[FoundImage], progress: Progress) -> Iterator[_Look]:
-    """Read and decode on all cores."""
-    looks = prefetch(_look_at, images, workers=os.cpu_count() or 1)
-    with warnings.catch_warnings():
-        # Pillow warns of large images; they are errors of our own here.
-        warnings.simplefilter("ignore")
-        for done, look in enumerate(looks, start=1):
-            progress.advance("looking at images", done, len(images))
-            yield look
+def _look_at_all(
+    root: Path,
+    images: Sequence[FoundImage],
+    *,
+    full: bool,
+    bytes_only: bool,
+    progress: Progress,
+) -> list[_Look]:
+    """Read, hash and, unless only bytes count, inspect on all cores."""
+    if not images:
+        return []
+    source = FolderSource(DataConfig(source="folder", root=str(root)))
+    looks = (
+        hash_images(source, images, progress=progress)
+        if bytes_only
+        else look_at_images(source, images, trust_stat=True, full=full, progress=progress)
+    )
+    return [_describe_look(image, look) for image, look in zip(images, looks, strict=True)]
 
 
-def _look_at(image: FoundImage) -> _Look:
-    """Read, hash and decode one image."""
-    try:
-        content = read_image(image.file)
-    except DataError as error:
-        return _Look(image, 0, "", _problem("unreadable", [image.path], error.problem))
-    found = None
-    if not content:
-        found = _problem("empty", [image.path], "the file has no bytes")
-    else:
-        try:
-            decode_image(content, _LOOK, where=image.path)
-        except DataError as error:
-            found = _problem("unreadable", [image.path], error.problem)
-    return _Look(image, len(content), digest_bytes(content), found)
+def _describe_look(image: FoundImage, look: Look) -> _Look:
+    problem = None
+    if look.findings:
+        kind, detail = look.findings[0]
+        problem = _problem(kind if kind in SEVERITIES else "unreadable", [image.path], detail)
+    return _Look(image, look.num_bytes, look.sha256, problem)
 
 
 def _find_duplicates(looks: Sequence[_Look]) -> Iterator[DataProblem]:

@@ -9,7 +9,7 @@ import hashlib
 import os
 import stat
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -38,64 +38,67 @@ def capture_footprint(places: Iterable[Path]) -> Footprint:
 
     A place that is not there counts as such, so that its coming is a change.
     """
-    state = hashlib.sha256(b"%d\n" % _find_user())
     now_ns = time.time_ns()
+    state = hashlib.sha256(b"%d\n" % _find_user())
+    seen: set[str] = set()
     settled, num = True, 0
     for place in places:
-        for name, found in _walk(str(place), seen=set()):
-            num += 1
-            state.update(os.fsencode(name) + b"\0")
-            if found is None:
-                continue
-            if stat.S_ISDIR(found.st_mode):
-                # What is in it counts by itself.
-                state.update(b"directory")
-                continue
-            state.update(pack_stat(found))
-            settled = settled and (
-                is_settled(found, now_ns=now_ns) or not stat.S_ISREG(found.st_mode)
-            )
-        if num > MAX_ENTRIES:
-            return Footprint(digest="", is_settled=False)
+        waiting = [str(place)]
+        while waiting:
+            top = waiting.pop()
+            rows, below, files = _list(top, seen)
+            state.update(b"\0".join(rows))
+            settled = settled and all(is_settled(found, now_ns=now_ns) for found in files)
+            waiting += below
+            num += len(files)
+            if num > MAX_ENTRIES:
+                return Footprint(digest="", is_settled=False)
     return Footprint(digest=f"sha256:{state.hexdigest()}", is_settled=settled)
 
 
-def _walk(top: str, *, seen: set[str]) -> Iterator[tuple[str, os.stat_result | None]]:
-    """Yield each path and what the system says of it, None where it says nothing."""
-    try:
-        found = os.stat(top)  # noqa: PTH116 - pathlib's takes twice as long
-    except OSError as error:
-        yield f"{top}\0{error.errno}", None
-        return
-    yield top, found
-    if not stat.S_ISDIR(found.st_mode):
-        return
-    real = os.path.realpath(top)
-    if real in seen:
-        return
-    seen.add(real)
-    yield from _list(top, seen=seen)
+def _list(top: str, seen: set[str]) -> tuple[list[bytes], list[str], list[os.stat_result]]:
+    """Look at a file, or at what is directly in a directory.
 
+    Args:
+        top: The file or directory.
+        seen: Directories that were listed, which are not listed again; this one is added.
 
-def _list(directory: str, *, seen: set[str]) -> Iterator[tuple[str, os.stat_result | None]]:
-    """Yield what is in a directory, in the order of names, and below it."""
+    Returns:
+        A row for each name, the directories below, and what the system says of regular files.
+    """
+    rows = [os.fsencode(top)]
+    below: list[str] = []
+    files: list[os.stat_result] = []
     try:
-        with os.scandir(directory) as scanned:
-            entries = sorted(scanned, key=lambda entry: entry.name)
+        here = os.stat(top)  # noqa: PTH116 - pathlib's takes twice as long
+        if not stat.S_ISDIR(here.st_mode):
+            return [*rows, pack_stat(here)], below, [here] * stat.S_ISREG(here.st_mode)
+        real = os.path.realpath(top)
+        if real in seen:
+            return rows, below, files
+        seen.add(real)
+        with os.scandir(top) as scanned:
+            entries = sorted(scanned, key=_read_name)
     except OSError as error:
-        yield f"{directory}\0{error.errno}", None
-        return
+        return [*rows, b"%d" % (error.errno or 0)], below, files
     for entry in entries:
+        rows.append(os.fsencode(entry.name))
         try:
             found = entry.stat()
-            is_directory = stat.S_ISDIR(found.st_mode)
         except OSError as error:
-            yield f"{entry.path}\0{error.errno}", None
+            rows.append(b"%d" % (error.errno or 0))
             continue
-        if is_directory:
-            yield from _walk(entry.path, seen=seen)
-        else:
-            yield entry.path, found
+        if stat.S_ISDIR(found.st_mode):
+            below.append(entry.path)
+            continue
+        rows.append(pack_stat(found))
+        if stat.S_ISREG(found.st_mode):
+            files.append(found)
+    return rows, below, files
+
+
+def _read_name(entry: os.DirEntry[str]) -> str:
+    return entry.name
 
 
 def _find_user() -> int:

@@ -294,12 +294,12 @@ def _evaluation_in_between(_: str) -> None:
 @fault
 def _no_decoding(_: str) -> None:
     """Whoever decodes an image fails."""
-    from cxr.data.caches import decoded as cache
+    from cxr.data.sources import folder
 
     def refuse(*_: Any, **__: Any) -> None:
         raise RuntimeError("an image was decoded")
 
-    cache.decode_image = refuse
+    folder.decode_image = refuse
 
 
 @fault

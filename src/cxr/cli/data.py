@@ -10,16 +10,19 @@ import typer
 from cxr.cli import options
 from cxr.cli.console import print_json, print_line, print_table, shown_progress
 from cxr.errors import ExitCode
+from cxr.plain_text import show_plainly
 
 if TYPE_CHECKING:
     from cxr.data.checks.report import DataReport
 
-app = typer.Typer(help="Verify data sets, and draw synthetic ones.", no_args_is_help=True)
+app = typer.Typer(
+    help="Verify data sets, prepare them, and draw synthetic ones.", no_args_is_help=True
+)
 
 
 @app.callback()
 def group() -> None:
-    """Verify data sets, and draw synthetic ones."""
+    """Verify data sets, prepare them, and draw synthetic ones."""
 
 
 @app.command("synth")
@@ -54,6 +57,35 @@ def synth(
         print_json({"directory": str(directory), "images": len(paths), "paths": paths})
     else:
         print_line(f"drawn: {len(paths)} images in {directory}")
+
+
+@app.command("prepare")
+def prepare(
+    config: options.Config,
+    overrides: options.Set = None,
+    *,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Decode the images of a config into the decode cache.
+
+    Training does so by itself; this is for doing it ahead of time. If it is stopped, it goes on
+    where it was when it is started again.
+
+    Example: cxr data prepare --config configs/sample.yaml
+    """
+    from cxr.config.load import load_config
+    from cxr.data.prepare import prepare_data
+
+    data = load_config(config, overrides or ()).data
+    with shown_progress(quiet=quiet) as progress:
+        prepared = prepare_data(data, progress=progress)
+    if json:
+        print_json(prepared.to_json())
+        return
+    verdict = "prepared" if prepared.decoded else "ready already"
+    print_line(f"{verdict}: {prepared.images:,} images, {prepared.bytes:,} bytes")
+    print_line(f"  cache {show_plainly(prepared.cache)}")
 
 
 @app.command("verify")

@@ -17,6 +17,7 @@ from typing import IO, Final, Self
 
 from cxr.atomic import flush_directory, storage_errors
 from cxr.digests.canonical import PREFIX, canonical_json
+from cxr.errors import StorageError
 
 BLOCK_BYTES: Final = 16 * 2**20
 """How much a killed writer loses at most, and how much is hashed again at a time to go on."""
@@ -61,12 +62,14 @@ class GrowingFile:
         trace: TracebackType | None,
     ) -> None:
         """Keep what was written, also when the writer is interrupted."""
-        with contextlib.suppress(OSError):
-            if kind is not None and not issubclass(kind, OSError):
-                self._write_block()
-        for stream in (self._stream, self._journal):
-            with contextlib.suppress(OSError):
-                stream.close()
+        try:
+            if kind is not None and not issubclass(kind, (OSError, StorageError)):
+                with contextlib.suppress(OSError):
+                    self._write_block()
+        finally:
+            for stream in (self._stream, self._journal):
+                with contextlib.suppress(OSError):
+                    stream.close()
         if kind is not None and not self._count_bytes():
             self.discard()
 

@@ -24,7 +24,7 @@ class Killed(BaseException):
     """Whatever ends a writer."""
 
 
-def write(path, *, until=len(ITEMS)):
+def write(path, *, until=None):
     """Write on from what is there; return how many items were there."""
     with GrowingFile(path) as file:
         kept = file.kept_bytes // 10

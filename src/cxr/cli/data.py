@@ -91,7 +91,8 @@ def prepare(
 @app.command("verify")
 def verify(
     target: Annotated[
-        Path, typer.Argument(metavar="TARGET", help="A data set's directory, or a config.")
+        Path,
+        typer.Argument(metavar="TARGET", help="A data set's directory, a config, or a .dvc file."),
     ],
     lock: Annotated[
         Path | None, typer.Option(help="A data.lock.json to compare with, such as a run's.")
@@ -116,12 +117,17 @@ def verify(
     from cxr.data.checks.unchanged import verify_unless_unchanged
 
     def look() -> DataReport:
+        from cxr.data.checks.dvc_file import SUFFIX, verify_dvc_file
         from cxr.data.checks.verify import verify_target
 
+        if target.suffix == SUFFIX:
+            return verify_dvc_file(target, progress=progress)
         return verify_target(target, lock=lock, full=full, bytes_only=bytes_only, progress=progress)
 
     with shown_progress(quiet=quiet) as progress:
-        if bytes_only:
+        if target.suffix == ".dvc":
+            report = look()
+        elif bytes_only:
             report = look()
             progress.note("only bytes were looked at: no image was decoded")
         else:

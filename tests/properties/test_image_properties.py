@@ -13,8 +13,9 @@ from cxr.config.schema import AugmentConfig
 from cxr.data.decoding.decode import DecodePlan, decode_image
 from cxr.data.normalise import derive_pixel_table
 from cxr.errors import DataError
-from cxr.training.augment import augment_images, derive_intensity_table, move_image
+from cxr.training.augment import augment_images
 from properties.strategies import examples, seeds
+from support.augmenting import derive_intensity_table, move_image
 
 PLAN = DecodePlan(size_px=8, channels=1, resample="bilinear")
 PICTURE = (np.arange(144).reshape(12, 12) * 7 % 256).astype(np.uint8)

@@ -112,7 +112,8 @@ def _look_up(
     crop_px = side_px - ((side_px * zoom) >> 16)
     corner = _scale(draw, side_px + 2 * pad_px - crop_px + 1) - pad_px
     steps = np.arange(side_px, dtype=np.int64) * crop_px[:, None] // side_px
-    return corner[:, None] + steps
+    places: NDArray[np.int64] = corner[:, None] + steps
+    return places
 
 
 def _scale(draw: NDArray[np.uint64], num: int | NDArray[np.int64]) -> NDArray[np.int64]:

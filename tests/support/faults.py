@@ -294,12 +294,47 @@ def _evaluation_in_between(_: str) -> None:
 @fault
 def _no_decoding(_: str) -> None:
     """Whoever decodes an image fails."""
-    from cxr.data.caches import decoded as cache
+    from cxr.data.sources import folder
 
     def refuse(*_: Any, **__: Any) -> None:
         raise RuntimeError("an image was decoded")
 
-    cache.decode_image = refuse
+    folder.decode_image = refuse
+
+
+@fault
+def _killed_decoding(value: str) -> None:
+    """The process is killed when image ``value`` is decoded; every few images are a block."""
+    _signal_decoding(int(value), signal.SIGKILL)
+
+
+@fault
+def _interrupted_decoding(value: str) -> None:
+    """Ctrl-C comes when image ``value`` is decoded."""
+    _signal_decoding(int(value), signal.SIGINT)
+
+
+def _signal_decoding(last: int, number: signal.Signals) -> None:
+    from cxr.data.caches import growing_file
+    from cxr.data.sources import folder
+
+    original, decoded = folder.decode_image, iter(range(last - 1))
+
+    def decode(*arguments: Any, **options: Any) -> Any:
+        if next(decoded, None) is None:
+            os.kill(os.getpid(), number)
+        return original(*arguments, **options)
+
+    growing_file.BLOCK_BYTES = 4096
+    folder.decode_image = decode
+
+
+@fault
+def _settled_files(_: str) -> None:
+    """Every file was last changed long ago."""
+    from cxr.data.caches import file_stat
+
+    file_stat.SETTLED_NS = -(10**12)
 
 
 @fault

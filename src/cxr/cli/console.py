@@ -15,9 +15,10 @@ from cxr.progress import SILENCE, Progress
 if TYPE_CHECKING:
     from rich.console import JustifyMethod
     from rich.progress import Progress as RichProgress
-    from rich.progress import TaskID
+    from rich.progress import Task, TaskID
 
 _SHORT: Final = 26
+_WHOLE: Final = 10
 
 
 def print_json(document: Any) -> None:
@@ -93,6 +94,13 @@ def shown_progress(*, quiet: bool) -> Iterator[Progress]:
             yield InterruptibleProgress(_Lines())
 
 
+def format_rate(per_second: float | None) -> str:
+    """Return how many parts are done in a second; nothing while that is unknown."""
+    if not per_second:
+        return ""
+    return f"{per_second:,.0f}/s" if per_second >= _WHOLE else f"{per_second:.2g}/s"
+
+
 class _Lines:
     """One plain line when a long piece of work ends."""
 
@@ -117,11 +125,19 @@ class _Bars:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as RichProgress
+        from rich.text import Text
+
+        class RateColumn(TextColumn):
+            """How many parts are done in a second."""
+
+            def render(self, task: Task) -> Text:
+                return Text(format_rate(task.finished_speed or task.speed))
 
         self._bars: RichProgress = RichProgress(
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
+            RateColumn(""),
             TimeRemainingColumn(),
             console=Console(stderr=True, highlight=False),
             transient=True,

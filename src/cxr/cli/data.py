@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -13,12 +13,16 @@ from cxr.cli.data_names import names
 from cxr.errors import ExitCode
 from cxr.plain_text import show_plainly
 
+if TYPE_CHECKING:
+    from cxr.data.checks.report import DataReport
+
 app = typer.Typer(
-    help="Verify data sets, lock them, and draw synthetic ones.", no_args_is_help=True
+    help="Verify data sets, lock them, prepare them, and draw synthetic ones.",
+    no_args_is_help=True,
 )
 
 _TARGET: Final = typer.Argument(
-    metavar="TARGET", help="A directory, an npz or CSV file, a config, or a lock."
+    metavar="TARGET", help="A directory, an npz or CSV file, a config, a lock, or a .dvc file."
 )
 
 
@@ -27,7 +31,7 @@ app.command("names")(names)
 
 @app.callback()
 def group() -> None:
-    """Verify data sets, lock them, and draw synthetic ones."""
+    """Verify data sets, lock them, prepare them, and draw synthetic ones."""
 
 
 @app.command("synth")
@@ -64,6 +68,35 @@ def synth(
         print_line(f"drawn: {len(paths)} images in {directory}")
 
 
+@app.command("prepare")
+def prepare(
+    config: options.Config,
+    overrides: options.Set = None,
+    *,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Decode the images of a config into the decode cache.
+
+    Training does so by itself; this is for doing it ahead of time. If it is stopped, it goes on
+    where it was when it is started again.
+
+    Example: cxr data prepare --config configs/sample.yaml
+    """
+    from cxr.config.load import load_config
+    from cxr.data.prepare import prepare_data
+
+    data = load_config(config, overrides or ()).data
+    with shown_progress(quiet=quiet) as progress:
+        prepared = prepare_data(data, progress=progress)
+    if json:
+        print_json(prepared.to_json())
+        return
+    verdict = "prepared" if prepared.decoded else "ready already"
+    print_line(f"{verdict}: {prepared.images:,} images, {prepared.bytes:,} bytes")
+    print_line(f"  cache {show_plainly(prepared.cache)}")
+
+
 @app.command("verify")
 def verify(
     target: Annotated[Path, _TARGET],
@@ -71,6 +104,12 @@ def verify(
         Path | None,
         typer.Option(help="A lock to compare with, such as a run's; default: the set's own."),
     ] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Read and decode all again, whatever is remembered.")
+    ] = False,
+    bytes_only: Annotated[
+        bool, typer.Option("--bytes-only", help="Read and hash all bytes, and decode nothing.")
+    ] = False,
     *,
     strict: Annotated[bool, typer.Option("--strict", help="Let a warning differ as well.")] = False,
     json: options.Json = False,
@@ -80,13 +119,37 @@ def verify(
 
     Every image is decoded; leaks between splits and changes since it was locked are named. The lock
     is the one that the config names, or lies beside TARGET.
+    What is known of files that the system says did not change is remembered.
 
     Example: cxr data verify data/sample --lock runs/a/data.lock.json
     """
-    from cxr.data.checks.verify import verify_target
+    from cxr.data.checks.unchanged import verify_unless_unchanged
+
+    def look() -> DataReport:
+        from cxr.data.checks.dvc_file import SUFFIX, verify_dvc_file
+        from cxr.data.checks.verify import verify_target
+
+        if target.suffix == SUFFIX:
+            return verify_dvc_file(target, progress=progress)
+        return verify_target(
+            target,
+            lock=lock,
+            strict=strict,
+            full=full,
+            bytes_only=bytes_only,
+            progress=progress,
+        )
 
     with shown_progress(quiet=quiet) as progress:
-        report = verify_target(target, lock=lock, strict=strict, progress=progress)
+        if target.suffix == ".dvc":
+            report = look()
+        elif bytes_only:
+            report = look()
+            progress.note("only bytes were looked at: no image was decoded")
+        else:
+            report = verify_unless_unchanged(
+                target, look, lock=lock, strict=strict, is_used=not full, progress=progress
+            )
     if json:
         print_json(report.to_json())
     else:

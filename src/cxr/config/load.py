@@ -96,8 +96,19 @@ def _describe_place(path: str, directory: str) -> str:
     return Path(os.path.relpath(path, directory)).as_posix()
 
 
-def _load_chain(path: Path) -> Document:
-    """Load ``path`` and what it extends, the extending file winning."""
+def find_config_files(path: Path) -> list[Path]:
+    """Return a config's own file and those that it extends, as they are named and resolved.
+
+    Raises:
+        ConfigError: One cannot be read.
+    """
+    seen: list[Path] = []
+    _load_chain(path, seen)
+    return seen
+
+
+def _load_chain(path: Path, files: list[Path] | None = None) -> Document:
+    """Load ``path`` and what it extends, the extending file winning; ``files`` hears of each."""
     chain: list[Document] = []
     seen: list[Path] = []
     following: Path | None = path
@@ -110,6 +121,8 @@ def _load_chain(path: Path) -> Document:
             chain[-1].problems.append(Problem(message, source, line, "extends"))
             break
         seen.append(resolved)
+        if files is not None:
+            files += [following, resolved]
         document = _load_file(following, asked_at)
         chain.append(document)
         parent = document.data.pop("extends", None)

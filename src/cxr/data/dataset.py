@@ -122,7 +122,7 @@ def load_dataset(config: DataConfig, *, progress: Progress = SILENCE) -> Dataset
         return Dataset(lock=lock, images_NHWC=pixels)
     source = open_source(config, progress=progress)
     found, looks = look_and_require_sound(source, config, progress)
-    lock = derive_data_lock(source, found, [(look.num_bytes, look.sha256) for look in looks])
+    lock = derive_data_lock(source.classes, found, looks)
     directory = Path(config.cache_dir) if config.cache_dir else default_cache_directory()
     plan = derive_decode_plan(config)
     pixels = open_decoded(source, found, lock, plan, directory, progress=progress)

@@ -102,3 +102,26 @@ def test_what_waits_is_not_prepared_when_the_results_are_no_longer_wanted(monkey
 @pytest.mark.parametrize("workers", [0, 2])
 def test_no_jobs_give_no_results(workers):
     assert list(prefetch(lambda job: job, [], workers=workers)) == []
+
+
+@pytest.mark.parametrize("workers", [0, 1, 3])
+@pytest.mark.parametrize("at_once", [1, 2, 7, 1000])
+def test_jobs_that_are_handed_over_together_stay_in_order(workers, at_once):
+    results = prefetch(lambda job: job * job, range(50), workers=workers, at_once=at_once)
+    assert list(results) == [job * job for job in range(50)]
+
+
+def test_only_so_many_that_are_handed_over_together_are_prepared_ahead():
+    asked = []
+
+    def jobs():
+        for job in range(1000):
+            asked.append(job)
+            yield job
+
+    results = prefetch(lambda job: job, jobs(), workers=2, at_once=5)
+    for taken in range(1, 100):
+        next(results)
+        assert len(asked) <= taken + 5 * (2 * 2 + 2)
+    results.close()
+    assert not any(thread.name.startswith("cxr-ahead") for thread in threading.enumerate())

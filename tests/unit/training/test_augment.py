@@ -6,7 +6,8 @@ import pytest
 from cxr.config.schema import AugmentConfig
 from cxr.data.normalise import derive_pixel_table, normalise_images
 from cxr.digests.canonical import digest_bytes
-from cxr.training.augment import augment_images, derive_intensity_table, move_image
+from cxr.training.augment import augment_images
+from support.augmenting import derive_intensity_table, move_image
 
 OFF = AugmentConfig()
 EVERYTHING = AugmentConfig(flip=True, pad=3, zoom=0.3, brightness=0.3, contrast=0.3)

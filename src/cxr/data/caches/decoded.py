@@ -3,21 +3,24 @@
 A cache is named by the digest of all that its pixels depend on: the files' digests, the decoder's
 versions and canaries, and every preprocessing field. It is written to a temporary name and renamed,
 and its content is checked against its own digest whenever it is opened, so a stale, damaged or
-half-written cache is never read: it is made again. Only whoever makes one holds its lock: a sound
-one is never written to, so it may lie where nothing can be written.
+half-written cache is never read: it is made again, and one that was not finished is gone on with.
+Only whoever makes one holds its lock: a sound one is never written to, so it may lie where nothing
+can be written.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
+import time
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Final
 
-from cxr.atomic import atomic_writer, make_directory, storage_errors, write_bytes
+from cxr.atomic import make_directory, storage_errors, write_bytes
+from cxr.data.caches.growing_file import GrowingFile, name_parts
 from cxr.data.decoding.decode import DecodePlan
 from cxr.data.decoding.dicom_syntaxes import read_decoder_versions
 from cxr.data.prefetch import prefetch
@@ -40,6 +43,23 @@ FORMAT: Final = "cxr.decoded/1"
 _PIXELS: Final = "pixels.u8"
 _INDEX: Final = "index.json"
 _MAX_NAMED: Final = 5
+_PART_KEPT_S: Final = 7 * 24 * 3600
+"""How long what was not finished waits for somebody who goes on with it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecodedCache:
+    """A sound decode cache.
+
+    Attributes:
+        place: Its directory.
+        shape: Of its pixels: (N, size, size, channels), dtype uint8.
+        num_decoded: Images that were decoded for it now; the others were there.
+    """
+
+    place: Path
+    shape: tuple[int, int, int, int]
+    num_decoded: int
 
 
 def default_cache_directory() -> Path:
@@ -104,8 +124,28 @@ def open_decoded(
     """
     import numpy as np
 
+    cache = prepare_decoded(source, found, lock, plan, directory, progress=progress)
+    return np.memmap(cache.place / _PIXELS, dtype=np.uint8, mode="r", shape=cache.shape)
+
+
+def prepare_decoded(
+    source: Source,
+    found: Sequence[FoundImage],
+    lock: DataLock,
+    plan: DecodePlan,
+    directory: Path,
+    *,
+    progress: Progress = SILENCE,
+) -> DecodedCache:
+    """See to it that there is a sound cache of every image of ``lock``; see `open_decoded`.
+
+    Raises:
+        DataError: An image cannot be decoded, or changed since it was hashed.
+        StorageError: No sound cache is there, and none can be written.
+    """
     place = directory / derive_cache_key(lock, plan)
     shape = (len(lock.samples), plan.size_px, plan.size_px, plan.channels)
+    num_decoded = 0
     if not _is_sound(place):
         try:
             make_directory(place)
@@ -113,14 +153,14 @@ def open_decoded(
             with _holding(place):
                 # Somebody else may have made it while the lock was waited for.
                 if not _is_sound(place):
-                    _build(source, found, lock, plan, place, progress)
+                    num_decoded = _build(source, found, lock, plan, place, progress)
         except StorageError as error:
             raise StorageError(
                 error.problem,
                 where=error.where,
                 hint="free space there, or set data.cache_dir to a directory that can be written",
             ) from error
-    return np.memmap(place / _PIXELS, dtype=np.uint8, mode="r", shape=shape)
+    return DecodedCache(place=place, shape=shape, num_decoded=num_decoded)
 
 
 def _is_sound(place: Path) -> bool:
@@ -151,11 +191,23 @@ def _holding(place: Path, *, timeout_s: float = -1) -> Iterator[None]:
 
 
 def _remove_remains(directory: Path) -> None:
-    """Remove half-written files of killed processes; one that is writing holds its cache's lock."""
-    for name in (_PIXELS, _INDEX):
-        for file in directory.glob(f"*/.{name}.*.tmp"):
-            with contextlib.suppress(OSError, StorageError), _holding(file.parent, timeout_s=0):
-                file.unlink()
+    """Remove half-written files of killed processes; one that is writing holds its cache's lock.
+
+    Pixels that were not finished wait for a week: somebody may go on.
+    """
+    remains = [file for name in (_PIXELS, _INDEX) for file in directory.glob(f"*/.{name}.*.tmp")]
+    for part in name_parts(directory / "*" / _PIXELS):
+        remains += [file for file in directory.glob(f"*/{part.name}") if _is_given_up(file)]
+    for file in remains:
+        with contextlib.suppress(OSError, StorageError), _holding(file.parent, timeout_s=0):
+            file.unlink()
+
+
+def _is_given_up(part: Path) -> bool:
+    try:
+        return time.time() - part.stat().st_mtime > _PART_KEPT_S
+    except OSError:
+        return False
 
 
 def _build(
@@ -165,9 +217,12 @@ def _build(
     plan: DecodePlan,
     place: Path,
     progress: Progress,
-) -> None:
-    """Decode on all cores and write pixels in order; nothing is kept unless all images decode."""
-    state = hashlib.sha256()
+) -> int:
+    """Decode on all cores and write pixels in order, going on where somebody stopped.
+
+    Returns:
+        How many images were decoded.
+    """
     failures: list[DataError] = []
 
     def decode(job: tuple[FoundImage, Sample]) -> bytes | DataError:
@@ -176,27 +231,33 @@ def _build(
         except DataError as error:
             return error
 
-    with atomic_writer(place / _PIXELS) as stream, warnings.catch_warnings():
+    with GrowingFile(place / _PIXELS) as pixels_file, warnings.catch_warnings():
         # Pillow warns of large images; the limit here is an error of our own.
         warnings.simplefilter("ignore")
-        done = 0
-        jobs = zip(found, lock.samples, strict=True)
+        kept = done = pixels_file.kept_bytes // (plan.size_px * plan.size_px * plan.channels)
+        jobs = zip(found[kept:], lock.samples[kept:], strict=True)
         for pixels in prefetch(decode, jobs, workers=os.cpu_count() or 1):
             if isinstance(pixels, DataError):
                 failures.append(pixels)
                 continue
-            state.update(pixels)
-            stream.write(pixels)
+            if failures:
+                # The others are still tried, so that all bad ones are named; nothing is written.
+                continue
+            pixels_file.append(pixels)
             done += 1
             progress.advance("decoding images", done, len(lock.samples))
         if failures:
+            # Without those images, the others are another set with a cache of its own.
+            pixels_file.discard()
             raise _join(failures)
+        digest = pixels_file.finish()
     index: dict[str, Any] = {
         "schema": FORMAT,
         "shape": [len(lock.samples), plan.size_px, plan.size_px, plan.channels],
-        "pixels": f"sha256:{state.hexdigest()}",
+        "pixels": digest,
     }
     write_bytes(place / _INDEX, canonical_json(index) + b"\n")
+    return done - kept
 
 
 def _decode_sample(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from cxr.data.checks.kinds import KINDS, SEVERITY_RANK, DataProblem, Severity
 from cxr.data.inspection.look import Look
@@ -60,6 +60,16 @@ class DataReport:
             "problems": [asdict(problem) for problem in self.problems],
             "kinds": [asdict(summary) for summary in summarise_kinds(self.problems)],
         }
+
+    @classmethod
+    def from_json(cls, answer: Mapping[str, Any]) -> Self:
+        """Return the report that `to_json` made plain."""
+        problems = tuple(
+            DataProblem(**{**problem, "paths": tuple(problem["paths"])})
+            for problem in answer["problems"]
+        )
+        told = {name: value for name, value in answer.items() if name != "kinds"}
+        return cls(**{**told, "problems": problems})
 
 
 def derive_report(

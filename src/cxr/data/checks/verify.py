@@ -13,6 +13,7 @@ from cxr.data.checks.examine import Decoder, examine
 from cxr.data.checks.report import DataReport, derive_report
 from cxr.data.checks.target import Target, open_target
 from cxr.data.inspection.look import Look
+from cxr.data.sources.scan import hash_images
 from cxr.data.sources.source import FoundImage
 from cxr.progress import SILENCE, Progress
 from cxr.records.set_lock import SetLock, load_lock
@@ -34,7 +35,13 @@ class Seen:
 
 
 def verify_target(
-    path: Path, *, lock: Path | None = None, strict: bool = False, progress: Progress = SILENCE
+    path: Path,
+    *,
+    lock: Path | None = None,
+    strict: bool = False,
+    full: bool = False,
+    bytes_only: bool = False,
+    progress: Progress = SILENCE,
 ) -> DataReport:
     """Look at every image of a data set, look for leaks, and hold it against its lock.
 
@@ -44,6 +51,8 @@ def verify_target(
         lock: The lock to hold it against, a run's perhaps. By default the one that the config
             names, or the one beside the target, if there is one.
         strict: Whether warnings make the set differ.
+        full: Whether every image is read and decoded again, whatever is remembered of it.
+        bytes_only: Whether images are read and hashed alone, and none is decoded.
         progress: Told how far it is.
 
     Raises:
@@ -56,7 +65,7 @@ def verify_target(
     target = open_target(path)
     place = lock or _find_lock(target)
     wanted = load_lock(place) if place is not None else None
-    seen = look_at_target(target, progress)
+    seen = look_at_target(target, progress, full=full, bytes_only=bytes_only)
     problems = examine(
         target.source,
         seen.pairs,
@@ -74,8 +83,10 @@ def verify_target(
     )
 
 
-def look_at_target(target: Target, progress: Progress) -> Seen:
-    """Find every image of a target and look at it.
+def look_at_target(
+    target: Target, progress: Progress, *, full: bool = False, bytes_only: bool = False
+) -> Seen:
+    """Find every image of a target and look at it; see `verify_target`.
 
     Raises:
         ConfigError: The config accepts what nobody can.
@@ -83,7 +94,10 @@ def look_at_target(target: Target, progress: Progress) -> Seen:
     """
     require_acceptable(target.config.accept)
     found = target.source.find()
-    looks = look_at_images(target.source, found, progress=progress)
+    if bytes_only:
+        looks = hash_images(target.source, found, progress=progress)
+    else:
+        looks = look_at_images(target.source, found, trust_stat=True, full=full, progress=progress)
     pairs = list(zip(found, looks, strict=True))
     return Seen(target=target, pairs=pairs, decoder=capture_decoder())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from cxr.data.sources.folder import list_images
+from cxr.data.sources.folder import list_images, name_below
 from cxr.data.sources.image_files import ImageFiles
 from cxr.data.sources.source import SPLITS, FoundImage, Stray
 from cxr.data.sources.strays import find_strays
@@ -38,8 +38,8 @@ class DirectorySource(ImageFiles):
         return find_strays(self.root, splits)
 
     def _describe(self, file: Path) -> FoundImage:
-        parts = file.relative_to(self.root).parts
+        path = name_below(self.root, file)
+        parts = path.split("/")
         split = parts[0] if parts[0] in SPLITS and len(parts) > _TOP else ""
         label = parts[1] if split else ""
-        path = file.relative_to(self.root).as_posix()
         return FoundImage(file, path, label, path, split)

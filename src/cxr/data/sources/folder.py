@@ -72,9 +72,9 @@ def find_images(root: Path, config: DataConfig) -> list[FoundImage]:
     places = [(name, root / name) for name in SPLITS] if has_splits else [("train", root)]
     for split, directory in places:
         for file in list_images(directory):
-            label = _find_class(file.relative_to(directory).as_posix(), globs, where=str(file))
+            label = _find_class(name_below(directory, file), globs, where=str(file))
             group = derive_group(file.name, config.group_pattern, where=str(file))
-            path = file.relative_to(root).as_posix()
+            path = name_below(root, file)
             found.append(FoundImage(file, path, label, group, split))
     if not has_splits:
         found = assign_by_group(found, config, pool=SPLITS)
@@ -117,7 +117,7 @@ def list_images(directory: Path) -> list[Path]:
             name for name in children if not name.startswith(".") and not _is_named_as_image(name)
         )
     for path in found:
-        name = str(path.relative_to(directory))
+        name = name_below(directory, path)
         if any(unicodedata.category(letter) in _NO_TEXT for letter in name):
             raise DataError(
                 "a file's name holds control characters or is not Unicode",
@@ -125,6 +125,14 @@ def list_images(directory: Path) -> list[Path]:
                 hint="rename the file",
             )
     return sorted(found)
+
+
+def name_below(root: Path, file: Path) -> str:
+    """Return the POSIX path of a file that was found below ``root``.
+
+    ``Path.relative_to`` says the same, and takes ten times as long.
+    """
+    return "/".join(file.parts[len(root.parts) :])
 
 
 def _is_named_as_image(name: str) -> bool:

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Final
 
+from cxr.data.decoding.image_file import BLOCK_BYTES, digest_image_file
+from cxr.data.inspection.look import Look
 from cxr.data.prefetch import prefetch
 from cxr.data.sources.source import FoundImage, Source
 from cxr.digests.canonical import digest_bytes
+from cxr.errors import DataError
 from cxr.progress import SILENCE, Progress
 from cxr.records.data_lock import DataLock, Sample
+
+_AT_ONCE: Final = 16
+_SHARED_FILE: Final = ".npz"
 
 
 def hash_samples(
     source: Source, found: Sequence[FoundImage], *, progress: Progress = SILENCE
 ) -> DataLock:
     """Hash every sample that a source found.
-
-    hashlib lets go of the interpreter while it works, so all cores hash.
 
     Args:
         source: Reads one image.
@@ -30,37 +37,100 @@ def hash_samples(
     Raises:
         DataError: One cannot be read.
     """
+    looks: list[Look] = []
+    for look in _hash_all(source, found, progress):
+        if isinstance(look, DataError):
+            raise look
+        looks.append(look)
+    return derive_data_lock(source.classes, found, looks)
 
-    def hash_image(image: FoundImage) -> tuple[int, str]:
-        content = source.read(image)
-        return len(content), digest_bytes(content)
 
-    hashes: list[tuple[int, str]] = []
-    for one in prefetch(hash_image, found, workers=os.cpu_count() or 1):
-        hashes.append(one)
-        progress.advance("hashing images", len(hashes), len(found))
-    return derive_data_lock(source, found, hashes)
+def hash_images(
+    source: Source, found: Sequence[FoundImage], *, progress: Progress = SILENCE
+) -> list[Look]:
+    """Read and hash every image, and look at nothing: as fast as the disk and the cores allow.
+
+    Args:
+        source: Reads those that share a file.
+        found: The images.
+        progress: Told how far it is.
+
+    Returns:
+        Size and digest of each, in the order of ``found``; one that cannot be read is a finding.
+    """
+    return [
+        describe_unreadable(look) if isinstance(look, DataError) else look
+        for look in _hash_all(source, found, progress)
+    ]
 
 
 def derive_data_lock(
-    source: Source, found: Sequence[FoundImage], hashes: Sequence[tuple[int, str]]
+    classes: Sequence[str], found: Sequence[FoundImage], looks: Sequence[Look]
 ) -> DataLock:
-    """Return what a run's lock says of samples.
+    """Return what a run's lock says of images that were looked at.
 
     Args:
-        source: Where they come from.
-        found: The samples.
-        hashes: Size in bytes and digest of each.
+        classes: Class names in label order.
+        found: The images.
+        looks: What was seen of each, all of them readable.
     """
-    samples = tuple(
-        Sample(
-            path=image.path,
-            bytes=num_bytes,
-            sha256=digest,
-            label=image.label,
-            group=image.group,
-            split=image.split,
-        )
-        for image, (num_bytes, digest) in zip(found, hashes, strict=True)
+    return DataLock(
+        classes=tuple(classes),
+        samples=tuple(
+            Sample(
+                path=image.path,
+                bytes=look.num_bytes,
+                sha256=look.sha256,
+                label=image.label,
+                group=image.group,
+                split=image.split,
+            )
+            for image, look in zip(found, looks, strict=True)
+        ),
     )
-    return DataLock(classes=source.classes, samples=samples)
+
+
+def find_own_files(found: Sequence[FoundImage]) -> list[bool]:
+    """Say of each image whether it has a file of its own, whose bytes are the image's.
+
+    An image that shares its file with others, as the rows of an npz do, is none of the file's.
+    """
+    files = [str(image.file) for image in found]
+    times = Counter(files)
+    return [times[file] == 1 and not file.lower().endswith(_SHARED_FILE) for file in files]
+
+
+def describe_unreadable(error: DataError) -> Look:
+    """Return what is to be seen of an image that cannot be read."""
+    return Look(num_bytes=0, sha256="", findings=(("unreadable", error.problem),))
+
+
+def _hash_all(
+    source: Source, found: Sequence[FoundImage], progress: Progress
+) -> Iterator[Look | DataError]:
+    """Yield size and digest of each image, in order, or why it cannot be read.
+
+    hashlib lets go of the interpreter while it works, so all cores hash.
+    """
+    buffers: dict[int, bytearray] = {}
+
+    def digest(job: tuple[FoundImage, bool]) -> Look | DataError:
+        image, is_own = job
+        try:
+            if is_own:
+                thread = threading.get_ident()
+                if thread not in buffers:
+                    buffers[thread] = bytearray(BLOCK_BYTES)
+                num_bytes, sha256 = digest_image_file(image.file, buffers[thread])
+            else:
+                content = source.read(image)
+                num_bytes, sha256 = len(content), digest_bytes(content)
+        except DataError as error:
+            return error
+        return Look(num_bytes=num_bytes, sha256=sha256)
+
+    jobs = zip(found, find_own_files(found), strict=True)
+    workers = os.cpu_count() or 1
+    for done, look in enumerate(prefetch(digest, jobs, workers=workers, at_once=_AT_ONCE), start=1):
+        yield look
+        progress.advance("hashing images", done, len(found))

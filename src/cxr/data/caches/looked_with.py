@@ -1,0 +1,66 @@
+"""What a look depends on besides the file: the decoders, and the code that inspects."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import sys
+from pathlib import Path
+from typing import Final
+
+import cxr
+from cxr.digests.canonical import digest_json
+from cxr.digests.files import digest_tree
+from cxr.environment.canaries import read_canaries
+
+FORMAT: Final = "cxr.look/1"
+
+_CODE: Final = ("data/inspection", "data/decoding")
+_LIBRARIES: Final = (
+    "pil",
+    "libjpeg_turbo",
+    "jpg",
+    "jpg_2000",
+    "libtiff",
+    "webp",
+    "zlib",
+    "zlib_ng",
+)
+_DECODERS: Final = ("simplejpeg", "pydicom", "pylibjpeg", "pyjpegls")
+
+
+@functools.cache
+def digest_inspection() -> str:
+    """Return the digest of all that inspects a file here, for this process.
+
+    It is taken of the decoders' versions, of what they make of the canaries, and of the sources
+    that inspect and decode. So nothing that another decoder saw is ever taken for seen.
+    """
+    from PIL import features
+
+    package = Path(cxr.__file__).resolve().parent
+    sources = [file for name in _CODE for file in (package / name).rglob("*.py")]
+    depends_on = {
+        "format": FORMAT,
+        "code": digest_tree(package, sources),
+        "decoders": {name: features.version(name) for name in _LIBRARIES},
+        "canaries": read_canaries(),
+        "packages": _find_distributions(),
+    }
+    return digest_json(depends_on)
+
+
+def _find_distributions() -> list[str]:
+    """Return name and version of each installed package that decodes besides Pillow.
+
+    From the names of their directories: asking for metadata would import a good deal.
+    """
+    found: set[str] = set()
+    for place in sys.path:
+        with contextlib.suppress(OSError), os.scandir(place or ".") as entries:
+            names = [entry.name.lower() for entry in entries]
+            found.update(
+                name for name in names if name.startswith(_DECODERS) and name.endswith(".dist-info")
+            )
+    return sorted(found)

@@ -1,0 +1,73 @@
+"""Making a data set ready before it is trained on: looked at, decoded, and in the cache."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from cxr.config.data_section import DataConfig
+from cxr.data.caches.decoded import default_cache_directory, prepare_decoded
+from cxr.data.caches.looks import look_at_images
+from cxr.data.dataset import derive_decode_plan
+from cxr.data.sources.open import open_source
+from cxr.data.sources.scan import derive_data_lock
+from cxr.errors import DataError
+from cxr.progress import SILENCE, Progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedData:
+    """The answer of ``cxr data prepare``.
+
+    Attributes:
+        cache: The decode cache's directory.
+        images: How many it holds.
+        bytes: Size of their pixels.
+        decoded: Images that were decoded now; the others were there.
+    """
+
+    cache: str
+    images: int
+    bytes: int
+    decoded: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the answer as plain JSON values."""
+        return asdict(self)
+
+
+def prepare_data(config: DataConfig, *, progress: Progress = SILENCE) -> PreparedData:
+    """Look at every image of a data section and decode it, unless that was done before.
+
+    Args:
+        config: The data section, with absolute paths.
+        progress: Told how far it is.
+
+    Raises:
+        ConfigError: The source stores nothing.
+        DataError: The images or labels cannot be used.
+        StorageError: The decode cache cannot be written.
+    """
+    source = open_source(config)
+    found = source.find()
+    # As training does: every byte is read, and what is known of the bytes is not found out again.
+    looks = look_at_images(source, found, progress=progress)
+    for image, look in zip(found, looks, strict=True):
+        if not look.sha256:
+            raise DataError(
+                look.findings[0][1],
+                where=str(image.file),
+                hint="restore the file or its permissions; cxr data verify names every such one",
+            )
+    lock = derive_data_lock(source.classes, found, looks)
+    directory = Path(config.cache_dir) if config.cache_dir else default_cache_directory()
+    plan = derive_decode_plan(config)
+    cache = prepare_decoded(source, found, lock, plan, directory, progress=progress)
+    num, height, width, channels = cache.shape
+    return PreparedData(
+        cache=str(cache.place),
+        images=num,
+        bytes=num * height * width * channels,
+        decoded=cache.num_decoded,
+    )

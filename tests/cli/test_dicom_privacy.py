@@ -92,7 +92,7 @@ def test_training_on_dicom_leaves_nothing_of_the_patients(tmp_path: Path, secret
         data__classes=["A", "B"],
         data__image_size=16,
         data__window={"kind": "file"},
-        data__group_pattern="^([A-Z0-9]+)_",
+        data__group_pattern="^([A-Z0-9]+_[A-Z]+-[0-9]+)",
         data__pseudonym_key=str(secret),
         data__cache_dir=str(tmp_path / "cache"),
         model={"name": "mlp", "hidden": [8]},

@@ -23,7 +23,7 @@ LOADING = [
     (["doctor", "--selftest", "--out", "OUT"], "torch"),
     (["env", "capture", "--out", "OUT"], "cxr.environment.capture"),
     (["data", "synth", "OUT"], "numpy"),
-    (["data", "verify", "IMAGES"], "cxr.data.checks.verify"),
+    (["data", "verify", "IMAGES", "--full"], "cxr.data.checks.unchanged"),
 ]
 
 

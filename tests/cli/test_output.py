@@ -28,7 +28,7 @@ COMMANDS = [
     ["verify", "A"],
     ["diff", "A", "B"],
     ["diff", "A", "B", "--json"],
-    ["data", "verify", "IMAGES"],
+    ["data", "verify", "IMAGES", "--full"],
 ]
 
 
@@ -116,7 +116,7 @@ def test_colours_can_be_turned_off(variables: dict[str, str], places: dict[str, 
 
 
 def test_a_terminal_shows_a_bar_that_goes_away(places: dict[str, str]):
-    code, shown = run_on_terminal(["data", "verify", "IMAGES"], places)
+    code, shown = run_on_terminal(["data", "verify", "IMAGES", "--full"], places)
     assert code == 0
     assert "looking at images" in shown
     assert COLOUR.findall(shown) != []

@@ -294,12 +294,12 @@ def _evaluation_in_between(_: str) -> None:
 @fault
 def _no_decoding(_: str) -> None:
     """Whoever decodes an image fails."""
-    from cxr.data.sources import folder
+    from cxr.data.sources import image_files
 
     def refuse(*_: Any, **__: Any) -> None:
         raise RuntimeError("an image was decoded")
 
-    folder.decode_image = refuse
+    image_files.decode_image = refuse
 
 
 @fault
@@ -316,9 +316,9 @@ def _interrupted_decoding(value: str) -> None:
 
 def _signal_decoding(last: int, number: signal.Signals) -> None:
     from cxr.data.caches import growing_file
-    from cxr.data.sources import folder
+    from cxr.data.sources import image_files
 
-    original, decoded = folder.decode_image, iter(range(last - 1))
+    original, decoded = image_files.decode_image, iter(range(last - 1))
 
     def decode(*arguments: Any, **options: Any) -> Any:
         if next(decoded, None) is None:
@@ -326,7 +326,7 @@ def _signal_decoding(last: int, number: signal.Signals) -> None:
         return original(*arguments, **options)
 
     growing_file.BLOCK_BYTES = 4096
-    folder.decode_image = decode
+    image_files.decode_image = decode
 
 
 @fault

@@ -25,9 +25,11 @@ def find_other_decoder(
     """Yield a problem where canaries decode to other pixels.
 
     Args:
-        decoder: What `capture_decoder` returned here.
+        decoder: What `capture_decoder` returned here; empty where nothing was decoded.
         locked: What it returned when the set was locked; empty where that is not known.
     """
+    if not decoder:
+        return
     found = decoder["canaries"]
     if changed := find_changed_canaries(dict(found)):
         yield describe_problem("decoder-differs", [], f"{_name(changed)}: not as cxr knows")

@@ -99,7 +99,9 @@ def look_at_target(
     else:
         looks = look_at_images(target.source, found, trust_stat=True, full=full, progress=progress)
     pairs = list(zip(found, looks, strict=True))
-    return Seen(target=target, pairs=pairs, decoder=capture_decoder())
+    # Where nothing is decoded, no decoder is asked.
+    decoder = {} if bytes_only else capture_decoder()
+    return Seen(target=target, pairs=pairs, decoder=decoder)
 
 
 def find_comparable_rules(target: Target, lock: SetLock | None) -> dict[str, object] | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from cxr.data.decoding.dicom_syntaxes import SUFFIXES as DICOM_SUFFIXES
+
 HEAD_BYTES: Final = 132
 """How many of a file's first bytes tell what it is."""
 
@@ -12,6 +14,7 @@ SUFFIXES: Final[dict[str, tuple[str, ...]]] = {
     "PNG": (".png",),
     "BMP": (".bmp",),
     "TIFF": (".tif", ".tiff"),
+    "DICOM": tuple(sorted(DICOM_SUFFIXES)),
 }
 """The formats that are read, by Pillow's names, with the suffixes that they go by."""
 

@@ -62,7 +62,7 @@ def inspect_file(content: bytes, *, name: str) -> Look:
     if is_dicom(content, name):
         from cxr.data.inspection.dicom import inspect_dicom
 
-        return inspect_dicom(content, name=name)
+        return _judge_name(inspect_dicom(content, name=name), name, "DICOM")
     file_format = recognise_format(content[:HEAD_BYTES])
     if file_format is None:
         return replace(blank, findings=(explain_other_content(content[:HEAD_BYTES]),))
@@ -73,6 +73,10 @@ def inspect_file(content: bytes, *, name: str) -> Look:
         return replace(blank, findings=((kind, detail),))
     structure = _check_structure(content, file_format)
     look = _look_at_picture(blank, content, structure)
+    return _judge_name(look, name, file_format)
+
+
+def _judge_name(look: Look, name: str, file_format: str) -> Look:
     if is_named_right(name, file_format):
         return look
     misnamed = ("wrong-suffix", f"the content is {file_format}")

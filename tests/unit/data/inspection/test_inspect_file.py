@@ -16,7 +16,7 @@ from cxr.data.decoding.decode import DecodePlan, decode_image
 from cxr.data.inspection.file_format import SUFFIXES
 from cxr.data.inspection.inspect_file import inspect_file
 from cxr.data.inspection.pixels_digest import digest_pixels
-from cxr.data.sources.source import PICTURE_SUFFIXES
+from cxr.data.sources.source import IMAGE_SUFFIXES
 from cxr.digests.canonical import digest_bytes
 from cxr.errors import DataError
 from support.hostile_images import COLOUR, HOSTILE, JPEG, PACKED_TIFF, draw_picture, encode
@@ -110,7 +110,7 @@ def test_a_broken_file_is_decoded_all_the_same_where_it_can_be():
 
 
 def test_the_formats_that_are_read_go_by_the_suffixes_that_are_searched_for():
-    assert {one for several in SUFFIXES.values() for one in several} == PICTURE_SUFFIXES
+    assert {one for several in SUFFIXES.values() for one in several} == IMAGE_SUFFIXES
 
 
 def _garble_stream():

@@ -7,12 +7,12 @@ import re
 from cxr.errors import DataError
 
 
-def derive_group(file_name: str, pattern: str | None, *, where: str) -> str:
+def derive_group(name: str, pattern: str, *, where: str) -> str:
     r"""Return the group that a file belongs to.
 
     Args:
-        file_name: Name of the file without its directory.
-        pattern: A regular expression searched for in the name; None makes each file its own group.
+        name: Name of the file, or in a table its path.
+        pattern: A regular expression searched for in the name.
         where: The file, for an error.
 
     Returns:
@@ -23,9 +23,7 @@ def derive_group(file_name: str, pattern: str | None, *, where: str) -> str:
     Raises:
         DataError: The pattern does not match the name.
     """
-    if pattern is None:
-        return file_name
-    match = re.search(pattern, file_name)
+    match = re.search(pattern, name)
     if match is None or not match.group():
         raise DataError(
             "data.group_pattern does not match a file's name, so its patient is unknown",

@@ -88,8 +88,8 @@ def _compare_images(
     if look.sha256 not in (old.sha256, ""):
         detail = f"{look.num_bytes:,} bytes that are not the {old.bytes:,} of the lock"
         yield describe_problem("changed", [image.path], detail)
-    elif look.sha256 and old.pixels and look.pixels != old.pixels:
-        # A lock of a run knows no pixels.
+    elif (look.pixels or look.findings) and old.pixels and look.pixels != old.pixels:
+        # A lock of a run knows no pixels, nor does a look at bytes alone, which finds nothing.
         detail = "the lock's bytes, but they decode to other pixels here"
         yield describe_problem("pixels-changed", [image.path], detail)
     if not by_rules:

@@ -170,10 +170,12 @@ class CsvSource(ImageFiles):
 
     def _find_group(self, cells: dict[str, str], path: str) -> str:
         """Return the patient: of the column, or by the pattern over the path."""
-        column = self._config.csv.group
+        column, pattern = self._config.csv.group, self._config.group_pattern
+        if column is None and pattern is None:
+            return path
         if column is None:
             try:
-                return derive_group(path, self._config.group_pattern, where=path)
+                return derive_group(path, pattern or "", where=path)
             except DataError as error:
                 raise _UnfitRowError(f"{error.problem}: {path!r}") from error
         group = cells[column]

@@ -73,8 +73,10 @@ def find_images(root: Path, config: DataConfig) -> list[FoundImage]:
     for split, directory in places:
         for file in list_images(directory):
             label = _find_class(name_below(directory, file), globs, where=str(file))
-            group = derive_group(file.name, config.group_pattern, where=str(file))
             path = name_below(root, file)
+            # Without a pattern each file is a patient of its own: two may have one name.
+            pattern = config.group_pattern
+            group = path if pattern is None else derive_group(file.name, pattern, where=str(file))
             found.append(FoundImage(file, path, label, group, split))
     if not has_splits:
         found = assign_by_group(found, config, pool=SPLITS)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -36,8 +37,11 @@ def test_an_equal_set_has_no_difference():
 def test_the_same_bytes_that_decode_to_other_pixels_are_named():
     assert compare([locked("x")], [found("x", pixels=C)]) == [("pixels-changed", ("x",))]
     # Nor does it matter why: they may no longer decode at all.
-    assert compare([locked("x")], [found("x", pixels="")]) == [("pixels-changed", ("x",))]
-    # A lock without pixels cannot know.
+    image, look = found("x", pixels="")
+    broken = dataclasses.replace(look, findings=(("damaged", "no longer decodes"),))
+    assert compare([locked("x")], [(image, broken)]) == [("pixels-changed", ("x",))]
+    # Where only bytes were looked at, nothing is known of pixels; nor by a lock without them.
+    assert compare([locked("x")], [found("x", pixels="")]) == []
     assert compare([locked("x", pixels="")], [found("x")]) == []
 
 

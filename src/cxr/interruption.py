@@ -104,7 +104,7 @@ def describe_stop(where: str) -> Interrupted:
     return Interrupted(
         f"stopped by {_state.received[0].name}",
         where=where,
-        hint="go on with cxr train --resume RUN where there is a run, or start again",
+        hint="start again; cxr train --resume RUN goes on with a run",
     )
 
 

@@ -8,6 +8,7 @@ the head names.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path, PurePosixPath
@@ -22,6 +23,8 @@ from cxr.records.data_lock import load_data_lock
 
 SCHEMA: Final = "cxr.set-lock/1"
 SUFFIX: Final = ".lock.json"
+_NO_TEXT: Final = ("Cc", "Cs")
+_MAX_NAME: Final = 255  # bytes of a name, on the file systems of today
 SPLITS: Final = frozenset({"", "train", "val", "test"})
 """Of an image: empty in a set that has no splits."""
 
@@ -174,6 +177,8 @@ def _read(content: dict[str, Any]) -> SetLock:
         raise TypeError("rules or decoder are no objects")
     if not isinstance(target, str) or target == ".." or target != PurePosixPath(target).name:
         raise ValueError("its target is not the name of something beside it")
+    if not _is_plain(target) or len(target) > _MAX_NAME:
+        raise ValueError("its target is not the name of something beside it")
     images = tuple(map(_read_image, rows))
     seen: set[str] = set()
     for image in images:
@@ -197,6 +202,8 @@ def _read_image(row: object) -> LockedImage:
         if not fits:
             raise TypeError(f"a sample whose {name} is {value!r}")
     path = PurePosixPath(values["path"])
+    if not _is_plain(values["path"]):
+        raise ValueError("a sample whose path holds control characters or is not Unicode")
     if not path.parts or path.is_absolute() or ".." in path.parts:
         raise ValueError(f"a sample whose path {values['path']!r} leads out of the set")
     if not _HEX.fullmatch(values["sha256"]) or not _HEX.fullmatch(values["pixels"] or "0" * 64):
@@ -206,6 +213,11 @@ def _read_image(row: object) -> LockedImage:
     for name in _DIGESTS:
         values[name] = values[name] and PREFIX + values[name]
     return LockedImage(**values)
+
+
+def _is_plain(name: str) -> bool:
+    """Say whether a name could be a file's here, and a record's."""
+    return not any(unicodedata.category(letter) in _NO_TEXT for letter in name)
 
 
 def _is_list_of_text(value: object) -> bool:

@@ -74,6 +74,8 @@ def _list(top: str, seen: set[str]) -> tuple[list[bytes], list[str], list[os.sta
         if not stat.S_ISDIR(here.st_mode):
             return [*rows, pack_stat(here)], below, [here] * stat.S_ISREG(here.st_mode)
         real = os.path.realpath(top)
+        # A link may lead elsewhere now, and there everything may have been listed already.
+        rows.append(os.fsencode(real))
         if real in seen:
             return rows, below, files
         seen.add(real)

@@ -21,6 +21,7 @@ from cxr.data.checks.report import DataReport, find_grave, sort_problems
 from cxr.data.decoding.image_file import read_image
 from cxr.data.prefetch import prefetch
 from cxr.errors import DataError, RecordError
+from cxr.interruption import obey
 from cxr.progress import SILENCE, Progress
 
 SUFFIX: Final = ".dvc"
@@ -92,7 +93,7 @@ def _load_outs(target: Path) -> list[dict[str, Any]]:
             hint="check the path",
         ) from error
     outs = document.data.get("outs")
-    if document.problems or not isinstance(outs, list) or not all(map(_is_out, outs)):
+    if document.problems or not isinstance(outs, list) or not outs or not all(map(_is_out, outs)):
         raise RecordError(
             "not a .dvc file with files and their MD5",
             where=str(target),
@@ -104,11 +105,14 @@ def _load_outs(target: Path) -> list[dict[str, Any]]:
             where=str(target),
             hint="write it anew with dvc commit of DVC 3",
         )
-    return outs
+    base = document.data.get("wdir", ".")
+    return [{**out, "path": os.path.normpath(f"{base}/{out['path']}")} for out in outs]
 
 
 def _is_out(out: Any) -> bool:
-    return isinstance(out, dict) and all(isinstance(out.get(key), str) for key in ("path", "md5"))
+    return isinstance(out, dict) and all(
+        isinstance(out.get(key), str) and out[key] for key in ("path", "md5")
+    )
 
 
 def _hash_below(place: Path, progress: Progress) -> Iterator[_Hashed]:
@@ -131,7 +135,10 @@ def _hash_below(place: Path, progress: Progress) -> Iterator[_Hashed]:
 
 
 def _list_files(directory: Path) -> Iterator[Path]:
-    """Yield every file below a directory, hidden ones too, as DVC counts them."""
+    """Yield every file below a directory, hidden ones too, as DVC counts them.
+
+    Links are followed, but for one that leads to a directory that it lies in.
+    """
 
     def refuse(error: OSError) -> None:
         raise DataError(
@@ -140,8 +147,17 @@ def _list_files(directory: Path) -> Iterator[Path]:
             hint="restore the directory or its permissions",
         ) from error
 
-    for parent, _, names in os.walk(directory, onerror=refuse, followlinks=True):
+    for parent, children, names in os.walk(directory, onerror=refuse, followlinks=True):
+        here = os.path.realpath(parent)
+        children[:] = [name for name in children if not _leads_up(parent, name, here)]
         yield from (Path(parent, name) for name in names)
+        obey("listing files")
+
+
+def _leads_up(parent: str, name: str, here: str) -> bool:
+    """Say whether a directory is a link to one that it lies in."""
+    real = os.path.realpath(os.path.join(parent, name))  # noqa: PTH118 - as text, for many
+    return here == real or here.startswith(real.rstrip("/") + "/")
 
 
 def _require_nothing_ignored(place: Path) -> None:

@@ -70,8 +70,9 @@ def _find_respelt(groups: Groups) -> Iterator[DataProblem]:
     examples = [" and ".join(map(repr, names)) for names in sorted(respelt)[:_NUM_EXAMPLES]]
     more = ", …" if len(respelt) > _NUM_EXAMPLES else ""
     detail = (
-        f"{len(respelt)} groups are written in several ways, which differ in case, Unicode form, "
-        f"spaces or leading zeros alone ({', '.join(examples)}{more}); taken for one patient each, "
+        f"keys of {len(respelt):,} patients are written in several ways, which differ in case, "
+        f"Unicode form, spaces or leading zeros alone ({', '.join(examples)}{more}); taken for "
+        "one patient each, "
         f"{in_splits} would be in two splits"
     )
     firsts = [groups[name][0] for names in respelt for name in names]

@@ -58,6 +58,7 @@ KINDS: Final[dict[str, Kind]] = {
     "hidden": Kind("note", "a hidden file; it is passed over"),
     "link-outside": Kind("warning", "a link leads out of the data set, or into another split"),
     "linked-twice": Kind("warning", "a folder that was looked at under another name already"),
+    "beside-splits": Kind("warning", "images that are in no split are passed over"),
     # The set.
     "no-images": Kind("error", "there is no image at all"),
     "duplicate-across-splits": Kind("error", "the same bytes in two splits"),

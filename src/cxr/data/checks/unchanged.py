@@ -73,6 +73,8 @@ def _derive_question(target: Path, lock: Path | None, *, strict: bool) -> str:
         [
             _SCHEMA,
             os.getcwd(),  # noqa: PTH109 - as text
+            # What a path in a config may begin with.
+            os.path.expanduser("~"),  # noqa: PTH111 - as text
             ascii(str(target)),
             ascii(str(lock)),
             strict,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from cxr.config.data_section import DataConfig
-from cxr.data.sources.pseudonyms import derive_pseudonym, load_pseudonym_key
+from cxr.data.sources.pseudonyms import is_alone, load_pseudonym_key, name_group
 from cxr.data.sources.source import FoundImage
 from cxr.data.splits import SplitPlan, derive_splits
 from cxr.errors import DataError
@@ -42,20 +42,22 @@ def assign_by_group(
         val=config.validation_fraction,
         test=config.test_fraction if "test" in pool else 0.0,
     )
-    splits = derive_splits(labels, plan, kept=_find_kept(labels, config, pool))
+    splits = derive_splits(labels, plan, kept=_find_kept(found, config, pool))
     return [
         replace(image, split=splits[image.group]) if image.split in pool else image
         for image in found
     ]
 
 
-def _find_kept(groups: Iterable[str], config: DataConfig, pool: Sequence[str]) -> dict[str, str]:
+def _find_kept(
+    found: Sequence[FoundImage], config: DataConfig, pool: Sequence[str]
+) -> dict[str, str]:
     """Return the splits of groups that the lock has placed, which may know them by pseudonyms."""
     kept = _load_kept(config.lock, pool)
     if not kept or config.pseudonym_key is None:
         return kept
     key = load_pseudonym_key(Path(config.pseudonym_key))
-    names = {group: derive_pseudonym(key, "group", group) for group in groups}
+    names = {image.group: name_group(key, image.group, is_path=is_alone(image)) for image in found}
     return {group: kept[name] for group, name in names.items() if name in kept}
 
 

@@ -66,7 +66,9 @@ class PseudonymousSource:
             named[path] = image
         self._real = named
         found = [
-            replace(image, path=path, group=derive_pseudonym(self._key, "group", image.group))
+            replace(
+                image, path=path, group=name_group(self._key, image.group, is_path=is_alone(image))
+            )
             for path, image in named.items()
         ]
         return sorted(found, key=lambda image: (image.split, image.path))
@@ -93,6 +95,22 @@ class PseudonymousSource:
     def decode(self, image: FoundImage, content: bytes, plan: DecodePlan) -> NDArray[np.uint8]:
         """Return the pixels of a sample."""
         return self._inner.decode(self.find_real(image), content, plan)
+
+
+def is_alone(image: FoundImage) -> bool:
+    """Say whether a sample is a patient of its own, for want of a known one."""
+    return image.group == image.path
+
+
+def name_group(key: bytes, group: str, *, is_path: bool) -> str:
+    """Return what records call a group.
+
+    Args:
+        key: The secret.
+        group: The patient, or the path of a sample that is one of its own.
+        is_path: Whether it is a path: then it is called as the sample is.
+    """
+    return derive_path_pseudonym(key, group) if is_path else derive_pseudonym(key, "group", group)
 
 
 def derive_path_pseudonym(key: bytes, path: str) -> str:

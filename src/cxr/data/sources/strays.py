@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -51,7 +51,20 @@ def find_strays(root: Path, splits: Sequence[str]) -> list[Stray]:
             walk = _Walk(root, os.path.realpath(root), others, strays)
             walk.report_link(place, place.is_symlink())
             walk.visit(place)
+    if splits:
+        strays += _find_beside(root, splits)
     return sorted(strays)
+
+
+def _find_beside(root: Path, splits: Sequence[str]) -> Iterator[Stray]:
+    """Yield the folders and files beside the splits that are or hold images: no split has them."""
+    for entry in _list(root):
+        if entry.name in splits or entry.name.startswith("."):
+            continue
+        num = _count_images(Path(entry.path)) if entry.is_dir() else is_named_as_read(entry.name)
+        if num:
+            detail = f"beside {', '.join(splits)}: {num:,} files named as images are passed over"
+            yield entry.name, "beside-splits", detail
 
 
 @dataclass(slots=True)

@@ -108,3 +108,14 @@ def test_a_circle_of_links_ends(root):
 def test_a_place_with_too_much_in_it_is_never_settled(root, monkeypatch):
     monkeypatch.setattr(footprint, "MAX_ENTRIES", 2)
     assert not capture_footprint([root]).is_settled
+
+
+def test_a_link_that_leads_elsewhere_is_a_change_though_all_of_it_was_listed(root):
+    for name in ("one", "two"):
+        (root / "store" / name).mkdir(parents=True)
+    for name in ("x", "y"):
+        (root / name).symlink_to(root / "store" / "one", target_is_directory=True)
+    before = capture_footprint([root]).digest
+    (root / "y").unlink()
+    (root / "y").symlink_to(root / "store" / "two", target_is_directory=True)
+    assert capture_footprint([root]).digest != before

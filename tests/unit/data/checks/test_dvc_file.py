@@ -82,6 +82,30 @@ def test_without_a_sound_list_the_directory_itself_differs(target, content):
     assert describe(verify_dvc_file(target)) == [("changed", ("images",))]
 
 
+def test_directories_that_are_linked_to_one_another_are_listed_to_an_end(target):
+    (target.parent / "images" / "a" / "up").symlink_to("..", target_is_directory=True)
+    (target.parent / "images" / "up").symlink_to("../..", target_is_directory=True)
+    report = verify_dvc_file(target)
+    assert (report.verdict, report.samples) == ("verified", 4)
+
+
+def test_a_working_directory_of_its_own(target):
+    (target.parent / "below").mkdir()
+    moved = target.rename(target.parent / "below" / "images.dvc")
+    moved.write_text(f"wdir: ..\n{moved.read_text()}")
+    assert verify_dvc_file(moved).verdict == "verified"
+    (target.parent / "images" / "a.png").write_bytes(b"other")
+    assert describe(verify_dvc_file(moved)) == [("changed", ("../images",))]
+
+
+@pytest.mark.parametrize("text", ["outs: []\n", "outs:\n- md5: x\n  hash: md5\n  path: ''\n"])
+def test_a_file_that_names_nothing_is_no_pass(tmp_path, text):
+    file = tmp_path / "none.dvc"
+    file.write_text(text)
+    with pytest.raises(RecordError, match=r"not a \.dvc file"):
+        verify_dvc_file(file)
+
+
 def test_a_single_file(tmp_path):
     target = write(tmp_path, hashlib.md5(b"x", usedforsecurity=False).hexdigest(), "one.png")
     assert describe(verify_dvc_file(target)) == [("missing", ("one.png",))]

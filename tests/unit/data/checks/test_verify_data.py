@@ -199,10 +199,16 @@ def test_a_directory_that_is_linked_into_two_splits_is_a_leak(root, config, tmp_
         assert ("duplicate-across-splits", "error", paths) in describe(verify_target(target))
 
 
-def test_what_lies_beside_the_splits_is_no_part_of_the_set(root, lock):
+def test_what_lies_beside_the_splits_is_no_part_of_the_set_and_named(root, lock):
     # As in the Kaggle archive, which holds itself once more.
     shutil.copytree(root, root / "again")
-    assert verify_target(root, lock=lock).problems == ()
+    shutil.copy(root / NAMES[0], root / "loose.png")
+    (root / "notes").mkdir()
+    (root / "notes" / "a.txt").write_text("x")
+    report = verify_target(root, lock=lock)
+    assert (report.verdict, report.samples) == ("verified", 7)
+    places = ("again", "loose.png")
+    assert describe(report) == [("beside-splits", "warning", (place,)) for place in places]
 
 
 def test_a_root_that_is_a_link_is_verified(root, lock, tmp_path):

@@ -174,3 +174,9 @@ def test_a_key_that_everybody_can_read_is_worth_a_note(root, key):
     open_source(describe(root, key), progress=notes)
     assert len(notes.heard) == 1
     assert SECRET not in notes.heard[0]
+
+
+def test_an_image_that_is_a_patient_of_its_own_is_called_by_one_name(root, key):
+    config = describe(root, key).model_copy(update={"group_pattern": None})
+    found = open_source(config).find()
+    assert all(image.group == image.path for image in found)

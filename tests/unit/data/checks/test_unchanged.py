@@ -110,6 +110,13 @@ def test_other_code_and_another_decoder_look_again(target, monkeypatch, name):
     assert not ask(target)[1]
 
 
+def test_another_home_is_another_question(target, monkeypatch):
+    ask(target)
+    assert ask(target)[1]
+    monkeypatch.setenv("HOME", str(target.parent))
+    assert not ask(target)[1]
+
+
 def test_what_changed_only_now_is_looked_at_again(target, monkeypatch):
     monkeypatch.setattr(file_stat, "SETTLED_NS", 2 * 10**9)
     ask(target)

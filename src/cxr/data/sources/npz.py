@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from cxr.config.data_section import DataConfig
-from cxr.data.decoding.decode import DecodePlan
-from cxr.data.decoding.decode_pixels import decode_pixels
+from cxr.data.decoding.decode import DecodePlan, fit_picture
 from cxr.data.decoding.open_picture import MAX_PIXELS
 from cxr.data.inspection.inspect_pixels import inspect_pixels
 from cxr.data.inspection.look import Look
@@ -98,8 +97,10 @@ class NpzSource:
         content: bytes,
         plan: DecodePlan,
     ) -> NDArray[np.uint8]:
-        """Convert and resize a row; see `decode_pixels`."""
-        return decode_pixels(_parse_row(content), plan)
+        """Convert and resize a row, as `decode_image` does with a file's picture."""
+        from PIL import Image
+
+        return fit_picture(Image.fromarray(_parse_row(content)), plan)
 
     def _load_labels(self, split: str) -> NDArray[Any]:
         """Return labels of shape (N, 1), or (N, classes)."""

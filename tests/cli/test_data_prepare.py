@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,37 @@ def test_a_missing_image_stops_it(config: Path, tmp_path: Path):
         prepare(config, "-q", "--set", f"data.root={tmp_path / 'none'}"), code=3
     )
     assert (problem, where) == ("no such data set", str(tmp_path / "none"))
+
+
+def test_what_training_refuses_is_refused_before_anything_is_decoded(
+    config: Path, radiographs: Path, tmp_path: Path
+):
+    root = shutil.copytree(radiographs, tmp_path / "leaking")
+    leaking = min((root / "train" / "NORMAL").iterdir())
+    shutil.copyfile(leaking, root / "test" / "NORMAL" / leaking.name)
+    of_it = ("-q", "--set", f"data.root={root}")
+    refused = prepare(config, *of_it)
+    problem, where, hint = read_error(refused, code=3)
+    assert "duplicate-across-splits (1)" in problem
+    assert f"train/NORMAL/{leaking.name}" in where
+    assert "cxr data verify" in hint
+    trained = run_cxr("train", "--config", config, "--out", tmp_path / "run", *of_it)
+    assert read_error(trained, code=3) == (problem, where, hint)
+    assert not (tmp_path / "cache").exists()
+    accepted = "data.accept=[duplicate-across-splits,group-in-two-splits]"
+    assert read_answer(prepare(config, *of_it, "--set", accepted, "--json"))["images"] == 29
+
+
+def test_a_set_is_held_against_the_lock_that_the_config_names(
+    config: Path, radiographs: Path, tmp_path: Path
+):
+    root = shutil.copytree(radiographs, tmp_path / "images")
+    lock = tmp_path / "images.lock.json"
+    held = ("-q", "--set", f"data.root={root}", "--set", f"data.lock={lock}")
+    assert read_error(prepare(config, *held), code=3)[1] == str(lock)
+    assert run_cxr("data", "lock", root, "-q").returncode == 0
+    next(path for path in (root / "train").rglob("*.jpeg")).unlink()
+    assert "missing (1)" in read_error(prepare(config, *held), code=3)[0]
 
 
 def test_vectors_need_no_preparing(tmp_path: Path):

@@ -23,7 +23,7 @@ def test_a_run_on_an_npz_file_is_checked_against_the_file_wherever_it_lies(tmp_p
     assert finished.returncode == 0, finished.stderr
     lock = json.loads((tmp_path / "run" / "data.lock.json").read_bytes())
     assert [one["path"] for one in lock["samples"]][:2] == ["test/0000000", "test/0000001"]
-    assert lock["samples"][0]["bytes"] == 28 * 28
+    assert lock["samples"][0]["bytes"] == len("28 28 |u1\n") + 28 * 28
 
     moved = tmp_path / "moved.npz"
     shutil.move(file, moved)
@@ -38,3 +38,41 @@ def test_a_run_on_an_npz_file_is_checked_against_the_file_wherever_it_lies(tmp_p
     np.savez(moved, **changed)
     other = run_cxr("evaluate", tmp_path / "run", "--data", moved, "-q")
     assert read_error(other, code=3)[0] == "the data set is not the one that the run used"
+
+
+def reshape_images(arrays, shape):
+    """Return arrays whose images have the same bytes in another shape."""
+    return {
+        name: value.reshape(-1, *shape) if name.endswith("images") else value
+        for name, value in arrays.items()
+    }
+
+
+def test_the_same_bytes_in_another_shape_are_other_data(tmp_path):
+    file, lock = tmp_path / "set.npz", tmp_path / "set.lock.json"
+    write_npz(file)
+    with np.load(file) as arrays:
+        held = dict(arrays)
+    data = {**DATA, "root": str(file), "cache_dir": str(tmp_path / "cache"), "image_size": 32}
+    recipe = change(vectors(), {"data": data, "train__batch_size": 4})
+    config = write_recipe(tmp_path / "c.yaml", recipe)
+    train(config, tmp_path / "square")
+    locked = run_cxr("data", "lock", config, "--out", lock, "-q")
+    assert locked.returncode == 0, locked.stderr
+
+    np.savez(file, **reshape_images(held, (14, 56)))
+    report = run_cxr("data", "verify", config, "--lock", lock, "-q", "--json")
+    kinds = {one["kind"] for one in json.loads(report.stdout)["problems"]}
+    assert (report.returncode, "changed" in kinds) == (1, True), report.stdout
+    train(config, tmp_path / "wide")
+    digests = {
+        json.loads((tmp_path / run / "manifest.json").read_bytes())["recipe"]["data_digest"]
+        for run in ("square", "wide")
+    }
+    pixels = {path.read_bytes() for path in (tmp_path / "cache").rglob("pixels.u8")}
+    assert (len(digests), len(pixels)) == (2, 2)
+
+
+def train(config, run):
+    finished = run_cxr("train", "--config", config, "--out", run, "-q")
+    assert finished.returncode == 0, finished.stderr

@@ -78,8 +78,9 @@ def prepare(
 ) -> None:
     """Decode the images of a config into the decode cache.
 
-    Training does so by itself; this is for doing it ahead of time. If it is stopped, it goes on
-    where it was when it is started again.
+    Training does so by itself; this is for doing it ahead of time. A set that training would refuse
+    is refused here, and nothing is decoded. If it is stopped, it goes on where it was when it is
+    started again.
 
     Example: cxr data prepare --config configs/sample.yaml
     """

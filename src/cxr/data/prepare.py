@@ -1,4 +1,4 @@
-"""Making a data set ready before it is trained on: looked at, decoded, and in the cache."""
+"""Making a data set ready before it is trained on: checked, decoded, and in the cache."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from typing import Any
 
 from cxr.config.data_section import DataConfig
 from cxr.data.caches.decoded import default_cache_directory, prepare_decoded
-from cxr.data.caches.looks import look_at_images
+from cxr.data.checks.soundness import look_and_require_sound
 from cxr.data.dataset import derive_decode_plan
 from cxr.data.sources.open import open_source
 from cxr.data.sources.scan import derive_data_lock
-from cxr.errors import DataError
 from cxr.progress import SILENCE, Progress
 
 
@@ -38,28 +37,21 @@ class PreparedData:
 
 
 def prepare_data(config: DataConfig, *, progress: Progress = SILENCE) -> PreparedData:
-    """Look at every image of a data section and decode it, unless that was done before.
+    """Check the set of a data section and decode every image, unless that was done before.
 
     Args:
         config: The data section, with absolute paths.
         progress: Told how far it is.
 
     Raises:
-        ConfigError: The source stores nothing.
-        DataError: The images or labels cannot be used.
+        ConfigError: The source stores nothing, or the config accepts what nobody can.
+        DataError: Something is wrong with the set, or it is not that of ``data.lock``.
+        RecordError: ``data.lock`` is missing or cannot be read.
         StorageError: The decode cache cannot be written.
     """
-    source = open_source(config)
-    found = source.find()
-    # As training does: every byte is read, and what is known of the bytes is not found out again.
-    looks = look_at_images(source, found, progress=progress)
-    for image, look in zip(found, looks, strict=True):
-        if not look.sha256:
-            raise DataError(
-                look.findings[0][1],
-                where=str(image.file),
-                hint="restore the file or its permissions; cxr data verify names every such one",
-            )
+    source = open_source(config, progress=progress)
+    # As training does, so that what is prepared here is not refused there.
+    found, looks = look_and_require_sound(source, config, progress)
     lock = derive_data_lock(source.classes, found, looks)
     directory = Path(config.cache_dir) if config.cache_dir else default_cache_directory()
     plan = derive_decode_plan(config)

@@ -88,6 +88,32 @@ class Metrics:
         return {name: getattr(self, name) for name in SCALARS}
 
 
+def derive_class_metrics(
+    *,
+    right: int,
+    support: int,
+    predicted: int,
+    positives: Sequence[float],
+    negatives: Sequence[float],
+) -> ClassMetrics:
+    """Return the figures of one class against all others, or of one label.
+
+    Args:
+        right: Its images that were found.
+        support: Its images.
+        predicted: Images for which it was decided, rightly or not.
+        positives: The score of each of its images.
+        negatives: The score of each other image.
+    """
+    return ClassMetrics(
+        support=support,
+        precision=divide(right, predicted),
+        recall=divide(right, support),
+        f1=divide(2 * right, support + predicted),
+        auroc=compute_auroc(positives, negatives),
+    )
+
+
 def compute_auroc(positives: Sequence[float], negatives: Sequence[float]) -> float | None:
     """Return the share of pairs in which the positive scores higher, ties counted half.
 

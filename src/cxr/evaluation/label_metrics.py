@@ -15,7 +15,7 @@ from cxr.evaluation.figures import (
     ClassMetrics,
     Metrics,
     Table,
-    compute_auroc,
+    derive_class_metrics,
     divide,
     mean,
     read_logits,
@@ -102,16 +102,12 @@ def _count(entries: Sequence[_Entry]) -> Table:
 
 def _compute_label(entries: Sequence[_Entry], table: Table) -> ClassMetrics:
     (_, false_alarms), (misses, right) = table
-    support, predicted = misses + right, false_alarms + right
-    return ClassMetrics(
-        support=support,
-        precision=divide(right, predicted),
-        recall=divide(right, support),
-        f1=divide(2 * right, support + predicted),
-        auroc=compute_auroc(
-            [entry.logit for entry in entries if entry.is_true],
-            [entry.logit for entry in entries if not entry.is_true],
-        ),
+    return derive_class_metrics(
+        right=right,
+        support=misses + right,
+        predicted=false_alarms + right,
+        positives=[entry.logit for entry in entries if entry.is_true],
+        negatives=[entry.logit for entry in entries if not entry.is_true],
     )
 
 

@@ -19,7 +19,7 @@ from itertools import compress
 from cxr.evaluation.figures import (
     ClassMetrics,
     Metrics,
-    compute_auroc,
+    derive_class_metrics,
     divide,
     mean,
     read_logits,
@@ -106,12 +106,10 @@ def _compute_class(
     scores = [derive_log_odds(row, index) for row in logits]
     is_positive = [label == index for label in labels]
     is_negative = [label != index for label in labels]
-    return ClassMetrics(
+    return derive_class_metrics(
+        right=right,
         support=support,
-        precision=divide(right, predicted),
-        recall=divide(right, support),
-        f1=divide(2 * right, support + predicted),
-        auroc=compute_auroc(
-            list(compress(scores, is_positive)), list(compress(scores, is_negative))
-        ),
+        predicted=predicted,
+        positives=list(compress(scores, is_positive)),
+        negatives=list(compress(scores, is_negative)),
     )

@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cxr.digests.canonical import canonical_json
-from cxr.evaluation.metrics import compute_auroc, compute_metrics, derive_log_odds, divide
+from cxr.evaluation.figures import compute_auroc, divide
+from cxr.evaluation.metrics import compute_metrics, derive_log_odds
 from cxr.evaluation.predict import softmax
 from cxr.records.figures import SCALARS
 from cxr.records.predictions import Prediction

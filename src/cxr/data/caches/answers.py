@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final
 
 from cxr.data.caches.store import Store
@@ -20,24 +18,14 @@ _TABLE: Final = "answers"
 _MAX_BYTES: Final = 32 * 2**20
 
 
-def remembered(key: str, compute: Callable[[], Any]) -> Any:
-    """Return what ``compute`` answered when it was last asked under this key.
+def recall(key: str) -> Any:
+    """Return the answer that was kept under a key; None where there is none.
 
     Args:
         key: A digest of everything that the answer depends on: digests of the files, rules, and
             the code that applies them. Whoever knows it can read what is remembered.
-        compute: Returns plain JSON values. An exception is passed on, and nothing is remembered.
     """
-    answer = recall(key)
-    if answer is None:
-        answer = json.loads(canonical_json(compute()))
-        remember(key, answer)
-    return answer
-
-
-def recall(key: str, *, directory: Path | None = None) -> Any:
-    """Return the answer that was kept under a key; None where there is none."""
-    store = Store.open(directory)
+    store = Store.open()
     if store is None:
         return None
     try:
@@ -47,10 +35,15 @@ def recall(key: str, *, directory: Path | None = None) -> Any:
     return None if row is None else json.loads(_encipher(row, key))
 
 
-def remember(key: str, answer: Any, *, directory: Path | None = None) -> None:
-    """Keep an answer under a key, unless it is very large or there is no place for it."""
+def remember(key: str, answer: Any) -> None:
+    """Keep an answer under a key, unless it is very large or there is no place for it.
+
+    Args:
+        key: As for `recall`.
+        answer: Plain JSON values.
+    """
     content = canonical_json(answer)
-    store = Store.open(directory) if len(content) <= _MAX_BYTES else None
+    store = Store.open() if len(content) <= _MAX_BYTES else None
     if store is not None:
         try:
             store.put(_TABLE, [(_name(key), _encipher(content, key))])

@@ -1,11 +1,11 @@
 """The decode cache: every image of a data set, decoded once, as one memory-mapped uint8 array.
 
-A cache is named by the digest of all that its pixels depend on: the files' digests, the decoder's
-versions and canaries, and every preprocessing field. It is written to a temporary name and renamed,
-and its content is checked against its own digest whenever it is opened, so a stale, damaged or
-half-written cache is never read: it is made again, and one that was not finished is gone on with.
-Only whoever makes one holds its lock: a sound one is never written to, so it may lie where nothing
-can be written.
+A cache is named by the digest of all that its pixels depend on: the files' digests, the decoders'
+versions and canaries, the code that decodes, and every preprocessing field. It is written to a
+temporary name and renamed, and its content is checked against its own digest whenever it is opened,
+so a stale, damaged or half-written cache is never read: it is made again, and one that was not
+finished is gone on with. Only whoever makes one holds its lock: a sound one is never written to, so
+it may lie where nothing can be written.
 """
 
 from __future__ import annotations
@@ -16,18 +16,17 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from cxr.atomic import make_directory, storage_errors, write_bytes
 from cxr.data.caches.growing_file import GrowingFile, name_parts
+from cxr.data.caches.looked_with import digest_decoding
 from cxr.data.decoding.decode import DecodePlan
-from cxr.data.decoding.dicom_syntaxes import read_decoder_versions
 from cxr.data.prefetch import prefetch
-from cxr.data.sources.source import PICTURE_SUFFIXES, FoundImage, Source
+from cxr.data.sources.source import FoundImage, Source
 from cxr.digests.canonical import canonical_json, digest_bytes, digest_json
 from cxr.digests.files import digest_file
-from cxr.environment.canaries import read_canaries
 from cxr.errors import DataError, RecordError, StorageError
 from cxr.json_file import load_json_object
 from cxr.places import find_cache_directory
@@ -80,19 +79,12 @@ def default_cache_directory() -> Path:
 
 def derive_cache_key(lock: DataLock, plan: DecodePlan) -> str:
     """Return the name of the cache: 32 hex digits over all that its pixels depend on."""
-    from PIL import features
-
     depends_on = {
         "format": FORMAT,
         "files": [sample.sha256 for sample in lock.samples],
-        "decoders": {name: features.version(name) for name in ("pil", "libjpeg_turbo", "zlib")},
-        "canaries": read_canaries(),
+        "decoding": digest_decoding(),
         "plan": plan.describe(),
     }
-    # A table may name DICOM files that have no suffix.
-    suffixes = {PurePath(sample.path).suffix.lower() for sample in lock.samples}
-    if suffixes - PICTURE_SUFFIXES:
-        depends_on["dicom"] = read_decoder_versions()
     return digest_json(depends_on).partition(":")[2][:32]
 
 

@@ -110,13 +110,15 @@ class GrowingFile:
         """Write what waits to the disk, then its line."""
         if not self._waiting:
             return
-        self._stream.write(self._waiting)
+        # Taken first: a second Ctrl-C may come anywhere below, and the block must not be written
+        # again on the way out, behind itself and with a line of its own.
+        block, self._waiting = self._waiting, bytearray()
+        self._stream.write(block)
         _flush(self._stream)
-        digest = hashlib.sha256(self._waiting).hexdigest()
-        self._journal.write(canonical_json({"bytes": len(self._waiting), "sha256": digest}) + b"\n")
+        digest = hashlib.sha256(block).hexdigest()
+        self._journal.write(canonical_json({"bytes": len(block), "sha256": digest}) + b"\n")
         _flush(self._journal)
-        self._state.update(self._waiting)
-        self._waiting.clear()
+        self._state.update(block)
 
     def _find_sound_blocks(self) -> list[bytes]:
         """Hash what is there, block by block, and return the lines of those that are sound."""

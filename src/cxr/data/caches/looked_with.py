@@ -1,4 +1,4 @@
-"""What a look depends on besides the file: the decoders, and the code that inspects."""
+"""What pixels and looks depend on besides the file: the decoders, and the code around them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from cxr.environment.canaries import read_canaries
 
 FORMAT: Final = "cxr.look/1"
 
-_CODE: Final = ("data/inspection", "data/decoding")
+_LOOKS: Final = "data/inspection"
+_DECODES: Final = "data/decoding"
 _LIBRARIES: Final = (
     "pil",
     "libjpeg_turbo",
@@ -34,21 +35,34 @@ _DECODERS: Final = ("simplejpeg", "pydicom", "pylibjpeg", "pyjpegls")
 def digest_inspection() -> str:
     """Return the digest of all that inspects a file here, for this process.
 
+    It is taken of all that decodes, and of the sources that inspect. So nothing that another
+    decoder saw is ever taken for seen.
+    """
+    return digest_json({"format": FORMAT, "decoding": digest_decoding(), "code": _digest(_LOOKS)})
+
+
+def digest_decoding() -> str:
+    """Return the digest of all that makes pixels of a file here.
+
     It is taken of the decoders' versions, of what they make of the canaries, and of the sources
-    that inspect and decode. So nothing that another decoder saw is ever taken for seen.
+    that decode. Decoders of DICOM are always among them: a file may be DICOM whatever its name.
     """
     from PIL import features
 
+    return digest_json(
+        {
+            "code": _digest(_DECODES),
+            "libraries": {name: features.version(name) for name in _LIBRARIES},
+            "canaries": read_canaries(),
+            "packages": _find_distributions(),
+        }
+    )
+
+
+def _digest(folder: str) -> str:
+    """Return the digest of the sources below a folder of this package."""
     package = Path(cxr.__file__).resolve().parent
-    sources = [file for name in _CODE for file in (package / name).rglob("*.py")]
-    depends_on = {
-        "format": FORMAT,
-        "code": digest_tree(package, sources),
-        "decoders": {name: features.version(name) for name in _LIBRARIES},
-        "canaries": read_canaries(),
-        "packages": _find_distributions(),
-    }
-    return digest_json(depends_on)
+    return digest_tree(package, (package / folder).rglob("*.py"))
 
 
 def _find_distributions() -> list[str]:

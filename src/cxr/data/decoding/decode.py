@@ -88,7 +88,7 @@ def fit_picture(upright: Image, plan: DecodePlan) -> NDArray[np.uint8]:
 
     Args:
         upright: A picture of one of the modes ``1``, ``L`` and ``RGB``.
-        plan: Which channels and size.
+        plan: Which channels and size; at the same size pixels stay as they are.
 
     Returns:
         Shape (size_px, size_px, channels), dtype uint8.

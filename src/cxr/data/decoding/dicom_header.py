@@ -52,7 +52,6 @@ TAGS: Final[dict[str, int]] = {
 
 # A decimal string has 16 characters; some writers use more. Source: DICOM PS3.5 section 6.2.
 _DECIMAL: Final = re.compile(r"[+-]?(\d{1,40}\.?\d{0,40}|\.\d{1,40})([eE][+-]?\d{1,3})?")
-_PLAIN_BITS: Final = (8, 16)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cxr.data.decoding.dicom_header import DicomHeader
+from cxr.data.decoding.open_picture import MAX_PIXELS
 
 GREY: Final = ("MONOCHROME1", "MONOCHROME2")
 COLOUR: Final = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_RCT", "YBR_ICT")
@@ -21,7 +22,6 @@ _OTHER: Final = {
 }
 """Terms of the standard, those it has retired among them. Source: DICOM PS3.3 C.7.6.3.1.2."""
 
-_MAX_PIXELS: Final = 100_000_000
 _BYTE: Final = 8
 _WORD: Final = 16
 
@@ -111,7 +111,7 @@ def _require_sane(header: DicomHeader, layout: Layout) -> None:
     allocated, stored = layout.bits_allocated, layout.bits_stored
     if layout.rows * layout.columns == 0:
         raise header.refuse("damaged", "a DICOM image has no rows or no columns")
-    if layout.rows * layout.columns > _MAX_PIXELS:
+    if layout.rows * layout.columns > MAX_PIXELS:
         claim = f"{layout.columns} x {layout.rows} pixels"
         raise header.refuse("bomb", f"a DICOM image claims {claim}")
     if layout.samples != (1 if layout.photometric in GREY else 3):

@@ -7,7 +7,6 @@ Source: DICOM PS3.5 section 10 and PS3.6 annex A.
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -16,7 +15,6 @@ from typing import Final
 from cxr.data.decoding.dicom_refusal import DicomRefusedError
 
 SUFFIXES: Final = frozenset({".dcm", ".dicom"})
-PACKAGES: Final = ("pydicom", "pylibjpeg-openjpeg", "pyjpegls")
 
 INSTALL: Final = "install the optional extra: uv sync --extra dicom, or pip install 'cxr[dicom]'"
 
@@ -141,14 +139,3 @@ def _is_installed(module: str) -> bool:
         return importlib.util.find_spec(module) is not None
     except (ImportError, ValueError):
         return False
-
-
-def read_decoder_versions() -> dict[str, str | None]:
-    """Return the version of each package that decodes DICOM, None where it is not installed."""
-    versions: dict[str, str | None] = {}
-    for name in PACKAGES:
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            versions[name] = None
-    return versions

@@ -15,9 +15,9 @@ from cxr.data.decoding.dicom_window import (
     needs_window,
 )
 from cxr.data.decoding.ramp import Ramp, Rescale
-from cxr.data.inspection.inspect_file import digest_pixels
 from cxr.data.inspection.likeness import derive_likeness
 from cxr.data.inspection.look import Look
+from cxr.data.inspection.pixels_digest import digest_pixels
 from cxr.digests.canonical import digest_bytes
 
 if TYPE_CHECKING:

@@ -18,11 +18,6 @@ SUFFIXES: Final[dict[str, tuple[str, ...]]] = {
 }
 """The formats that are read, by Pillow's names, with the suffixes that they go by."""
 
-OTHER_SUFFIXES: Final = frozenset(
-    {".avif", ".dib", ".gif", ".heic", ".heif", ".j2k", ".jfif", ".jp2", ".jpe", ".webp"}
-)
-"""Suffixes of images that are passed over."""
-
 _MAGIC: Final = (
     # Before TIFF: a file may be both, and a scanner's is one of these.
     (128, b"DICM", "DICOM"),

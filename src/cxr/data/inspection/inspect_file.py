@@ -38,8 +38,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
-__all__ = ["digest_pixels", "inspect_file"]
-
 _EIGHT_BIT: Final = ("1", "L", "P", "RGB", "LA", "RGBA", "CMYK")
 """Modes whose likeness can be taken without choosing a window."""
 

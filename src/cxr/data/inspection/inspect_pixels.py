@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from cxr.data.inspection.inspect_file import digest_pixels
 from cxr.data.inspection.likeness import derive_likeness
 from cxr.data.inspection.look import Look
+from cxr.data.inspection.pixels_digest import digest_pixels
 from cxr.digests.canonical import digest_bytes
 
 if TYPE_CHECKING:
@@ -16,13 +16,14 @@ if TYPE_CHECKING:
 _GREY_AXES: Final = 2
 
 
-def inspect_pixels(pixels: NDArray[np.uint8]) -> Look:
+def inspect_pixels(pixels: NDArray[np.uint8], *, content: bytes) -> Look:
     """Say what an image is and what is wrong with it.
 
     A size is not judged here: it is that of the whole array, and whoever made it chose it.
 
     Args:
         pixels: Grey, shape (height, width), or RGB, shape (height, width, 3); dtype uint8.
+        content: The bytes that stand for it, of which a lock has size and digest.
     """
     from PIL import Image
 
@@ -31,7 +32,6 @@ def inspect_pixels(pixels: NDArray[np.uint8]) -> Look:
     findings: tuple[tuple[str, str], ...] = ()
     if (pixels == first).all():
         findings = (("constant", f"every value is {int(first)}"),)
-    content = pixels.tobytes()
     return Look(
         num_bytes=len(content),
         sha256=digest_bytes(content),

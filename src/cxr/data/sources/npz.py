@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from cxr.config.data_section import DataConfig
-from cxr.data.decoding.decode import DecodePlan
-from cxr.data.decoding.decode_pixels import decode_pixels
+from cxr.data.decoding.decode import DecodePlan, fit_picture
 from cxr.data.decoding.open_picture import MAX_PIXELS
 from cxr.data.inspection.inspect_pixels import inspect_pixels
 from cxr.data.inspection.look import Look
@@ -75,7 +74,9 @@ class NpzSource:
         return []
 
     def read(self, image: FoundImage) -> bytes:
-        """Return a row's values: its pixels, row by row, as bytes.
+        """Return a row's shape and dtype, as one line of text, and its values, row by row.
+
+        Without that line the same values in another shape, another picture, would be the same data.
 
         Raises:
             DataError: The array is damaged.
@@ -84,26 +85,22 @@ class NpzSource:
         with self._mapping:
             if split not in self._mapped:
                 self._mapped[split] = map_array(self._headers[f"{split}_images"])
-        content: bytes = self._mapped[split][int(row)].tobytes()
-        return content
+        return _dump_row(self._mapped[split][int(row)])
 
-    def inspect(self, image: FoundImage, content: bytes) -> Look:
+    def inspect(self, image: FoundImage, content: bytes) -> Look:  # noqa: ARG002 - the protocol's
         """Inspect a row; see `inspect_pixels`."""
-        return inspect_pixels(self._shape(image, content))
+        return inspect_pixels(_parse_row(content), content=content)
 
-    def decode(self, image: FoundImage, content: bytes, plan: DecodePlan) -> NDArray[np.uint8]:
-        """Convert and resize a row; see `decode_pixels`."""
-        return decode_pixels(self._shape(image, content), plan)
+    def decode(
+        self,
+        image: FoundImage,  # noqa: ARG002 - the protocol's
+        content: bytes,
+        plan: DecodePlan,
+    ) -> NDArray[np.uint8]:
+        """Convert and resize a row, as `decode_image` does with a file's picture."""
+        from PIL import Image
 
-    def _shape(self, image: FoundImage, content: bytes) -> NDArray[np.uint8]:
-        """Return bytes as the pixels that they are: (H, W), or (H, W, 3)."""
-        import numpy as np
-
-        split = image.path.partition("/")[0]
-        _, *shape = self._headers[f"{split}_images"].shape
-        if shape[2:] == [1]:
-            shape.pop()
-        return np.frombuffer(content, dtype=np.uint8).reshape(shape)
+        return fit_picture(Image.fromarray(_parse_row(content)), plan)
 
     def _load_labels(self, split: str) -> NDArray[Any]:
         """Return labels of shape (N, 1), or (N, classes)."""
@@ -139,6 +136,27 @@ class NpzSource:
 
     def _refuse(self, problem: str, hint: str) -> DataError:
         return DataError(problem, where=str(self.root), hint=hint)
+
+
+def _dump_row(row: NDArray[np.uint8]) -> bytes:
+    """Return a picture as bytes that say its shape: ``28 28 3 |u1``, a line's end, its values.
+
+    Args:
+        row: Shape (H, W), (H, W, 1) or (H, W, 3), dtype uint8. A last axis of 1 is not told: the
+            picture is the same without it.
+    """
+    shape = row.shape[:2] if row.shape[2:] == (1,) else row.shape
+    head = " ".join([*map(str, shape), row.dtype.str])
+    return head.encode() + b"\n" + row.tobytes()
+
+
+def _parse_row(content: bytes) -> NDArray[np.uint8]:
+    """Return the picture that `_dump_row` wrote: shape (H, W) or (H, W, 3), dtype uint8."""
+    import numpy as np
+
+    head, _, values = content.partition(b"\n")
+    *shape, _ = head.decode().split(" ")
+    return np.frombuffer(values, dtype=np.uint8).reshape([int(side) for side in shape])
 
 
 def _find_problem(images: ArrayHeader, labels: ArrayHeader) -> str | None:

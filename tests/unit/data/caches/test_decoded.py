@@ -4,6 +4,8 @@ import dataclasses
 import errno
 import io
 import os
+import shutil
+import sys
 from pathlib import Path
 
 import filelock
@@ -12,6 +14,7 @@ import pytest
 from PIL import Image
 
 from cxr.data.caches import decoded as cache
+from cxr.data.caches import looked_with
 from cxr.data.caches.decoded import default_cache_directory, derive_cache_key
 from cxr.data.decoding.decode import DecodePlan, decode_image
 from cxr.data.decoding.window import Window
@@ -332,7 +335,7 @@ def test_labels_and_splits_share_a_cache(lock):
 
 def test_a_decoder_that_decodes_otherwise_has_a_cache_of_its_own(lock, monkeypatch):
     before = derive_cache_key(lock, PLAN)
-    monkeypatch.setattr(cache, "read_canaries", lambda: {"jpeg_grey": "other"})
+    monkeypatch.setattr(looked_with, "read_canaries", lambda: {"jpeg_grey": "other"})
     assert derive_cache_key(lock, PLAN) != before
 
 
@@ -344,19 +347,34 @@ def test_another_version_of_a_decoder_has_a_cache_of_its_own(lock, monkeypatch):
     assert derive_cache_key(lock, PLAN) != before
 
 
-def test_a_decoder_of_dicom_counts_where_there_may_be_dicom(lock, monkeypatch):
-    def key_with(version, suffix):
-        monkeypatch.setattr(cache, "read_decoder_versions", lambda: {"pydicom": version})
-        named = tuple(
-            dataclasses.replace(sample, path=f"{index}{suffix}")
-            for index, sample in enumerate(lock.samples)
-        )
-        return derive_cache_key(dataclasses.replace(lock, samples=named), PLAN)
+def test_another_decoder_of_dicom_has_a_cache_of_its_own_whatever_files_are_called(
+    lock, monkeypatch, tmp_path
+):
+    # A file is taken for DICOM by its content, so that its name tells nothing.
+    assert {Path(sample.path).suffix for sample in lock.samples} == {".png"}
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path / "packages")])
+    keys = set()
+    for name in ("pydicom-98.0", "pydicom-98.1", "pylibjpeg_openjpeg-98.0", "pyjpegls-98.0"):
+        place = tmp_path / "packages" / f"{name}.dist-info"
+        place.mkdir(parents=True)
+        keys.add(derive_cache_key(lock, PLAN))
+        place.rmdir()
+    assert len(keys) == 4
+    assert derive_cache_key(lock, PLAN) not in keys
 
-    # A table may name files without a suffix; those of folders without DICOM keep their names.
-    for suffix, counts in ((".dcm", True), (".DICOM", True), ("", True), (".png", False)):
-        assert (key_with("3.0", suffix) != key_with("3.1", suffix)) == counts, suffix
-    assert key_with("3.0", ".png") == derive_cache_key(lock, PLAN)
+
+def test_other_code_that_decodes_has_a_cache_of_its_own(lock, monkeypatch, tmp_path):
+    package = tmp_path / "cxr"
+    shutil.copytree(Path(looked_with.cxr.__file__).parent, package)
+    monkeypatch.setattr(looked_with.cxr, "__file__", str(package / "__init__.py"))
+    before = derive_cache_key(lock, PLAN)
+    # What inspects gives no pixels; a mend there need not decode a set again.
+    with (package / "data" / "inspection" / "likeness.py").open("a") as stream:
+        stream.write("# mended\n")
+    assert derive_cache_key(lock, PLAN) == before
+    with (package / "data" / "decoding" / "ramp.py").open("a") as stream:
+        stream.write("# mended\n")
+    assert derive_cache_key(lock, PLAN) != before
 
 
 def test_the_users_cache_is_where_the_convention_has_it(monkeypatch, tmp_path):

@@ -60,6 +60,30 @@ def test_an_interrupt_before_the_first_item_leaves_nothing(path):
     assert list(path.parent.iterdir()) == []
 
 
+@pytest.mark.parametrize("is_flushed", [False, True])
+@pytest.mark.parametrize("last", range(14))
+def test_whoever_is_interrupted_while_a_block_is_written_writes_it_once(
+    path, monkeypatch, last, is_flushed
+):
+    """A second Ctrl-C comes in the n-th flush to the disk, and what follows still happens."""
+    real, calls = os.fsync, []
+
+    def fsync(number):
+        calls.append(number)
+        if len(calls) == last + 1:
+            if is_flushed:
+                real(number)
+            raise Killed
+        real(number)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(Killed):
+        write(path)
+    monkeypatch.undo()
+    write(path)
+    assert path.read_bytes() == WHOLE
+
+
 def test_whoever_is_killed_at_any_write_goes_on_from_a_sound_block(path, monkeypatch):
     """The process is gone at its n-th flush to the disk: nothing after that happens."""
     real, resumed = os.fsync, []

@@ -178,6 +178,9 @@ def without(keyword):
         ({"BitsStored": 17}, "damaged", "17 bits in 16"),
         ({"BitsAllocated": 32}, "32-bit", "32 bits"),
         ({"Rows": 60000, "Columns": 60000}, "bomb", "60000 x 60000"),
+        # The limit is that of every other format, between these two.
+        ({"Rows": 9459, "Columns": 9460}, "bomb", "9460 x 9459"),
+        ({"Rows": 9459, "Columns": 9459}, "truncated", "3,200 of 178,945,362 bytes"),
         ({"Rows": 41}, "truncated", "3,200 of 3,280 bytes"),
         ({"RescaleSlope": "0"}, "damaged", "RescaleSlope is 0"),
         ({"VOILUTFunction": "SIGMOID"}, "unsupported-window", "SIGMOID"),

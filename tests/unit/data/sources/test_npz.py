@@ -15,9 +15,12 @@ from cxr.data.decoding.decode import DecodePlan, decode_image
 from cxr.data.labels import require_known_labels
 from cxr.data.sources import npz, npz_arrays
 from cxr.data.sources.npz import NpzSource
+from cxr.data.sources.scan import hash_samples
+from cxr.digests.canonical import digest_bytes
 from cxr.errors import DataError
 
 CLASSES = ("normal", "pneumonia")
+HEAD = b"8 8 |u1\n"
 PLAN = DecodePlan(size_px=8, channels=1, resample="bilinear")
 
 
@@ -73,8 +76,9 @@ def test_every_row_is_a_sample_with_its_pixels_and_label(file, save):
     for image in found:
         row = int(image.path.rpartition("/")[2])
         pixels = arrays[f"{image.split}_images"][row]
-        assert source.read(image) == pixels.tobytes()
-        assert np.array_equal(source.decode(image, pixels.tobytes(), PLAN)[:, :, 0], pixels)
+        content = source.read(image)
+        assert content == HEAD + pixels.tobytes()
+        assert np.array_equal(source.decode(image, content, PLAN)[:, :, 0], pixels)
         assert image.label == CLASSES[row % 2]
         assert image.group == image.path
 
@@ -102,6 +106,33 @@ def test_a_last_axis_of_one_is_grey(file):
     assert np.array_equal(decoded[:, :, 0], arrays["train_images"][0])
 
 
+@pytest.mark.parametrize("shape", [(4, 16), (16, 4)])
+def test_the_same_bytes_in_another_shape_are_other_bytes_for_records(file, shape):
+    arrays = draw()
+    np.savez(file, **arrays)
+    source = open_npz(file)
+    image = source.find()[3]
+    as_it_was = source.read(image)
+    np.savez(file, **{**arrays, "train_images": arrays["train_images"].reshape(-1, *shape)})
+    other = open_npz(file)
+    content = other.read(image)
+    assert content != as_it_was
+    look = other.inspect(image, content)
+    assert (look.height, look.width) == shape
+    assert look.sha256 == digest_bytes(content) != source.inspect(image, as_it_was).sha256
+    assert hash_samples(other, [image]).samples[0].sha256 == look.sha256
+
+
+def test_colours_and_a_last_axis_of_one_are_told_apart_from_grey(file):
+    values = np.random.default_rng(3).integers(0, 256, (6, 6, 8)).astype(np.uint8)
+    heads = {}
+    for shape in ((6, 8), (6, 8, 1), (2, 8, 3)):
+        np.savez(file, **draw(train_images=values.reshape(6, *shape)))
+        source = open_npz(file)
+        heads[shape] = source.read(source.find()[3]).partition(b"\n")[0]
+    assert list(heads.values()) == [b"6 8 |u1", b"6 8 |u1", b"2 8 3 |u1"]
+
+
 def test_a_look_says_size_and_digests_and_that_a_picture_is_constant(file):
     arrays = draw()
     arrays["train_images"][0] = 7
@@ -109,7 +140,7 @@ def test_a_look_says_size_and_digests_and_that_a_picture_is_constant(file):
     source = open_npz(file)
     looks = [source.inspect(image, source.read(image)) for image in source.find()]
     assert {(look.width, look.height, look.mode, look.num_bytes) for look in looks} == {
-        (8, 8, "L", 64)
+        (8, 8, "L", len(HEAD) + 64)
     }
     assert [look.findings for look in looks].count((("constant", "every value is 7"),)) == 1
     assert looks[3].findings
@@ -234,5 +265,5 @@ def test_threads_that_come_together_unpack_an_array_once(file, monkeypatch):
     monkeypatch.setattr(npz, "map_array", unpack)
     with ThreadPoolExecutor(4) as pool:
         contents = list(pool.map(source.read, found))
-    assert contents == [pixels.tobytes() for pixels in arrays["train_images"]]
+    assert contents == [HEAD + pixels.tobytes() for pixels in arrays["train_images"]]
     assert unpacked == ["train_images"]

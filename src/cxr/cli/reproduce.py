@@ -111,6 +111,7 @@ def _reproduce(
     """Prepare the run, and train it unless something is in the way."""
     from cxr.interruption import held
     from cxr.records.run_directory import RUNS, require_free, require_writable
+    from cxr.reproduce.known_errors import accept_known_errors
     from cxr.reproduce.plan import is_stopped
     from cxr.reproduce.prepare import prepare_reproduction
     from cxr.reproduce.run import Reproduction, run_reproduction
@@ -124,6 +125,8 @@ def _reproduce(
     stopped = is_stopped(prepared.plan, force=force)
     if only_plan or stopped:
         return Reproduction(verdict="blocked" if stopped else "possible", plan=prepared.plan)
+    with shown_progress(quiet=quiet) as progress:
+        prepared = accept_known_errors(prepared, progress=progress)
     if not quiet:
         print_note(f"training again; code: {show_plainly(prepared.plan.sources.origin)}")
     with held():

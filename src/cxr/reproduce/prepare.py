@@ -64,6 +64,7 @@ class Prepared:
         plan: What differs here.
         python: The interpreter; None: this process's own.
         variables: The environment variables of the run.
+        runs_own: Whether it runs the sources of this process.
     """
 
     record: Record
@@ -73,6 +74,7 @@ class Prepared:
     plan: Plan
     python: Path | None
     variables: dict[str, str]
+    runs_own: bool
 
 
 def prepare_reproduction(request: Request, *, scratch: Path, progress: Progress) -> Prepared:
@@ -127,6 +129,7 @@ def prepare_reproduction(request: Request, *, scratch: Path, progress: Progress)
         plan=Plan(items=order_items(items), sources=sources, level=record.level),
         python=python,
         variables=variables,
+        runs_own=used.are_own,
     )
 
 

@@ -34,6 +34,10 @@ def reproduce(
     weights: Annotated[
         Path | None, typer.Option(help="File of the initial weights, where it is another here.")
     ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Key of the pseudonyms, where it is another here."),
+    ] = None,
     repository: Annotated[
         Path | None, typer.Option(metavar="DIR", help="A checkout of cxr to take commits from.")
     ] = None,
@@ -66,7 +70,7 @@ def reproduce(
 
     Example: cxr reproduce runs/a --data /data/chest
     """
-    if pack and (plan or sync or force or trust or tolerance or data):
+    if pack and (plan or sync or force or trust or tolerance or data or key):
         raise UsageError(
             "--pack goes with --out, --weights and --repository alone",
             where="cxr reproduce",
@@ -83,7 +87,13 @@ def reproduce(
         from cxr.reproduce.prepare import Request
 
         request = Request(
-            path=record, root=data, weights=weights, repository=repository, sync=sync, trust=trust
+            path=record,
+            root=data,
+            weights=weights,
+            key=key,
+            repository=repository,
+            sync=sync,
+            trust=trust,
         )
         reproduction = _reproduce(
             request, scratch, out, tolerances, only_plan=plan, force=force, quiet=quiet

@@ -61,13 +61,16 @@ def lock_target(
         progress: Told how far it is.
 
     Raises:
-        CxrError: As `verify_target`; a lock that is there cannot be read; the place is in the set.
+        CxrError: As `verify_target`; a lock that is there cannot be read, or is of another target;
+            the place is in the set.
         StorageError: The lock cannot be written.
     """
     target = open_target(path)
     place = out or target.lock
     _require_outside(place, target)
     before = load_lock(place) if place.exists() else None
+    if before is not None:
+        _require_own(before, place, target)
     seen = look_at_target(target, progress)
     wrong = _examine(seen, None)
     against = _examine(seen, before) if before is not None else wrong
@@ -129,6 +132,24 @@ def derive_set_lock(seen: Seen, place: Path) -> SetLock:
         decoder=seen.decoder,
         target=named.name if beside else "",
     )
+
+
+def _require_own(before: SetLock, place: Path, target: Target) -> None:
+    """Refuse to take the lock of another target for this one's.
+
+    One that the config names is its own, whoever else names it.
+
+    Raises:
+        UsageError: The lock names something else that lies beside it.
+    """
+    named = target.config.lock
+    is_named = named is not None and Path(named).absolute() == place.absolute()
+    if before.target and before.target != target.path.name and not is_named:
+        raise UsageError(
+            f"the lock that is there is of another target: {before.target}",
+            where=str(place),
+            hint="name another place with --out, or remove the lock if its target is gone",
+        )
 
 
 def _require_outside(place: Path, target: Target) -> None:

@@ -15,6 +15,7 @@ from cxr.data.checks.target import Target, open_target
 from cxr.data.inspection.look import Look
 from cxr.data.sources.scan import hash_images
 from cxr.data.sources.source import FoundImage
+from cxr.plain_text import show_plainly
 from cxr.progress import SILENCE, Progress
 from cxr.records.set_lock import SetLock, load_lock
 
@@ -63,7 +64,7 @@ def verify_target(
         UsageError: There are no files to look at.
     """
     target = open_target(path)
-    place = lock or _find_lock(target)
+    place = lock or _find_lock(target, progress)
     wanted = load_lock(place) if place is not None else None
     seen = look_at_target(target, progress, full=full, bytes_only=bytes_only)
     problems = examine(
@@ -116,7 +117,21 @@ def find_comparable_rules(target: Target, lock: SetLock | None) -> dict[str, obj
     return dict(target.rules)
 
 
-def _find_lock(target: Target) -> Path | None:
-    """Return the lock that belongs to a target; one that its config names must be there."""
-    named = target.config.lock is not None
-    return target.lock if named or target.lock.exists() else None
+def _find_lock(target: Target, progress: Progress) -> Path | None:
+    """Return the lock that belongs to a target; one that its config names must be there.
+
+    A folder, a table and a config of one stem would have one lock beside them: it is of the one
+    that it names.
+    """
+    if target.config.lock is not None:
+        return target.lock
+    if not target.lock.exists():
+        return None
+    named = load_lock(target.lock).target
+    if named == target.path.name:
+        return target.lock
+    said = f"is of {show_plainly(named)}" if named else "does not say what it is of"
+    progress.note(
+        f"{show_plainly(target.lock.name)} {said}, so it is left alone; --lock would take it"
+    )
+    return None

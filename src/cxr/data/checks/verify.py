@@ -64,7 +64,8 @@ def verify_target(
         UsageError: There are no files to look at.
     """
     target = open_target(path)
-    place = lock or _find_lock(target, progress)
+    notes = [target.note] if target.note else []
+    place = lock or _find_lock(target, notes)
     wanted = load_lock(place) if place is not None else None
     seen = look_at_target(target, progress, full=full, bytes_only=bytes_only)
     problems = examine(
@@ -81,6 +82,7 @@ def verify_target(
         strict=strict,
         lock=str(place) if place is not None else None,
         decoder=seen.decoder,
+        notes=notes,
     )
 
 
@@ -117,7 +119,7 @@ def find_comparable_rules(target: Target, lock: SetLock | None) -> dict[str, obj
     return dict(target.rules)
 
 
-def _find_lock(target: Target, progress: Progress) -> Path | None:
+def _find_lock(target: Target, notes: list[str]) -> Path | None:
     """Return the lock that belongs to a target; one that its config names must be there.
 
     A folder, a table and a config of one stem would have one lock beside them: it is of the one
@@ -131,7 +133,7 @@ def _find_lock(target: Target, progress: Progress) -> Path | None:
     if named == target.path.name:
         return target.lock
     said = f"is of {show_plainly(named)}" if named else "does not say what it is of"
-    progress.note(
+    notes.append(
         f"{show_plainly(target.lock.name)} {said}, so it is left alone; --lock would take it"
     )
     return None

@@ -11,7 +11,7 @@ from cxr.data.checks.examine import examine
 from cxr.data.checks.kinds import DataProblem
 from cxr.data.checks.report import DataReport, derive_report, find_grave
 from cxr.data.checks.target import Target, open_target
-from cxr.data.checks.verify import Seen, find_comparable_rules, look_at_target
+from cxr.data.checks.verify import Seen, describe_comparison, find_comparable_rules, look_at_target
 from cxr.errors import UsageError
 from cxr.progress import SILENCE, Progress
 from cxr.records.set_lock import LockedImage, SetLock, load_lock, render_set_lock, write_set_lock
@@ -76,7 +76,7 @@ def lock_target(
     seen = look_at_target(target, progress)
     wrong = _examine(seen, None)
     against = _examine(seen, before) if before is not None else wrong
-    notes = [target.note] if target.note else []
+    notes = [*([target.note] if target.note else []), *describe_comparison(target, before)]
 
     def describe(problems: Sequence[DataProblem]) -> DataReport:
         return derive_report(

@@ -60,6 +60,7 @@ class DataReport:
         return {
             **asdict(self),
             "problems": [asdict(problem) for problem in self.problems],
+            "notes": list(self.notes),
             "kinds": [asdict(summary) for summary in summarise_kinds(self.problems)],
         }
 

@@ -67,6 +67,7 @@ def verify_target(
     notes = [target.note] if target.note else []
     place = lock or _find_lock(target, notes)
     wanted = load_lock(place) if place is not None else None
+    notes += describe_comparison(target, wanted)
     seen = look_at_target(target, progress, full=full, bytes_only=bytes_only)
     problems = examine(
         target.source,
@@ -117,6 +118,15 @@ def find_comparable_rules(target: Target, lock: SetLock | None) -> dict[str, obj
     if by_folders and (lock is None or lock.of_run or lock.rules):
         return None
     return dict(target.rules)
+
+
+def describe_comparison(target: Target, lock: SetLock | None) -> list[str]:
+    """Return what to say where a lock holds more than can be compared with it; see above."""
+    if lock is None or find_comparable_rules(target, lock) is not None:
+        return []
+    return [
+        "only images were compared with the lock: name a config for labels, patients and splits"
+    ]
 
 
 def _find_lock(target: Target, notes: list[str]) -> Path | None:

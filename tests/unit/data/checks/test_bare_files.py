@@ -9,7 +9,7 @@ from cxr.data.checks.locking import lock_target
 from cxr.data.checks.verify import verify_target
 from cxr.errors import DataError
 from cxr.records.set_lock import load_lock
-from support.noise import make_noise_set
+from support.noise import make_noise_set, write_set_config
 
 NAMES = ("a/1.png", "a/2.png", "b/3.png")
 
@@ -89,3 +89,15 @@ def test_the_classes_of_an_npz_file_without_a_config_are_numbers(tmp_path, label
 def test_a_label_that_can_be_no_class_stays_an_error(tmp_path, value):
     report = verify_target(write_npz(tmp_path / "set.npz", [[0], [value], [1]]))
     assert [problem.kind for problem in report.problems] == ["label-out-of-range"]
+
+
+def test_where_labels_and_splits_are_not_compared_with_a_lock_that_is_said(tmp_path):
+    names = [f"{split}/{label}/{split}.png" for split in ("train", "val") for label in "AB"]
+    root = make_noise_set(tmp_path / "set", names)
+    config = write_set_config(tmp_path / "mine.yaml", root)
+    lock = lock_target(config).path
+    said = "only images were compared with the lock: name a config for labels, patients and splits"
+    assert verify_target(root, lock=lock).notes == (said,)
+    assert verify_target(config).notes == ()
+    assert verify_target(root, lock=lock_target(root).path).notes == ()
+    assert verify_target(root, lock=lock).to_json()["notes"] == [said]

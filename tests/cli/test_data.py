@@ -99,6 +99,7 @@ def test_a_sound_set_is_verified(radiographs: Path):
         "lock": None,
         "counts": counts,
         "problems": [],
+        "notes": [],
         "kinds": [],
     }
 
@@ -322,3 +323,27 @@ def place(root: Path, file: Path) -> str:
 
 def read_tree(root: Path) -> dict[str, bytes]:
     return {place(root, path): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("option", [["--lock", "a.lock.json"], ["--full"], ["--bytes-only"]])
+def test_options_that_mean_nothing_for_a_dvc_file_are_refused(tmp_path: Path, option: list[str]):
+    finished = run_cxr("data", "verify", tmp_path / "set.dvc", *option)
+    assert "leave out --lock" in read_error(finished, code=2)[2]
+
+
+def test_a_dvc_file_is_named_by_the_help_of_verify_and_not_of_lock():
+    told = {name: run_cxr("data", name, "--help").stdout for name in ("verify", "lock")}
+    assert ".dvc" in told["verify"]
+    assert ".dvc" not in told["lock"]
+
+
+def test_notes_of_what_was_not_looked_at_are_told_each_time(radiographs: Path, tmp_path: Path):
+    root = Path(shutil.copytree(radiographs, tmp_path / "images"))
+    table = root / "table.csv"
+    table.write_text(
+        "\n".join(["Path", *(str(file.relative_to(root)) for file in root.rglob("*.jpeg"))])
+    )
+    for _ in range(2):
+        finished = run_cxr("data", "verify", table)
+        assert finished.returncode == 0, finished.stderr
+        assert "only the files were checked" in finished.stderr

@@ -10,7 +10,7 @@ import typer
 from cxr.cli import options
 from cxr.cli.console import print_json, print_line, print_note, shown_progress
 from cxr.cli.data_names import names
-from cxr.errors import ExitCode
+from cxr.errors import ExitCode, UsageError
 from cxr.plain_text import show_plainly
 
 if TYPE_CHECKING:
@@ -23,6 +23,9 @@ app = typer.Typer(
 
 _TARGET: Final = typer.Argument(
     metavar="TARGET", help="A directory, an npz or CSV file, a config, a lock, or a .dvc file."
+)
+_LOCKED: Final = typer.Argument(
+    metavar="TARGET", help="A directory, an npz or CSV file, a config, or a lock."
 )
 
 
@@ -124,6 +127,12 @@ def verify(
 
     Example: cxr data verify data/sample --lock runs/a/data.lock.json
     """
+    if target.suffix == ".dvc" and (lock or full or bytes_only):
+        raise UsageError(
+            "of a .dvc file all bytes are hashed, against the file itself alone",
+            where=str(target),
+            hint="leave out --lock, --full and --bytes-only, or name the set in its place",
+        )
     from cxr.data.checks.unchanged import verify_unless_unchanged
 
     def look() -> DataReport:
@@ -166,7 +175,7 @@ def verify(
 
 @app.command("lock")
 def lock(
-    target: Annotated[Path, _TARGET],
+    target: Annotated[Path, _LOCKED],
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="The lock; default: beside TARGET.")
     ] = None,

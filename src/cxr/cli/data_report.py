@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from cxr.cli.console import print_line, print_table
+from cxr.cli.console import print_line, print_note, print_table
 from cxr.plain_text import show_plainly
 
 if TYPE_CHECKING:
@@ -19,7 +19,9 @@ _MAX_PATHS: Final = 4
 
 
 def print_report(report: DataReport) -> None:
-    """Print class counts, then how often each kind of problem was found, then the first of each."""
+    """Print notes, class counts, how often each kind of problem was found, the first of each."""
+    for note in report.notes:
+        print_note(show_plainly(note))
     _print_counts(report.counts)
     if report.problems:
         _print_kinds(report)

@@ -34,6 +34,10 @@ def reproduce(
     weights: Annotated[
         Path | None, typer.Option(help="File of the initial weights, where it is another here.")
     ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Key of the pseudonyms, where it is another here."),
+    ] = None,
     repository: Annotated[
         Path | None, typer.Option(metavar="DIR", help="A checkout of cxr to take commits from.")
     ] = None,
@@ -66,7 +70,7 @@ def reproduce(
 
     Example: cxr reproduce runs/a --data /data/chest
     """
-    if pack and (plan or sync or force or trust or tolerance or data):
+    if pack and (plan or sync or force or trust or tolerance or data or key):
         raise UsageError(
             "--pack goes with --out, --weights and --repository alone",
             where="cxr reproduce",
@@ -83,7 +87,13 @@ def reproduce(
         from cxr.reproduce.prepare import Request
 
         request = Request(
-            path=record, root=data, weights=weights, repository=repository, sync=sync, trust=trust
+            path=record,
+            root=data,
+            weights=weights,
+            key=key,
+            repository=repository,
+            sync=sync,
+            trust=trust,
         )
         reproduction = _reproduce(
             request, scratch, out, tolerances, only_plan=plan, force=force, quiet=quiet
@@ -111,6 +121,7 @@ def _reproduce(
     """Prepare the run, and train it unless something is in the way."""
     from cxr.interruption import held
     from cxr.records.run_directory import RUNS, require_free, require_writable
+    from cxr.reproduce.known_errors import accept_known_errors
     from cxr.reproduce.plan import is_stopped
     from cxr.reproduce.prepare import prepare_reproduction
     from cxr.reproduce.run import Reproduction, run_reproduction
@@ -124,6 +135,8 @@ def _reproduce(
     stopped = is_stopped(prepared.plan, force=force)
     if only_plan or stopped:
         return Reproduction(verdict="blocked" if stopped else "possible", plan=prepared.plan)
+    with shown_progress(quiet=quiet) as progress:
+        prepared = accept_known_errors(prepared, progress=progress)
     if not quiet:
         print_note(f"training again; code: {show_plainly(prepared.plan.sources.origin)}")
     with held():

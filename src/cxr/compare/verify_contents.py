@@ -146,7 +146,10 @@ def _check_config(directory: Path, manifest: Manifest) -> Iterator[Finding]:
         if name not in found or found[name] != said[name]:
             yield Finding(MANIFEST, f"config.{name} is not what {CONFIG} says")
     recipe = take(manifest, "recipe")
+    has_key = config.data.pseudonym_key is not None
     for name, value, wanted in (
+        # A run from before there were keys does not say.
+        ("pseudonyms", manifest.get("pseudonyms", has_key), has_key),
         ("name", manifest.get("name"), config.name),
         ("recipe.seed", recipe.get("seed"), config.seed),
         ("recipe.determinism", recipe.get("determinism"), str(config.determinism)),

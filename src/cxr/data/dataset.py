@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -104,11 +105,14 @@ def derive_decode_plan(config: DataConfig) -> DecodePlan:
     )
 
 
-def load_dataset(config: DataConfig, *, progress: Progress = SILENCE) -> Dataset:
+def load_dataset(
+    config: DataConfig, *, recorded: Collection[str] = (), progress: Progress = SILENCE
+) -> Dataset:
     """Find, check and decode a data set.
 
     Args:
         config: The data section, with absolute paths.
+        recorded: Digests of the data of recorded runs; see `look_and_require_sound`.
         progress: Told how far it is.
 
     Raises:
@@ -121,7 +125,7 @@ def load_dataset(config: DataConfig, *, progress: Progress = SILENCE) -> Dataset
         lock, pixels = draw_vectors(config.synthetic)
         return Dataset(lock=lock, images_NHWC=pixels)
     source = open_source(config, progress=progress)
-    found, looks = look_and_require_sound(source, config, progress)
+    found, looks = look_and_require_sound(source, config, progress, recorded=recorded)
     lock = derive_data_lock(source.classes, found, looks)
     directory = Path(config.cache_dir) if config.cache_dir else default_cache_directory()
     plan = derive_decode_plan(config)

@@ -81,7 +81,8 @@ def evaluate_run(
     )
     controls = set_controls(plan)
     require_device(config.device)
-    dataset = load_dataset(config.data, progress=progress)
+    recorded = {manifest["recipe"]["data_digest"]}
+    dataset = load_dataset(config.data, recorded=recorded, progress=progress)
     _require_same_data(dataset, manifest, config)
     ops: Counter[str] = Counter()
     predictions = _predict(run, manifest, config, dataset, ops, progress)

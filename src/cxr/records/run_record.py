@@ -90,6 +90,8 @@ class RunRecord:
             "recipe": recipe,
             "recipe_digest": digest_recipe(recipe),
             "config": describe_config(config),
+            # The path of the key is left out. That there was one must be known to run it again.
+            "pseudonyms": config.data.pseudonym_key is not None,
             "weights_origin": weights_origin,
             "code": {
                 **environment["code"],

@@ -27,7 +27,7 @@ from cxr.reproduce.plan import (
     check_weights,
     order_items,
 )
-from cxr.reproduce.record import Record, load_record_config, open_record
+from cxr.reproduce.record import Record, load_record_config, open_record, require_key
 from cxr.reproduce.sources import Sources, find_sources, stage_sources
 
 
@@ -39,6 +39,7 @@ class Request:
         path: A run directory, a packed run or a manifest.
         root: The data set's root here; None: where it was.
         weights: The file of the initial weights here; None: where it was.
+        key: The key of the images' pseudonyms here; None: where it was.
         repository: A checkout of cxr to take commits from; None: the one that cxr runs from.
         sync: Whether the recorded packages are built aside.
         trust: Whether code that came with a packed run may be run.
@@ -47,6 +48,7 @@ class Request:
     path: Path
     root: Path | None = None
     weights: Path | None = None
+    key: Path | None = None
     repository: Path | None = None
     sync: bool = False
     trust: bool = False
@@ -64,6 +66,7 @@ class Prepared:
         plan: What differs here.
         python: The interpreter; None: this process's own.
         variables: The environment variables of the run.
+        runs_own: Whether it runs the sources of this process.
     """
 
     record: Record
@@ -73,6 +76,7 @@ class Prepared:
     plan: Plan
     python: Path | None
     variables: dict[str, str]
+    runs_own: bool
 
 
 def prepare_reproduction(request: Request, *, scratch: Path, progress: Progress) -> Prepared:
@@ -89,8 +93,13 @@ def prepare_reproduction(request: Request, *, scratch: Path, progress: Progress)
     record = open_record(request.path, place=scratch / "record")
     reference = _load_reference(record, request.path)
     config, config_file, overrides = load_record_config(
-        record, place=scratch, root=request.root, weights=_find_weights(request, record)
+        record,
+        place=scratch,
+        root=request.root,
+        weights=_find_weights(request, record),
+        key=request.key,
     )
+    require_key(config)
     (scratch / "sources").mkdir()
     sources = find_sources(record, scratch=scratch / "sources", repository=request.repository)
     python = None
@@ -127,6 +136,7 @@ def prepare_reproduction(request: Request, *, scratch: Path, progress: Progress)
         plan=Plan(items=order_items(items), sources=sources, level=record.level),
         python=python,
         variables=variables,
+        runs_own=used.are_own,
     )
 
 

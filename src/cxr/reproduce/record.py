@@ -33,6 +33,7 @@ _COMPARED: Final = (ENVIRONMENT, DATA_LOCK, LEDGER, PREDICTIONS)
 """What a comparison of two runs reads."""
 
 _UNKNOWN: Final = "not-in-the-manifest"
+_NO_KEY: Final = f"{_UNKNOWN}.key"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +114,12 @@ def _require_whole(record: Record) -> Record:
 
 
 def load_record_config(
-    record: Record, *, place: Path, root: Path | None, weights: Path | None
+    record: Record,
+    *,
+    place: Path,
+    root: Path | None,
+    weights: Path | None,
+    key: Path | None = None,
 ) -> tuple[RunConfig, Path, list[str]]:
     """Return the config of a run, with its data set and weights where they are here.
 
@@ -122,13 +128,14 @@ def load_record_config(
         place: Directory for a config that is made from the manifest.
         root: The data set's root here; None: where it was.
         weights: The initial weights' file here; None: where it was.
+        key: The key of the images' pseudonyms here; None: where it was.
 
     Returns:
         The config, a file that holds it, and the ``--set`` texts that go with that file.
 
     Raises:
         ConfigError: It cannot be read by this version.
-        UsageError: Data or weights are named that the run does not have.
+        UsageError: Data, weights or a key are named that the run does not have.
         RecordError: It is not the config of the manifest.
     """
     recipe = record.manifest["recipe"]
@@ -151,6 +158,14 @@ def load_record_config(
         file = place / CONFIG
         write_text(file, dump_config_without_paths(record.manifest))
     places: dict[str, str] = {}
+    if key is not None:
+        if load_config(file).data.pseudonym_key is None:
+            raise UsageError(
+                "the run calls its images by their own names: no key belongs to it",
+                where="--key",
+                hint="leave --key out",
+            )
+        places["data.pseudonym_key"] = str(key.resolve())
     if root is not None:
         places |= derive_moved_fields(load_config(file).data, root)
     if weights is not None:
@@ -173,6 +188,23 @@ def load_record_config(
             hint="another version of cxr wrote it: install that one, or check out its commit",
         )
     return config, file, overrides
+
+
+def require_key(config: RunConfig) -> None:
+    """Refuse to run without the key of the pseudonyms: records would hold real names.
+
+    Raises:
+        RecordError: The run's images have pseudonyms, and the key is not where it is said to be.
+    """
+    named = config.data.pseudonym_key
+    if named is not None and not Path(named).is_file():
+        # A place that was made up for a manifest without paths says nothing.
+        where = "data.pseudonym_key" if Path(named).name == _NO_KEY else named
+        raise RecordError(
+            "the run's images have pseudonyms, and their key is not here",
+            where=where,
+            hint="say with --key FILE where it is",
+        )
 
 
 def dump_config_without_paths(manifest: Manifest) -> str:
@@ -198,6 +230,8 @@ def dump_config_without_paths(manifest: Manifest) -> str:
         data["root"] = _UNKNOWN
     if isinstance(data.get("csv"), dict) and data.get("source") == "csv":
         data["csv"]["file"] = f"{_UNKNOWN}/table.csv"
+    if manifest.get("pseudonyms"):
+        data["pseudonym_key"] = _NO_KEY
     given = model.get("weights")
     if isinstance(given, dict) and given.get("source") == "file":
         given["path"] = f"{_UNKNOWN}.safetensors"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from torch import nn
@@ -41,8 +42,16 @@ class Prepared:
     tally: Tally
 
 
-def prepare_run(config: RunConfig, progress: Progress) -> Prepared:
+def prepare_run(
+    config: RunConfig, progress: Progress, *, recorded: Collection[str] = ()
+) -> Prepared:
     """Set the switches, then find, check and build everything that the run needs.
+
+    Args:
+        config: The recipe.
+        progress: Told how far it is.
+        recorded: Digests of data that may have errors: that of a recorded run, where one is gone
+            on with or run again.
 
     Raises:
         CxrError: Something is missing or wrong; nothing was written but the decode cache.
@@ -54,7 +63,7 @@ def prepare_run(config: RunConfig, progress: Progress) -> Prepared:
     untaken = find_untaken(plan, controls)
     require_device(config.device)
     weights = find_initial_weights(config)
-    dataset = load_dataset(config.data, progress=progress)
+    dataset = load_dataset(config.data, recorded=recorded, progress=progress)
     require_enough_samples(config, dataset)
     tally = Tally()
     ops = tally.ops_without_kernel

@@ -104,14 +104,17 @@ def replay_step(plan: ReplayPlan, *, progress: Progress) -> Replay:
         RecordError: The run's record cannot be relied on, or its ledger lacks the step.
         CxrError: The recipe cannot be run here.
     """
-    config = load_recorded_config(plan.run, load_sealed_run(plan.run), root=plan.root)
+    manifests = [load_sealed_run(run) for run in (plan.run, plan.against)]
+    config = load_recorded_config(plan.run, manifests[0], root=plan.root)
     if plan.overrides:
         places = {"data.root": config.data.root, "data.csv.file": config.data.csv.file}
         named = {name: value for name, value in places.items() if value is not None}
         moved = [] if plan.root is None else describe_overrides(named)
         config = load_config(plan.run / CONFIG, [*moved, *plan.overrides])
     wanted = _load_lines(plan.against, plan.step)
-    prepared = prepare_run(config, progress)
+    # With the data of the run that it is held against in their place, these are recorded as well.
+    recorded = {manifest["recipe"]["data_digest"] for manifest in manifests}
+    prepared = prepare_run(config, progress, recorded=recorded)
     if plan.step == INITIAL_STEP:
         return _replay_initialisation(plan, prepared, wanted)
     if "predictions" in wanted[plan.step].parts:

@@ -144,7 +144,8 @@ def _go_on(directory: Path, manifest: Manifest, root: Path | None, progress: Pro
     require_unchanged(directory, manifest)
     require_inputs(directory)
     config = load_run_config(directory, root=root)
-    prepared = prepare_run(config, progress)
+    recorded = {manifest["recipe"]["data_digest"]}
+    prepared = prepare_run(config, progress, recorded=recorded)
     require_same_inputs(directory, manifest, prepared)
     obey("before the run went on")
     remove_half_written(directory)

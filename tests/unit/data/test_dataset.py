@@ -236,3 +236,25 @@ def test_what_is_accepted_is_trained_on_and_what_is_not_is_refused(noisy):
         load_dataset(config)
     accepted = config.model_copy(update={"accept": ("duplicate-labels-differ",)})
     assert len(load_dataset(accepted).lock.samples) == 13
+
+
+def test_errors_in_the_data_of_a_recorded_run_are_told_and_not_refused(noisy):
+    shutil.copy(Path(noisy.root, "A/person0_1.png"), Path(noisy.root, "B/person0_2.png"))
+    config = noisy.model_copy(update={"lock": None})
+    accepted = config.model_copy(update={"accept": ("duplicate-labels-differ",)})
+    digest = load_dataset(accepted).lock.digest
+    notes = []
+
+    class Listener:
+        def advance(self, what, done, total):
+            pass
+
+        def note(self, text):
+            notes.append(text)
+
+    assert load_dataset(config, recorded={digest}, progress=Listener()).lock.digest == digest
+    said = "errors in the data that the run was trained on: duplicate-labels-differ (1)"
+    assert notes == [said]
+    with pytest.raises(DataError, match="duplicate-labels-differ") as caught:
+        load_dataset(config, recorded={"sha256:0"})
+    assert "restore the data" in caught.value.hint

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from cxr.data.checks.examine import examine
+from cxr.data.checks.kinds import DataProblem
 from cxr.data.checks.report import DataReport, derive_report, find_grave
 from cxr.data.checks.target import Target, open_target
-from cxr.data.checks.verify import Seen, find_comparable_rules, look_at_target
+from cxr.data.checks.verify import Seen, describe_comparison, find_comparable_rules, look_at_target
 from cxr.errors import UsageError
 from cxr.progress import SILENCE, Progress
 from cxr.records.set_lock import LockedImage, SetLock, load_lock, render_set_lock, write_set_lock
@@ -61,17 +63,32 @@ def lock_target(
         progress: Told how far it is.
 
     Raises:
-        CxrError: As `verify_target`; a lock that is there cannot be read; the place is in the set.
+        CxrError: As `verify_target`; a lock that is there cannot be read, or is of another target;
+            the place is in the set.
         StorageError: The lock cannot be written.
     """
     target = open_target(path)
     place = out or target.lock
     _require_outside(place, target)
     before = load_lock(place) if place.exists() else None
+    if before is not None:
+        _require_own(before, place, target)
     seen = look_at_target(target, progress)
     wrong = _examine(seen, None)
     against = _examine(seen, before) if before is not None else wrong
-    report = derive_report(seen.pairs, against, strict=False, lock=str(place), decoder=seen.decoder)
+    notes = [*([target.note] if target.note else []), *describe_comparison(target, before)]
+
+    def describe(problems: Sequence[DataProblem]) -> DataReport:
+        return derive_report(
+            seen.pairs,
+            problems,
+            strict=False,
+            lock=str(place),
+            decoder=seen.decoder,
+            notes=notes,
+        )
+
+    report = describe(against)
     if find_grave(wrong):
         return Locking(outcome="refused", path=place, num_bytes=0, report=report)
     if before is not None and not before.of_run and not find_grave(against):
@@ -84,13 +101,11 @@ def lock_target(
         outcome="locked" if before is None else "updated",
         path=place,
         num_bytes=len(render_set_lock(lock)),
-        report=derive_report(
-            seen.pairs, wrong, strict=False, lock=str(place), decoder=seen.decoder
-        ),
+        report=describe(wrong),
     )
 
 
-def _examine(seen: Seen, lock: SetLock | None) -> list[Any]:
+def _examine(seen: Seen, lock: SetLock | None) -> list[DataProblem]:
     target = seen.target
     return examine(
         target.source,
@@ -129,6 +144,24 @@ def derive_set_lock(seen: Seen, place: Path) -> SetLock:
         decoder=seen.decoder,
         target=named.name if beside else "",
     )
+
+
+def _require_own(before: SetLock, place: Path, target: Target) -> None:
+    """Refuse to take the lock of another target for this one's.
+
+    One that the config names is its own, whoever else names it.
+
+    Raises:
+        UsageError: The lock names something else that lies beside it.
+    """
+    named = target.config.lock
+    is_named = named is not None and Path(named).absolute() == place.absolute()
+    if before.target and before.target != target.path.name and not is_named:
+        raise UsageError(
+            f"the lock that is there is of another target: {before.target}",
+            where=str(place),
+            hint="name another place with --out, or remove the lock if its target is gone",
+        )
 
 
 def _require_outside(place: Path, target: Target) -> None:

@@ -43,6 +43,7 @@ class DataReport:
         counts: Images of each class in each split; the empty name is for none.
         problems: Everything that was found, errors first.
         decoder: Versions of the libraries that decoded, and the canaries' digests.
+        notes: What was not looked at or not compared, a line each.
     """
 
     verdict: Literal["verified", "differs"]
@@ -52,12 +53,14 @@ class DataReport:
     counts: dict[str, dict[str, int]]
     problems: tuple[DataProblem, ...]
     decoder: Mapping[str, Mapping[str, str]]
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as plain JSON values."""
         return {
             **asdict(self),
             "problems": [asdict(problem) for problem in self.problems],
+            "notes": list(self.notes),
             "kinds": [asdict(summary) for summary in summarise_kinds(self.problems)],
         }
 
@@ -69,7 +72,7 @@ class DataReport:
             for problem in answer["problems"]
         )
         told = {name: value for name, value in answer.items() if name != "kinds"}
-        return cls(**{**told, "problems": problems})
+        return cls(**{**told, "problems": problems, "notes": tuple(answer["notes"])})
 
 
 def derive_report(
@@ -79,6 +82,7 @@ def derive_report(
     strict: bool,
     lock: str | None,
     decoder: Mapping[str, Mapping[str, str]],
+    notes: Sequence[str] = (),
 ) -> DataReport:
     """Put together what was found.
 
@@ -88,6 +92,7 @@ def derive_report(
         strict: Whether a warning makes the set differ.
         lock: Name of the lock that it was held against.
         decoder: See `capture_decoder`.
+        notes: What was not looked at or not compared, a line each.
     """
     counts: dict[str, dict[str, int]] = {}
     for image, _ in pairs:
@@ -101,6 +106,7 @@ def derive_report(
         counts=counts,
         problems=tuple(sort_problems(problems)),
         decoder=decoder,
+        notes=tuple(notes),
     )
 
 

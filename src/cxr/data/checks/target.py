@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from cxr.config.data_section import CsvConfig, DataConfig
+from cxr.config.data_section import DataConfig
 from cxr.config.load import load_config
 from cxr.data.sources.directory import DirectorySource
 from cxr.data.sources.open import open_source
 from cxr.data.sources.source import Source
+from cxr.data.sources.table_files import TableFilesSource
 from cxr.errors import DataError, UsageError
 from cxr.records.set_lock import SUFFIX, load_lock
 
@@ -31,6 +32,7 @@ _RULES: Final = frozenset(
     }
 )
 """Fields that labels, groups, splits and pixels follow from; a lock keeps them."""
+_FILES_ALONE: Final = "only the files were checked: name a config for labels, patients and splits"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +43,9 @@ class Target:
         path: What the user named; for a lock, what it is the lock of.
         source: Where its images come from.
         config: The data section, or what stands for one where there is no config.
-        rules: The rules as a lock keeps them; empty for a directory by itself.
+        rules: The rules as a lock keeps them; empty for a directory or a table by itself.
         lock: Where its lock lies, or would.
+        note: What its user must know of what is not looked at; empty if there is nothing.
     """
 
     path: Path
@@ -50,6 +53,7 @@ class Target:
     config: DataConfig
     rules: Mapping[str, Any]
     lock: Path
+    note: str = ""
 
 
 def open_target(path: Path) -> Target:
@@ -80,8 +84,18 @@ def open_target(path: Path) -> Target:
         config = DataConfig(source="folder", root=str(path))
         source = DirectorySource(path)
         return Target(path=named, source=source, config=config, rules={}, lock=lock)
-    if path.suffix in (".npz", ".csv") and path.is_file():
-        return _open(path, _describe_file(path), _beside(path, path.stem))
+    if path.suffix == ".npz" and path.is_file():
+        config = DataConfig(source="npz", root=str(path))
+        return _open(path, config, _beside(path, path.stem))
+    if path.suffix == ".csv" and path.is_file():
+        return Target(
+            path=path,
+            source=TableFilesSource(path),
+            config=DataConfig(source="csv", root=str(path.parent)),
+            rules={},
+            lock=_beside(path, path.stem),
+            note=_FILES_ALONE,
+        )
     raise DataError(
         "no such data set" if not path.exists() else "not a directory and not a config",
         where=str(path),
@@ -114,14 +128,8 @@ def _open_locked(lock: Path) -> Target:
         config=opened.config,
         rules=opened.rules,
         lock=lock,
+        note=opened.note,
     )
-
-
-def _describe_file(path: Path) -> DataConfig:
-    """Return a data section for a file that is a whole set, its columns and classes as usual."""
-    if path.suffix == ".npz":
-        return DataConfig(source="npz", root=str(path))
-    return DataConfig(source="csv", root=str(path.parent), csv=CsvConfig(file=str(path)))
 
 
 def _beside(path: Path, name: str) -> Path:

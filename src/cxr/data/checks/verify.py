@@ -15,6 +15,7 @@ from cxr.data.checks.target import Target, open_target
 from cxr.data.inspection.look import Look
 from cxr.data.sources.scan import hash_images
 from cxr.data.sources.source import FoundImage
+from cxr.plain_text import show_plainly
 from cxr.progress import SILENCE, Progress
 from cxr.records.set_lock import SetLock, load_lock
 
@@ -63,8 +64,10 @@ def verify_target(
         UsageError: There are no files to look at.
     """
     target = open_target(path)
-    place = lock or _find_lock(target)
+    notes = [target.note] if target.note else []
+    place = lock or _find_lock(target, notes)
     wanted = load_lock(place) if place is not None else None
+    notes += describe_comparison(target, wanted)
     seen = look_at_target(target, progress, full=full, bytes_only=bytes_only)
     problems = examine(
         target.source,
@@ -80,6 +83,7 @@ def verify_target(
         strict=strict,
         lock=str(place) if place is not None else None,
         decoder=seen.decoder,
+        notes=notes,
     )
 
 
@@ -116,7 +120,30 @@ def find_comparable_rules(target: Target, lock: SetLock | None) -> dict[str, obj
     return dict(target.rules)
 
 
-def _find_lock(target: Target) -> Path | None:
-    """Return the lock that belongs to a target; one that its config names must be there."""
-    named = target.config.lock is not None
-    return target.lock if named or target.lock.exists() else None
+def describe_comparison(target: Target, lock: SetLock | None) -> list[str]:
+    """Return what to say where a lock holds more than can be compared with it; see above."""
+    if lock is None or find_comparable_rules(target, lock) is not None:
+        return []
+    return [
+        "only images were compared with the lock: name a config for labels, patients and splits"
+    ]
+
+
+def _find_lock(target: Target, notes: list[str]) -> Path | None:
+    """Return the lock that belongs to a target; one that its config names must be there.
+
+    A folder, a table and a config of one stem would have one lock beside them: it is of the one
+    that it names.
+    """
+    if target.config.lock is not None:
+        return target.lock
+    if not target.lock.exists():
+        return None
+    named = load_lock(target.lock).target
+    if named == target.path.name:
+        return target.lock
+    said = f"is of {show_plainly(named)}" if named else "does not say what it is of"
+    notes.append(
+        f"{show_plainly(target.lock.name)} {said}, so it is left alone; --lock would take it"
+    )
+    return None

@@ -30,6 +30,8 @@ _DIGITS: Final = 7
 _WHOLE_NUMBERS: Final = "iub"  # numpy's kinds of signed, unsigned and truth values
 _NUM_AXES: Final = (3, 4)
 _CHANNELS: Final = (1, 3)
+_MAX_NUMBERED: Final = 1000
+"""As many classes as a config can name; a larger label is a mistake."""
 
 
 class NpzSource:
@@ -53,16 +55,22 @@ class NpzSource:
     def find(self) -> list[FoundImage]:
         """Label every row, without reading images.
 
-        The label of a row that names no class holds a ``?``, which no class's name does.
+        The label of a row that names no class holds a ``?``, which no class's name does. Where a
+        config names no classes they are called by their numbers: ``0``, ``1`` and so on.
 
         Raises:
             DataError: Labels are damaged, or do not have the shape that images and classes ask for.
         """
         found: list[FoundImage] = []
-        for split in sorted(SPLITS):
-            if f"{split}_labels" not in self._headers:
-                continue
-            labels = self._load_labels(split)
+        loaded = {
+            split: self._load_labels(split)
+            for split in sorted(SPLITS)
+            if f"{split}_labels" in self._headers
+        }
+        if not self.classes:
+            self.classes = _number_classes(list(loaded.values()))
+        for split, labels in loaded.items():
+            self._require_width(split, labels)
             digits = max(_DIGITS, len(str(len(labels))))
             for row, label in enumerate(_describe_labels(labels, self.classes)):
                 path = f"{split}/{row:0{digits}d}"
@@ -103,9 +111,12 @@ class NpzSource:
         return fit_picture(Image.fromarray(_parse_row(content)), plan)
 
     def _load_labels(self, split: str) -> NDArray[Any]:
-        """Return labels of shape (N, 1), or (N, classes)."""
+        """Return labels of shape (N, 1), or (N, L)."""
         labels = load_array(self._headers[f"{split}_labels"])
-        labels = labels.reshape(len(labels), -1) if labels.size else labels.reshape(0, 1)
+        return labels.reshape(len(labels), -1) if labels.size else labels.reshape(0, 1)
+
+    def _require_width(self, split: str, labels: NDArray[Any]) -> None:
+        """Refuse labels of another shape than (N, 1) or (N, classes)."""
         num = labels.shape[1]
         if num not in (1, len(self.classes)):
             raise self._refuse(
@@ -113,7 +124,6 @@ class NpzSource:
                 f"data.classes names {len(self.classes)}",
                 "name every label in data.classes, in the order of the columns",
             )
-        return labels
 
     def _require_pairs(self) -> None:
         """Refuse arrays that are missing or of another kind, before anything is read."""
@@ -175,6 +185,18 @@ def _find_problem(images: ArrayHeader, labels: ArrayHeader) -> str | None:
     if labels.shape[0] != images.shape[0]:
         return f"{images.shape[0]:,} rows of {images.name}, {labels.shape[0]:,} of {labels.name}"
     return None
+
+
+def _number_classes(labels: Sequence[NDArray[Any]]) -> tuple[str, ...]:
+    """Return numbers as the names of the classes that labels speak of.
+
+    Args:
+        labels: Of each split, shape (N, 1), an index each; or (N, L), zeros and ones.
+    """
+    num = max(rows.shape[1] for rows in labels)
+    if num == 1:
+        num = max((int(rows.max()) + 1 for rows in labels if rows.size), default=0)
+    return tuple(map(str, range(min(num, _MAX_NUMBERED))))
 
 
 def _describe_labels(labels: NDArray[Any], classes: Sequence[str]) -> Iterator[str]:

@@ -171,3 +171,25 @@ def test_groups_of_the_lock_stay_and_new_ones_are_divided(tmp_path):
     [problem] = verify_target(config).problems
     assert problem.kind == "rules-changed"
     assert problem.detail == "data.test_fraction is 0.3, and was 0.2 when the set was locked"
+
+
+def test_a_lock_of_another_target_of_that_stem_is_left_alone(root, tmp_path):
+    config = write_set_config(tmp_path / "set.yaml", root)
+    lock_target(config)
+    before = (tmp_path / "set.lock.json").read_bytes()
+    report = verify_target(root)
+    assert (report.verdict, report.lock) == ("verified", None)
+    assert report.notes[0].startswith("set.lock.json is of set.yaml, so it is left alone")
+    with pytest.raises(UsageError, match="is of another target") as caught:
+        lock_target(root, update=True)
+    assert "--out" in caught.value.hint
+    assert (tmp_path / "set.lock.json").read_bytes() == before
+    assert lock_target(root, out=tmp_path / "folder.lock.json").outcome == "locked"
+    assert verify_target(config).lock == str(tmp_path / "set.lock.json")
+
+
+def test_a_lock_that_two_configs_name_is_the_lock_of_both(root, tmp_path):
+    shared = str(tmp_path / "shared.lock.json")
+    lock_target(write_set_config(tmp_path / "one.yaml", root, lock=shared))
+    other = write_set_config(tmp_path / "two.yaml", root, lock=shared)
+    assert lock_target(other).outcome == "unchanged"

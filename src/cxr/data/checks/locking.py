@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from cxr.data.checks.examine import examine
+from cxr.data.checks.kinds import DataProblem
 from cxr.data.checks.report import DataReport, derive_report, find_grave
 from cxr.data.checks.target import Target, open_target
 from cxr.data.checks.verify import Seen, find_comparable_rules, look_at_target
@@ -71,7 +73,7 @@ def lock_target(
     seen = look_at_target(target, progress)
     wrong = _examine(seen, None)
     against = _examine(seen, before) if before is not None else wrong
-    report = derive_report(seen.pairs, against, strict=False, lock=str(place), decoder=seen.decoder)
+    report = _report(seen, against, place)
     if find_grave(wrong):
         return Locking(outcome="refused", path=place, num_bytes=0, report=report)
     if before is not None and not before.of_run and not find_grave(against):
@@ -84,13 +86,22 @@ def lock_target(
         outcome="locked" if before is None else "updated",
         path=place,
         num_bytes=len(render_set_lock(lock)),
-        report=derive_report(
-            seen.pairs, wrong, strict=False, lock=str(place), decoder=seen.decoder
-        ),
+        report=_report(seen, wrong, place),
     )
 
 
-def _examine(seen: Seen, lock: SetLock | None) -> list[Any]:
+def _report(seen: Seen, problems: Sequence[DataProblem], place: Path) -> DataReport:
+    return derive_report(
+        seen.pairs,
+        problems,
+        strict=False,
+        lock=str(place),
+        decoder=seen.decoder,
+        classes=seen.target.source.classes,
+    )
+
+
+def _examine(seen: Seen, lock: SetLock | None) -> list[DataProblem]:
     target = seen.target
     return examine(
         target.source,

@@ -80,6 +80,7 @@ def verify_target(
         strict=strict,
         lock=str(place) if place is not None else None,
         decoder=seen.decoder,
+        classes=target.source.classes,
     )
 
 

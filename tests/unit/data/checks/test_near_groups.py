@@ -36,7 +36,7 @@ def differ(one, other):
 
 
 @given(pictures)
-@examples(max_examples=200)
+@examples(max_examples=100)
 def test_whoever_has_a_near_one_is_told_and_for_each_trait_in_which_it_differs(drawn):
     likenesses = [START ^ sum(1 << place for place in turned) for turned, _, _ in drawn]
     traits = [[split for _, split, _ in drawn], [label for _, _, label in drawn]]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from cxr.data.checks.duplicates import find_duplicates
 from cxr.data.checks.group_checks import find_ambiguous_groups, find_groups_in_two_splits
 from cxr.data.checks.near_duplicates import find_near_duplicates
-from cxr.data.checks.near_search import MAX_DISTANCE, find_close_pairs
+from cxr.data.checks.near_search import MAX_DISTANCE
 from cxr.data.inspection.likeness import NUM_BITS
 from properties.strategies import examples
 from support.looks import pair, summarise
@@ -21,8 +21,6 @@ CHECKS = (
     find_groups_in_two_splits,
     find_ambiguous_groups,
 )
-
-likenesses = st.integers(0, 2**NUM_BITS - 1)
 
 folders = st.tuples(st.sampled_from(["train", "val", "test"]), st.sampled_from(["A", "B"]))
 
@@ -95,21 +93,3 @@ def test_a_planted_copy_is_found_wherever_it_stands(pairs, data, folder, what, t
         kinds = name_kinds(family, image, planted)
     paths = tuple(sorted([image.path, planted.path]))
     assert check_all(shuffled) == [(kind, paths) for kind in kinds]
-
-
-@given(st.lists(st.tuples(likenesses, turned_bits), max_size=6), st.randoms(use_true_random=False))
-@examples(max_examples=50)
-def test_the_search_finds_what_trying_all_pairs_finds(drawn, random):
-    hashes = [
-        one
-        for likeness, turned in drawn
-        for one in (likeness, likeness ^ sum(1 << place for place in turned))
-    ]
-    random.shuffle(hashes)
-    wanted = [
-        (low, high, distance)
-        for low in range(len(hashes))
-        for high in range(low + 1, len(hashes))
-        if (distance := (hashes[low] ^ hashes[high]).bit_count()) <= MAX_DISTANCE
-    ]
-    assert find_close_pairs(hashes) == wanted

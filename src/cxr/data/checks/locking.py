@@ -77,18 +77,7 @@ def lock_target(
     wrong = _examine(seen, None)
     against = _examine(seen, before) if before is not None else wrong
     notes = [*([target.note] if target.note else []), *describe_comparison(target, before)]
-
-    def describe(problems: Sequence[DataProblem]) -> DataReport:
-        return derive_report(
-            seen.pairs,
-            problems,
-            strict=False,
-            lock=str(place),
-            decoder=seen.decoder,
-            notes=notes,
-        )
-
-    report = describe(against)
+    report = _report(seen, against, place, notes)
     if find_grave(wrong):
         return Locking(outcome="refused", path=place, num_bytes=0, report=report)
     if before is not None and not before.of_run and not find_grave(against):
@@ -101,7 +90,21 @@ def lock_target(
         outcome="locked" if before is None else "updated",
         path=place,
         num_bytes=len(render_set_lock(lock)),
-        report=describe(wrong),
+        report=_report(seen, wrong, place, notes),
+    )
+
+
+def _report(
+    seen: Seen, problems: Sequence[DataProblem], place: Path, notes: Sequence[str]
+) -> DataReport:
+    return derive_report(
+        seen.pairs,
+        problems,
+        strict=False,
+        lock=str(place),
+        decoder=seen.decoder,
+        notes=notes,
+        classes=seen.target.source.classes,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal, Self
 from cxr.data.checks.kinds import KINDS, SEVERITY_RANK, DataProblem, Severity
 from cxr.data.inspection.look import Look
 from cxr.data.sources.source import FoundImage
+from cxr.label_text import BETWEEN, parse_labels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +41,7 @@ class DataReport:
         samples: Images that were found.
         bytes: Of all of them.
         lock: The lock that they were held against; None if there was none.
-        counts: Images of each class in each split; the empty name is for none.
+        counts: Images of each class in each split; the empty name is for none. See `count_labels`.
         problems: Everything that was found, errors first.
         decoder: Versions of the libraries that decoded, and the canaries' digests.
         notes: What was not looked at or not compared, a line each.
@@ -83,6 +84,7 @@ def derive_report(
     lock: str | None,
     decoder: Mapping[str, Mapping[str, str]],
     notes: Sequence[str] = (),
+    classes: Sequence[str] = (),
 ) -> DataReport:
     """Put together what was found.
 
@@ -93,21 +95,48 @@ def derive_report(
         lock: Name of the lock that it was held against.
         decoder: See `capture_decoder`.
         notes: What was not looked at or not compared, a line each.
+        classes: Class names in label order; empty where labels are not known.
     """
-    counts: dict[str, dict[str, int]] = {}
-    for image, _ in pairs:
-        of_split = counts.setdefault(image.split, {})
-        of_split[image.label] = of_split.get(image.label, 0) + 1
     return DataReport(
         verdict="differs" if find_grave(problems, strict=strict) else "verified",
         samples=len(pairs),
         bytes=sum(look.num_bytes for _, look in pairs),
         lock=lock,
-        counts=counts,
+        counts=count_labels([image for image, _ in pairs], classes),
         problems=tuple(sort_problems(problems)),
         decoder=decoder,
         notes=tuple(notes),
     )
+
+
+def count_labels(images: Sequence[FoundImage], classes: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Return how many images of each split have each label.
+
+    An image that may have several counts for each that it has. One of which nobody knows is
+    counted apart, with ``?`` behind its name, and an image that has none as ``-``. A label that
+    names no class is counted as it is.
+
+    Args:
+        images: What is counted.
+        classes: Class names in label order; empty where labels are not known.
+    """
+    counts: dict[str, dict[str, int]] = {}
+    for (split, text), num in Counter((image.split, image.label) for image in images).items():
+        of_split = counts.setdefault(split, {})
+        for name in _part(text, classes):
+            of_split[name] = of_split.get(name, 0) + num
+    return counts
+
+
+def _part(text: str, classes: Sequence[str]) -> list[str]:
+    """Return the labels that a text is made of."""
+    if text in classes:
+        return [text]
+    try:
+        parse_labels(classes, text)
+    except ValueError:
+        return [text]
+    return text.split(BETWEEN)
 
 
 def find_grave(problems: Sequence[DataProblem], *, strict: bool = False) -> list[DataProblem]:

@@ -84,6 +84,7 @@ def verify_target(
         lock=str(place) if place is not None else None,
         decoder=seen.decoder,
         notes=notes,
+        classes=target.source.classes,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,7 +30,7 @@ def assign_by_group(
             their group: a leak among pre-made splits is for checks to find.
 
     Raises:
-        DataError: The lock has one group in two splits.
+        DataError: The lock has one group in two splits, or a split that is asked for gets no group.
         RecordError: The lock cannot be read.
     """
     labels: dict[str, set[str]] = defaultdict(set)
@@ -42,11 +42,35 @@ def assign_by_group(
         val=config.validation_fraction,
         test=config.test_fraction if "test" in pool else 0.0,
     )
-    splits = derive_splits(labels, plan, kept=_find_kept(found, config, pool))
+    kept = _find_kept(found, config, pool)
+    splits = derive_splits(labels, plan, kept=kept)
+    # Where a lock has placed everybody, what is empty is empty by its word.
+    if not splits.keys() <= kept.keys():
+        _require_all(splits, plan)
     return [
         replace(image, split=splits[image.group]) if image.split in pool else image
         for image in found
     ]
+
+
+def _require_all(splits: Mapping[str, str], plan: SplitPlan) -> None:
+    """Refuse splits of which one that is asked for is empty.
+
+    Raises:
+        DataError: One is, though there are groups enough for one in each.
+    """
+    # With fewer groups than splits no share helps; whoever trains on them is told what is missing.
+    if len(splits) < len(plan.shares):
+        return
+    used = set(splits.values())
+    for split, share in plan.shares.items():
+        if share > 0 and split not in used:
+            raise DataError(
+                f"no group is left for the split {split}: its share is {share:.3g}"
+                f" of {len(splits)} groups",
+                where="data.validation_fraction, data.test_fraction",
+                hint="ask for a larger share, or for 0 if the split is not needed",
+            )
 
 
 def _find_kept(

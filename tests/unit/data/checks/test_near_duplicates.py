@@ -68,14 +68,14 @@ def test_other_pictures_with_the_very_same_likeness_are_named():
     ]
 
 
-def test_a_chain_makes_groups_around_their_first_and_no_long_one():
+def test_a_chain_makes_groups_around_one_of_them_and_no_long_one():
     chain = [
         pair(A, likeness=START),
         pair(B, likeness=near(20)),
         pair(C, likeness=near(40)),
         pair(D, likeness=near(60)),
     ]
-    wanted = [("near-duplicate-in-split", group) for group in ((A, B), (B, C), (C, D))]
+    wanted = [("near-duplicate-in-split", group) for group in ((A, B), (B, C, D))]
     assert find(*chain) == wanted
     assert find(*reversed(chain)) == wanted
 
@@ -89,3 +89,34 @@ def test_what_is_told_does_not_depend_on_the_image_having_other_findings():
     image, look = pair(B, likeness=near(1))
     turned = dataclasses.replace(look, findings=(("exif-rotated", "by 90 degrees"),))
     assert find(pair(A, likeness=START), (image, turned)) == [("near-duplicate-in-split", (A, B))]
+
+
+def test_thousands_of_pictures_that_are_all_near_are_one_group_in_each_sense():
+    frames = [
+        pair(f"{('train', 'val')[n % 2]}/{'AB'[n % 3 == 0]}/{n}.png", likeness=START ^ n << 9)
+        for n in range(3000)
+    ]
+    found = list(find_near_duplicates(frames))
+    assert [problem.kind for problem in found] == [
+        "near-duplicate-across-splits",
+        "near-duplicate-labels-differ",
+    ]
+    assert {len(problem.paths) for problem in found} == {3000}
+
+
+def test_a_near_copy_in_another_split_is_named_in_a_crowd_of_its_own_split():
+    crowd = [pair(f"train/A/{n:03}.png", likeness=START ^ n) for n in range(300)]
+    # Near the last one alone, which therefore need not be in the group of the others too.
+    last = START ^ 299
+    leak = pair("test/A/x.png", likeness=last ^ ((1 << 27) - 1 << 100))
+    assert find(*crowd, leak) == [
+        ("near-duplicate-across-splits", ("test/A/x.png", "train/A/299.png")),
+        ("near-duplicate-in-split", tuple(image.path for image, _ in crowd[:-1])),
+    ]
+
+
+def test_one_likeness_in_two_splits_is_told_with_what_is_near_it():
+    pairs = [pair(A, likeness=START), pair("test/A/2.png", likeness=START)]
+    assert find(*pairs, pair(C, likeness=near(4))) == [
+        ("near-duplicate-across-splits", ("test/A/2.png", A, C))
+    ]

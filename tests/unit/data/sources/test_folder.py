@@ -400,3 +400,10 @@ def test_progress_ends_at_all_images(root):
     scan(configure(root), progress=Listener())
     num = len(NAMES)
     assert heard == [("hashing images", done, num) for done in range(1, num + 1)]
+
+
+def test_a_split_that_is_asked_for_and_would_be_empty_is_refused(patients):
+    changes = {"classes": ("A", "B"), "validation_fraction": 0.001}
+    with pytest.raises(DataError, match="no group is left for the split val") as caught:
+        find_images(patients, configure(patients, group_pattern=r"person\d+", **changes))
+    assert "ask for a larger share" in caught.value.hint

@@ -106,6 +106,6 @@ def test_what_was_pushed_and_pulled_is_verified_without_dvc(project: Path, run: 
     second.unlink()
     report = verify_dvc_file(project / "images.dvc")
     assert [(found.kind, found.paths) for found in report.problems] == [
-        ("changed", (f"images/test/NORMAL/{first.name}",)),
         ("missing", (f"images/test/NORMAL/{second.name}",)),
+        ("changed", (f"images/test/NORMAL/{first.name}",)),
     ]

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
+from typing import Final
+
+_NO_TEXT: Final = ("Cc", "Cs")  # control characters, and bytes that are not UTF-8
 
 
 def show_plainly(text: str) -> str:
@@ -11,3 +15,14 @@ def show_plainly(text: str) -> str:
         ascii(letter)[1:-1] if unicodedata.category(letter).startswith("C") else letter
         for letter in text
     )
+
+
+def is_plain_text(text: str) -> bool:
+    """Say whether a text has no control characters, and can be written as UTF-8."""
+    return not any(unicodedata.category(letter) in _NO_TEXT for letter in text)
+
+
+def list_first(lines: Sequence[str], most: int) -> list[str]:
+    """Return the first few of many lines, and in one more how many were left out."""
+    left_out = len(lines) - most
+    return [*lines[:most], f"and {left_out:,} more"] if left_out > 0 else list(lines)

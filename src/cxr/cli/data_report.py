@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from cxr.cli.console import print_line, print_note, print_table
-from cxr.plain_text import show_plainly
+from cxr.plain_text import list_first, show_plainly
 
 if TYPE_CHECKING:
     from cxr.data.checks.kinds import DataProblem
@@ -64,7 +64,4 @@ def _print_problems(problems: Sequence[DataProblem]) -> None:
 
 
 def _list_paths(paths: Sequence[str]) -> str:
-    shown = [show_plainly(path) for path in paths[:_MAX_PATHS]]
-    if len(paths) > _MAX_PATHS:
-        shown.append(f"and {len(paths) - _MAX_PATHS:,} more")
-    return "\n".join(shown)
+    return "\n".join(show_plainly(line) for line in list_first(paths, _MAX_PATHS))

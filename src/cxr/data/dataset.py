@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cxr.config.data_section import DataConfig
-from cxr.data.caches.decoded import default_cache_directory, open_decoded
+from cxr.data.caches.decoded import choose_cache_directory, open_decoded
 from cxr.data.checks.soundness import look_and_require_sound
 from cxr.data.decoding.decode import DecodePlan
 from cxr.data.decoding.window import derive_window
@@ -127,7 +126,7 @@ def load_dataset(
     source = open_source(config, progress=progress)
     found, looks = look_and_require_sound(source, config, progress, recorded=recorded)
     lock = derive_data_lock(source.classes, found, looks)
-    directory = Path(config.cache_dir) if config.cache_dir else default_cache_directory()
+    directory = choose_cache_directory(config)
     plan = derive_decode_plan(config)
     pixels = open_decoded(source, found, lock, plan, directory, progress=progress)
     return Dataset(lock=lock, images_NHWC=pixels)

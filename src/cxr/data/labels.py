@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from cxr.data.sources.source import FoundImage
 from cxr.errors import DataError
 from cxr.label_text import parse_labels
+from cxr.plain_text import list_first
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,9 +30,7 @@ def require_known_labels(found: Sequence[FoundImage], classes: Sequence[str]) ->
         DataError: There are such; it names the first few.
     """
     if unknown := find_unknown_labels(found, classes):
-        places = [f"{image.path}: {image.label}" for image in unknown[:_MAX_NAMED]]
-        if len(unknown) > _MAX_NAMED:
-            places.append(f"and {len(unknown) - _MAX_NAMED} more")
+        places = list_first([f"{image.path}: {image.label}" for image in unknown], _MAX_NAMED)
         raise DataError(
             f"the labels of {len(unknown)} samples name none of the {len(classes)} classes",
             where="\n         ".join(places),

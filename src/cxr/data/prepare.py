@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from cxr.config.data_section import DataConfig
-from cxr.data.caches.decoded import default_cache_directory, prepare_decoded
+from cxr.data.caches.decoded import choose_cache_directory, prepare_decoded
 from cxr.data.checks.soundness import look_and_require_sound
 from cxr.data.dataset import derive_decode_plan
 from cxr.data.sources.open import open_source
@@ -53,7 +52,7 @@ def prepare_data(config: DataConfig, *, progress: Progress = SILENCE) -> Prepare
     # As training does, so that what is prepared here is not refused there.
     found, looks = look_and_require_sound(source, config, progress)
     lock = derive_data_lock(source.classes, found, looks)
-    directory = Path(config.cache_dir) if config.cache_dir else default_cache_directory()
+    directory = choose_cache_directory(config)
     plan = derive_decode_plan(config)
     cache = prepare_decoded(source, found, lock, plan, directory, progress=progress)
     num, height, width, channels = cache.shape

@@ -8,7 +8,6 @@ the head names.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path, PurePosixPath
@@ -18,12 +17,12 @@ from cxr.atomic import write_bytes
 from cxr.digests.canonical import PREFIX, canonical_json
 from cxr.errors import RecordError
 from cxr.json_file import load_json_object
+from cxr.plain_text import is_plain_text
 from cxr.records.data_lock import SCHEMA as RUN_SCHEMA
 from cxr.records.data_lock import load_data_lock
 
 SCHEMA: Final = "cxr.set-lock/1"
 SUFFIX: Final = ".lock.json"
-_NO_TEXT: Final = ("Cc", "Cs")
 _MAX_NAME: Final = 255  # bytes of a name, on the file systems of today
 SPLITS: Final = frozenset({"", "train", "val", "test"})
 """Of an image: empty in a set that has no splits."""
@@ -113,13 +112,15 @@ def _render_image(image: LockedImage) -> list[Any]:
     return [values[name] for name in COLUMNS]
 
 
-def write_set_lock(path: Path, lock: SetLock) -> None:
-    """Write a lock, whole or not at all.
+def write_set_lock(path: Path, lock: SetLock) -> int:
+    """Write a lock, whole or not at all, and return its size in bytes.
 
     Raises:
         StorageError: It cannot be written.
     """
-    write_bytes(path, render_set_lock(lock))
+    content = render_set_lock(lock)
+    write_bytes(path, content)
+    return len(content)
 
 
 def load_lock(path: Path) -> SetLock:
@@ -177,7 +178,7 @@ def _read(content: dict[str, Any]) -> SetLock:
         raise TypeError("rules or decoder are no objects")
     if not isinstance(target, str) or target == ".." or target != PurePosixPath(target).name:
         raise ValueError("its target is not the name of something beside it")
-    if not _is_plain(target) or len(target) > _MAX_NAME:
+    if not is_plain_text(target) or len(target) > _MAX_NAME:
         raise ValueError("its target is not the name of something beside it")
     images = tuple(map(_read_image, rows))
     seen: set[str] = set()
@@ -202,7 +203,7 @@ def _read_image(row: object) -> LockedImage:
         if not fits:
             raise TypeError(f"a sample whose {name} is {value!r}")
     path = PurePosixPath(values["path"])
-    if not _is_plain(values["path"]):
+    if not is_plain_text(values["path"]):
         raise ValueError("a sample whose path holds control characters or is not Unicode")
     if not path.parts or path.is_absolute() or ".." in path.parts:
         raise ValueError(f"a sample whose path {values['path']!r} leads out of the set")
@@ -213,11 +214,6 @@ def _read_image(row: object) -> LockedImage:
     for name in _DIGESTS:
         values[name] = values[name] and PREFIX + values[name]
     return LockedImage(**values)
-
-
-def _is_plain(name: str) -> bool:
-    """Say whether a name could be a file's here, and a record's."""
-    return not any(unicodedata.category(letter) in _NO_TEXT for letter in name)
 
 
 def _is_list_of_text(value: object) -> bool:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from cxr.atomic import make_directory, storage_errors, write_bytes
+from cxr.config.data_section import DataConfig
 from cxr.data.caches.growing_file import GrowingFile, name_parts
 from cxr.data.caches.looked_with import digest_decoding
 from cxr.data.decoding.decode import DecodePlan
@@ -30,6 +31,7 @@ from cxr.digests.files import digest_file
 from cxr.errors import DataError, RecordError, StorageError
 from cxr.json_file import load_json_object
 from cxr.places import find_cache_directory
+from cxr.plain_text import list_first
 from cxr.progress import SILENCE, Progress
 from cxr.records.data_lock import DataLock, Sample
 
@@ -75,6 +77,11 @@ def default_cache_directory() -> Path:
             hint="set data.cache_dir to a directory that can be written, or set HOME",
         )
     return directory
+
+
+def choose_cache_directory(config: DataConfig) -> Path:
+    """Return where the decoded images of a config lie; see `default_cache_directory`."""
+    return Path(config.cache_dir) if config.cache_dir else default_cache_directory()
 
 
 def derive_cache_key(lock: DataLock, plan: DecodePlan) -> str:
@@ -270,9 +277,7 @@ def _join(failures: list[DataError]) -> DataError:
     """Put the first few of many failures into one error."""
     if len(failures) == 1:
         return failures[0]
-    lines = [f"{failure.where}: {failure.problem}" for failure in failures[:_MAX_NAMED]]
-    if len(failures) > _MAX_NAMED:
-        lines.append(f"and {len(failures) - _MAX_NAMED} more")
+    lines = list_first([f"{one.where}: {one.problem}" for one in failures], _MAX_NAMED)
     return DataError(
         f"{len(failures)} images cannot be used",
         where="\n         ".join(lines),

@@ -59,8 +59,8 @@ def look_at_images(
     memory = _Memory(store=store, source=source, is_used=not full)
     looks: list[Look] = []
     try:
-        known = memory.recall_unchanged(found) if trust_stat and not full else {}
         own = find_own_files(found)
+        known = memory.recall_unchanged(found, own) if trust_stat and not full else {}
         jobs = [
             (image, known.get(place), is_own)
             for place, (image, is_own) in enumerate(zip(found, own, strict=True))
@@ -107,11 +107,15 @@ class _Memory:
     files: list[tuple[bytes, bytes]] = field(default_factory=list)
     looks: list[tuple[bytes, bytes]] = field(default_factory=list)
 
-    def recall_unchanged(self, found: Sequence[FoundImage]) -> dict[int, Look]:
-        """Return, by its place in ``found``, what was seen of each file that did not change."""
+    def recall_unchanged(self, found: Sequence[FoundImage], own: Sequence[bool]) -> dict[int, Look]:
+        """Return, by its place in ``found``, what was seen of each file that did not change.
+
+        Args:
+            found: The images.
+            own: See `find_own_files`.
+        """
         if self.store is None:
             return {}
-        own = find_own_files(found)
         named = {i: digest_place(image.file) for i, image in enumerate(found) if own[i]}
         rows = self.store.get("files", list(named.values()))
         digests: dict[int, bytes] = {}

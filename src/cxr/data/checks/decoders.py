@@ -19,21 +19,28 @@ def capture_decoder() -> dict[str, dict[str, str]]:
     }
 
 
-def find_other_decoder(
-    decoder: Mapping[str, Mapping[str, str]], locked: Mapping[str, Mapping[str, str]]
-) -> Iterator[DataProblem]:
-    """Yield a problem where canaries decode to other pixels.
+def find_unknown_decoder(decoder: Mapping[str, Mapping[str, str]]) -> Iterator[DataProblem]:
+    """Yield a problem where canaries decode to other pixels than cxr knows.
 
     Args:
         decoder: What `capture_decoder` returned here; empty where nothing was decoded.
-        locked: What it returned when the set was locked; empty where that is not known.
+    """
+    if decoder and (changed := find_changed_canaries(dict(decoder["canaries"]))):
+        yield describe_problem("decoder-differs", [], f"{_name(changed)}: not as cxr knows")
+
+
+def find_other_decoder(
+    decoder: Mapping[str, Mapping[str, str]], locked: Mapping[str, Mapping[str, str]]
+) -> Iterator[DataProblem]:
+    """Yield a problem where canaries decode to other pixels than when the set was locked.
+
+    Args:
+        decoder: What `capture_decoder` returned here; empty where nothing was decoded.
+        locked: What it returned then; empty where that is not known.
     """
     if not decoder:
         return
-    found = decoder["canaries"]
-    if changed := find_changed_canaries(dict(found)):
-        yield describe_problem("decoder-differs", [], f"{_name(changed)}: not as cxr knows")
-    then = locked.get("canaries", {})
+    found, then = decoder["canaries"], locked.get("canaries", {})
     if changed := [name for name in EXPECTED if name in then and then[name] != found.get(name)]:
         libraries = _name_versions(decoder["versions"], locked.get("versions", {}))
         detail = f"{_name(changed)}: not as when the set was locked{libraries}"

@@ -20,6 +20,7 @@ from cxr.data.checks.kinds import DataProblem, describe_problem
 from cxr.data.checks.report import DataReport, find_grave, sort_problems
 from cxr.data.decoding.image_file import read_image
 from cxr.data.prefetch import prefetch
+from cxr.data.sources.listing import explain_unlisted
 from cxr.errors import DataError, RecordError
 from cxr.interruption import obey
 from cxr.progress import SILENCE, Progress
@@ -141,11 +142,7 @@ def _list_files(directory: Path) -> Iterator[Path]:
     """
 
     def refuse(error: OSError) -> None:
-        raise DataError(
-            f"cannot list a directory: {error.strerror or error}",
-            where=str(error.filename),
-            hint="restore the directory or its permissions",
-        ) from error
+        raise explain_unlisted(error, str(error.filename)) from error
 
     for parent, children, names in os.walk(directory, onerror=refuse, followlinks=True):
         here = os.path.realpath(parent)

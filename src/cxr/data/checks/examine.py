@@ -10,7 +10,7 @@ from typing import Any
 
 from cxr.config.data_section import DataConfig
 from cxr.data.checks.acceptance import mark_accepted
-from cxr.data.checks.decoders import find_other_decoder
+from cxr.data.checks.decoders import find_other_decoder, find_unknown_decoder
 from cxr.data.checks.duplicates import find_duplicates
 from cxr.data.checks.expectations import find_labels_out_of_range, find_unmet_expectations
 from cxr.data.checks.group_checks import find_ambiguous_groups, find_groups_in_two_splits
@@ -37,7 +37,7 @@ def examine(
     lock: SetLock | None,
     rules: Mapping[str, Any] | None,
 ) -> list[DataProblem]:
-    """Return everything that is wrong with a set, errors first.
+    """Return everything that is wrong with a set, in itself and against its lock, errors first.
 
     Args:
         source: Where its images come from.
@@ -47,6 +47,36 @@ def examine(
         lock: What the set must be equal to; None if there is no lock.
         rules: See `compare_with_lock`.
     """
+    problems = examine_set(source, pairs, config, decoder=decoder)
+    if lock is None:
+        return problems
+    against = hold_against(lock, pairs, classes=source.classes, decoder=decoder, rules=rules)
+    return sort_problems([*problems, *mark_accepted(against, config.accept)])
+
+
+def hold_against(
+    lock: SetLock,
+    pairs: Sequence[tuple[FoundImage, Look]],
+    *,
+    classes: Sequence[str],
+    decoder: Decoder,
+    rules: Mapping[str, Any] | None,
+) -> list[DataProblem]:
+    """Return in what a set differs from a lock; see `examine`."""
+    return [
+        *find_other_decoder(decoder, lock.decoder),
+        *compare_with_lock(pairs, lock, classes=classes, rules=rules),
+    ]
+
+
+def examine_set(
+    source: Source,
+    pairs: Sequence[tuple[FoundImage, Look]],
+    config: DataConfig,
+    *,
+    decoder: Decoder,
+) -> list[DataProblem]:
+    """Return everything that is wrong with a set in itself, errors first; see `examine`."""
     problems = [
         *_find_image_problems(source, pairs, config),
         *(describe_problem(kind, [path], detail) for path, kind, detail in source.find_strays()),
@@ -57,10 +87,8 @@ def examine(
         *find_ambiguous_groups(pairs),
         *find_labels_out_of_range(pairs, source.classes),
         *find_unmet_expectations(pairs, config.expect, where=str(source.root)),
-        *find_other_decoder(decoder, lock.decoder if lock is not None else {}),
+        *find_unknown_decoder(decoder),
     ]
-    if lock is not None:
-        problems += compare_with_lock(pairs, lock, classes=source.classes, rules=rules)
     return sort_problems(mark_accepted(problems, config.accept))
 
 

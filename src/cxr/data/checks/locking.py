@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from cxr.data.checks.examine import examine
+from cxr.data.checks.examine import examine_set, hold_against
 from cxr.data.checks.kinds import DataProblem
 from cxr.data.checks.report import DataReport, derive_report, find_grave
 from cxr.data.checks.target import Target, open_target
 from cxr.data.checks.verify import Seen, describe_comparison, find_comparable_rules, look_at_target
 from cxr.errors import UsageError
 from cxr.progress import SILENCE, Progress
-from cxr.records.set_lock import LockedImage, SetLock, load_lock, render_set_lock, write_set_lock
+from cxr.records.set_lock import LockedImage, SetLock, load_lock, write_set_lock
 
 Outcome = Literal["locked", "updated", "unchanged", "differs", "refused"]
 LOCKED: Final[frozenset[Outcome]] = frozenset({"locked", "updated", "unchanged"})
@@ -74,8 +74,8 @@ def lock_target(
     if before is not None:
         _require_own(before, place, target)
     seen = look_at_target(target, progress)
-    wrong = _examine(seen, None)
-    against = _examine(seen, before) if before is not None else wrong
+    wrong = examine_set(target.source, seen.pairs, target.config, decoder=seen.decoder)
+    against = wrong if before is None else [*wrong, *_hold_against(before, seen)]
     notes = [*([target.note] if target.note else []), *describe_comparison(target, before)]
     report = _report(seen, against, place, notes)
     if find_grave(wrong):
@@ -84,12 +84,11 @@ def lock_target(
         return Locking(outcome="unchanged", path=place, num_bytes=0, report=report)
     if before is not None and not update:
         return Locking(outcome="differs", path=place, num_bytes=0, report=report)
-    lock = derive_set_lock(seen, place)
-    write_set_lock(place, lock)
+    num_bytes = write_set_lock(place, derive_set_lock(seen, place))
     return Locking(
         outcome="locked" if before is None else "updated",
         path=place,
-        num_bytes=len(render_set_lock(lock)),
+        num_bytes=num_bytes,
         report=_report(seen, wrong, place, notes),
     )
 
@@ -108,15 +107,14 @@ def _report(
     )
 
 
-def _examine(seen: Seen, lock: SetLock | None) -> list[DataProblem]:
+def _hold_against(before: SetLock, seen: Seen) -> list[DataProblem]:
     target = seen.target
-    return examine(
-        target.source,
+    return hold_against(
+        before,
         seen.pairs,
-        target.config,
+        classes=target.source.classes,
         decoder=seen.decoder,
-        lock=lock,
-        rules=find_comparable_rules(target, lock),
+        rules=find_comparable_rules(target, before),
     )
 
 

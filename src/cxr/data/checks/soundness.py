@@ -19,6 +19,7 @@ from cxr.data.labels import require_known_labels
 from cxr.data.sources.scan import derive_data_lock
 from cxr.data.sources.source import FoundImage, Source
 from cxr.errors import DataError
+from cxr.plain_text import list_first
 from cxr.progress import Progress
 from cxr.records.set_lock import load_lock
 
@@ -96,9 +97,7 @@ def _count_kinds(problems: Sequence[DataProblem]) -> str:
 
 def _refuse(errors: Sequence[DataProblem], root: Path, *, hint: str) -> DataError:
     """Put the first few errors into one, their files as records call them."""
-    lines = [str(root), *map(_describe, errors[:_NAMED])]
-    if len(errors) > _NAMED:
-        lines.append(f"and {len(errors) - _NAMED:,} more")
+    lines = [str(root), *list_first([_describe(error) for error in errors], _NAMED)]
     said = "an error" if len(errors) == 1 else f"{len(errors):,} errors"
     return DataError(
         f"the data set has {said}: {_count_kinds(errors)}",

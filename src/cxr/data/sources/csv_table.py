@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import unicodedata
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -17,6 +16,7 @@ from cxr.data.sources.image_files import ImageFiles
 from cxr.data.sources.source import SPLITS, FoundImage, Stray
 from cxr.errors import DataError
 from cxr.label_text import format_labels
+from cxr.plain_text import is_plain_text, list_first
 
 SPLIT_NAMES: Final = {
     "train": "train",
@@ -37,7 +37,6 @@ _ANSWERS: Final[dict[str, bool | None]] = {
 }
 """What a label column may say; None is uncertain. CheXpert's tables write them with a point."""
 _POLICIES: Final[dict[str, bool | None]] = {"ignore": None, "zeros": False, "ones": True}
-_NO_TEXT: Final = ("Cc", "Cs")  # control characters, and bytes that are not UTF-8
 _MAX_NAMED: Final = 5
 
 
@@ -133,7 +132,7 @@ class CsvSource(ImageFiles):
         """Return a path below the root, as records call it."""
         if not text.strip():
             raise _UnfitRowError("it names no file")
-        if any(unicodedata.category(letter) in _NO_TEXT for letter in text):
+        if not is_plain_text(text):
             raise _UnfitRowError(f"{text!r} holds control characters")
         path = PurePosixPath(text)
         if ".." in path.parts:
@@ -214,13 +213,11 @@ def _find_split(text: str, csv: CsvConfig) -> str:
 
 def _describe(problems: Sequence[str]) -> DataError:
     """Put the first few of many rows into one error."""
-    num, shown = len(problems), list(problems[:_MAX_NAMED])
-    if num > _MAX_NAMED:
-        shown.append(f"and {num - _MAX_NAMED} more")
+    num = len(problems)
     return DataError(
         f"{num} rows of the table cannot be used"
         if num > 1
         else "a row of the table cannot be used",
-        where="\n         ".join(shown),
+        where="\n         ".join(list_first(problems, _MAX_NAMED)),
         hint="correct the table, or the fields of data.csv that say how it is read",
     )

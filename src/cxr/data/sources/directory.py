@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from cxr.data.sources.folder import list_images, name_below
 from cxr.data.sources.image_files import ImageFiles
+from cxr.data.sources.listing import list_images, name_below
 from cxr.data.sources.source import SPLITS, FoundImage, Stray
 from cxr.data.sources.strays import find_strays
 

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import fnmatch
 import glob
-import os
-import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -17,11 +15,11 @@ from cxr.config.data_section import DataConfig
 from cxr.data.groups import derive_group
 from cxr.data.sources.assignment import assign_by_group
 from cxr.data.sources.image_files import ImageFiles
+from cxr.data.sources.listing import list_images, name_below
 from cxr.data.sources.source import IMAGE_SUFFIXES, SPLITS, FoundImage, Stray
 from cxr.data.sources.strays import find_strays
 from cxr.errors import DataError
 
-_NO_TEXT: Final = ("Cc", "Cs")  # control characters, and bytes that are not UTF-8
 _HELD: Final = {"splits": "train, val and test", "classes": "a folder for each class"}
 
 
@@ -84,79 +82,6 @@ def find_images(root: Path, config: DataConfig) -> list[FoundImage]:
         found = assign_by_group(found, config, pool=("train", "val"))
     _require_classes(found, root, config)
     return sorted(found, key=lambda image: (image.split, image.file.name, image.path))
-
-
-def list_images(directory: Path) -> list[Path]:
-    """Return what has the name of an image below a directory, sorted, hidden names left out.
-
-    Links to directories are followed, each directory once. A directory that does not exist holds
-    no images. Whether something is a readable file is for `read_image` to say.
-
-    Raises:
-        DataError: A directory below cannot be listed, or a file's name is no plain text, so no
-            record could hold it.
-    """
-
-    def refuse(error: OSError) -> None:
-        missing = isinstance(error, FileNotFoundError) and error.filename == str(directory)
-        if not missing or directory.is_symlink():
-            raise _explain_unlisted(error, error.filename) from error
-
-    found: list[Path] = []
-    seen: set[str] = set()
-    for parent, children, names in os.walk(directory, onerror=refuse, followlinks=True):
-        real = os.path.realpath(parent)
-        if real in seen:
-            children.clear()
-            continue
-        seen.add(real)
-        found += [Path(parent, name) for name in (*children, *names) if _is_named_as_image(name)]
-        for name in names:
-            if not _is_named_as_image(name):
-                _require_no_lost_directory(Path(parent, name))
-        # In name order, so that of two links to one directory the same one counts everywhere.
-        children[:] = sorted(
-            name for name in children if not name.startswith(".") and not _is_named_as_image(name)
-        )
-    for path in found:
-        name = name_below(directory, path)
-        if any(unicodedata.category(letter) in _NO_TEXT for letter in name):
-            raise DataError(
-                "a file's name holds control characters or is not Unicode",
-                where=ascii(str(path)),
-                hint="rename the file",
-            )
-    return sorted(found)
-
-
-def name_below(root: Path, file: Path) -> str:
-    """Return the POSIX path of a file that was found below ``root``.
-
-    ``Path.relative_to`` says the same, and takes ten times as long.
-    """
-    return "/".join(file.parts[len(root.parts) :])
-
-
-def _is_named_as_image(name: str) -> bool:
-    return not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES
-
-
-def _require_no_lost_directory(path: Path) -> None:
-    """Refuse a link that leads nowhere: what it led to may have been a directory of images."""
-    if not path.name.startswith(".") and path.is_symlink() and not path.exists():
-        raise DataError(
-            "a link leads nowhere, and there may have been images behind it",
-            where=str(path),
-            hint="restore what it leads to, or remove the link",
-        )
-
-
-def _explain_unlisted(error: OSError, directory: str) -> DataError:
-    return DataError(
-        f"cannot list a directory: {error.strerror or error}",
-        where=directory,
-        hint="restore the directory or its permissions, or move it out of the data set",
-    )
 
 
 def _find_class(place: str, globs: dict[str, str], *, where: str) -> str:

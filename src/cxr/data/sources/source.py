@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 from cxr.data.decoding.decode import DecodePlan
-from cxr.data.decoding.dicom_syntaxes import SUFFIXES
+from cxr.data.inspection.file_format import SUFFIXES
 from cxr.data.inspection.look import Look
 
 if TYPE_CHECKING:
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SPLITS: Final = ("train", "val", "test")
-PICTURE_SUFFIXES: Final = frozenset({".jpeg", ".jpg", ".png", ".bmp", ".tif", ".tiff"})
-IMAGE_SUFFIXES: Final = PICTURE_SUFFIXES | SUFFIXES
+IMAGE_SUFFIXES: Final = frozenset(one for several in SUFFIXES.values() for one in several)
 """What is taken for an image by its name: pictures, and DICOM."""
 
 

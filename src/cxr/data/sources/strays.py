@@ -15,8 +15,8 @@ from cxr.data.inspection.file_format import (
     is_named_as_read,
     recognise_format,
 )
+from cxr.data.sources.listing import explain_unlisted
 from cxr.data.sources.source import Stray
-from cxr.errors import DataError
 
 _OS_FILES: Final = frozenset({".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini", ".localized"})
 """In lower case. Source: Finder of macOS, Explorer of Windows."""
@@ -25,7 +25,7 @@ _APPLEDOUBLE_PREFIX: Final = "._"
 
 
 def find_strays(root: Path, splits: Sequence[str]) -> list[Stray]:
-    """Find what `cxr.data.sources.folder.list_images` passes over, and links that lead astray.
+    """Find what `cxr.data.sources.listing.list_images` passes over, and links that lead astray.
 
     These are hidden images and folders of such, what operating systems leave, images that have no
     suffix or another one, folders that are linked twice within a split, and links that lead out of
@@ -141,11 +141,7 @@ def _list(directory: Path) -> list[os.DirEntry[str]]:
         with os.scandir(directory) as entries:
             return list(entries)
     except OSError as error:
-        raise DataError(
-            f"cannot list a directory: {error.strerror or error}",
-            where=str(directory),
-            hint="restore the directory or its permissions, or move it out of the data set",
-        ) from error
+        raise explain_unlisted(error, str(directory)) from error
 
 
 def _judge_file(entry: os.DirEntry[str]) -> tuple[str, str] | None:

@@ -9,7 +9,8 @@ from collections import Counter
 import pytest
 
 from cxr.config.data_section import DataConfig
-from cxr.data.sources.folder import find_images, list_images
+from cxr.data.sources.folder import find_images
+from cxr.data.sources.listing import list_images
 from cxr.digests.files import digest_file
 from cxr.errors import DataError
 from cxr.records.data_lock import DataLock, write_data_lock

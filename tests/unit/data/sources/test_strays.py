@@ -5,7 +5,7 @@ import os
 import pytest
 
 from cxr.data.checks.kinds import KINDS
-from cxr.data.sources.folder import list_images
+from cxr.data.sources.listing import list_images
 from cxr.data.sources.strays import find_strays
 from cxr.errors import DataError
 from support.hostile_images import JPEG, encode

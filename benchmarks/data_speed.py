@@ -37,6 +37,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=asked.scratch) as name:
         scratch = Path(name)
         os.environ["XDG_CACHE_HOME"] = str(scratch / "cache")
+        # As where cxr is installed: its bytecode is there from the second start on.
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         for part in asked.only:
             MEASURES[part](result, scratch, asked)
     result.show(asked.json)

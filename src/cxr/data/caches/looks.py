@@ -12,16 +12,17 @@ import hashlib
 import os
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from cxr.data.caches.file_stat import is_settled, pack_stat
-from cxr.data.caches.look_text import dump_look, parse_look
 from cxr.data.caches.looked_with import digest_inspection
 from cxr.data.caches.store import Store
+from cxr.data.inspection.inspectors import Inspectors
 from cxr.data.inspection.look import Look
+from cxr.data.inspection.look_text import dump_look, parse_look
 from cxr.data.prefetch import prefetch
 from cxr.data.sources.scan import describe_unreadable, find_own_files
 from cxr.data.sources.source import FoundImage, Source
@@ -30,6 +31,7 @@ from cxr.errors import DataError
 from cxr.progress import SILENCE, Progress
 
 _AT_ONCE: Final = 16
+_WAITING_BYTES: Final = 2**22
 _SAVED_AT_ONCE: Final = 2_000
 
 
@@ -56,7 +58,8 @@ def look_at_images(
         look's size and digest are those of its bytes, so that nothing need be hashed again.
     """
     store = Store.open()
-    memory = _Memory(store=store, source=source, is_used=not full)
+    inspectors = Inspectors()
+    memory = _Memory(store=store, source=source, inspectors=inspectors, is_used=not full)
     looks: list[Look] = []
     try:
         own = find_own_files(found)
@@ -65,13 +68,15 @@ def look_at_images(
             (image, known.get(place), is_own)
             for place, (image, is_own) in enumerate(zip(found, own, strict=True))
         ]
-        with warnings.catch_warnings():
+        batches = [jobs[start : start + _AT_ONCE] for start in range(0, len(jobs), _AT_ONCE)]
+        with inspectors, warnings.catch_warnings():
             # Pillow warns of large images; they are findings of our own.
             warnings.simplefilter("ignore")
-            for seen in prefetch(memory.look, jobs, workers=os.cpu_count() or 1, at_once=_AT_ONCE):
-                looks.append(seen.look)
-                memory.keep(seen)
-                progress.advance("looking at images", len(looks), len(found))
+            for batch in prefetch(memory.look, batches, workers=os.cpu_count() or 1):
+                for seen in batch:
+                    looks.append(seen.look)
+                    memory.keep(seen)
+                    progress.advance("looking at images", len(looks), len(found))
     finally:
         # Also when it is interrupted: what was seen need not be looked at again.
         memory.save()
@@ -89,6 +94,20 @@ class _Seen:
     look_row: tuple[bytes, bytes] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """The bytes of one image of which nothing is known, and what its rows will be."""
+
+    image: FoundImage
+    content: bytes
+    key: bytes
+    file_row: tuple[bytes, bytes] | None
+
+
+_Job = tuple[FoundImage, Look | None, bool]
+"""An image, what is known of it, and whether its file is its own."""
+
+
 @dataclass(slots=True, kw_only=True)
 class _Memory:
     """What is known of images, and what is new.
@@ -96,6 +115,7 @@ class _Memory:
     Attributes:
         store: Where it is kept; None where nothing can be.
         source: Whose images they are.
+        inspectors: Inspect the bytes of files.
         is_used: Whether what is known is made use of; what is new is kept at any rate.
         files: Rows to be written: by place, what the system said of a file, and its digest.
         looks: Rows to be written: by digest, what was seen.
@@ -103,6 +123,7 @@ class _Memory:
 
     store: Store | None
     source: Source
+    inspectors: Inspectors
     is_used: bool
     files: list[tuple[bytes, bytes]] = field(default_factory=list)
     looks: list[tuple[bytes, bytes]] = field(default_factory=list)
@@ -132,8 +153,27 @@ class _Memory:
             if key in seen
         }
 
-    def look(self, job: tuple[FoundImage, Look | None, bool]) -> _Seen:
-        """Return what is known of one image, or read it, and inspect bytes that are unknown."""
+    def look(self, jobs: Sequence[_Job]) -> list[_Seen]:
+        """Return what is known of images, or read them, and inspect bytes that are unknown.
+
+        Of those, not many wait in memory, unless a single one is large.
+        """
+        seen: dict[int, _Seen] = {}
+        unknown: dict[int, _Read] = {}
+        for place, job in enumerate(jobs):
+            found = self._read(job)
+            if isinstance(found, _Seen):
+                seen[place] = found
+            else:
+                unknown[place] = found
+            if sum(len(read.content) for read in unknown.values()) > _WAITING_BYTES:
+                seen |= self._inspect(unknown)
+                unknown = {}
+        seen |= self._inspect(unknown)
+        return [seen[place] for place in range(len(jobs))]
+
+    def _read(self, job: _Job) -> _Seen | _Read:
+        """Return what is known of one image, or its bytes."""
         image, known, is_own = job
         if known is not None:
             return _Seen(known)
@@ -150,8 +190,16 @@ class _Memory:
         key = self._derive_key(image, digest)
         if self.is_used and self.store is not None and (row := self.store.get("looks", [key])):
             return _Seen(parse_look(row[key], sha256=PREFIX + digest.hex()), file_row)
-        look = self.source.inspect(image, content)
-        return _Seen(look, file_row, (key, dump_look(look)))
+        return _Read(image, content, key, file_row)
+
+    def _inspect(self, unknown: Mapping[int, _Read]) -> dict[int, _Seen]:
+        """Return what is seen of images, under the same numbers."""
+        samples = [(read.image, read.content) for read in unknown.values()]
+        looks = self.source.inspect(samples, self.inspectors.inspect)
+        return {
+            place: _Seen(look, read.file_row, (read.key, dump_look(look)))
+            for (place, read), look in zip(unknown.items(), looks, strict=True)
+        }
 
     def keep(self, seen: _Seen) -> None:
         """Note what is new, and write it once there is enough of it."""

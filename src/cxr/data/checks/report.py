@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from cxr.data.checks.kinds import KINDS, SEVERITY_RANK, DataProblem, Severity
 from cxr.data.inspection.look import Look
-from cxr.data.sources.source import FoundImage
 from cxr.label_text import BETWEEN, parse_labels
+
+if TYPE_CHECKING:
+    # Whoever tells again what is remembered needs no source, and imports none.
+    from cxr.data.sources.source import FoundImage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

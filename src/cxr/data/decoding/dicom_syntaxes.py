@@ -8,8 +8,8 @@ Source: DICOM PS3.5 section 10 and PS3.6 annex A.
 from __future__ import annotations
 
 import importlib.util
+import os.path
 from dataclasses import dataclass
-from pathlib import PurePath
 from typing import Final
 
 from cxr.data.decoding.dicom_refusal import DicomRefusedError
@@ -90,7 +90,7 @@ SYNTAXES: Final[dict[str, Syntax]] = {
 def is_dicom(content: bytes, name: str) -> bool:
     """Say whether a file is DICOM: by its prefix or, for files without one, by its name."""
     marked = content[_PREFIX_AT : _PREFIX_AT + len(_PREFIX)] == _PREFIX
-    return marked or PurePath(name).suffix.lower() in SUFFIXES
+    return marked or os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122 - PurePath takes 20 times as long
 
 
 def has_prefix(content: bytes) -> bool:

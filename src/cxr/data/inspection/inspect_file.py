@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -27,21 +28,29 @@ from cxr.data.inspection.jpeg_stream import read_jpeg
 from cxr.data.inspection.likeness import derive_likeness
 from cxr.data.inspection.look import Look
 from cxr.data.inspection.picture_findings import find_choices, find_oddities
-from cxr.data.inspection.pixels_digest import digest_pixels, read_pixels
+from cxr.data.inspection.pixels_digest import digest_pixels, simplify_picture
 from cxr.data.inspection.png_chunks import check_png
 from cxr.data.inspection.tiff_layout import check_tiff
 from cxr.digests.canonical import digest_bytes
 from cxr.errors import DataError
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from PIL.Image import Image
 
 _EIGHT_BIT: Final = ("1", "L", "P", "RGB", "LA", "RGBA", "CMYK")
 """Modes whose likeness can be taken without choosing a window."""
 
-_GREY_AXES: Final = 2
+
+FileBytes = tuple[bytes, str]
+"""What `inspect_file` takes: the bytes of a file, and its name."""
+
+InspectFiles = Callable[[Sequence[FileBytes]], list[Look]]
+"""`inspect_files`, or what does the same elsewhere."""
+
+
+def inspect_files(files: Sequence[FileBytes]) -> list[Look]:
+    """Inspect several files; see `inspect_file`."""
+    return [inspect_file(content, name=name) for content, name in files]
 
 
 def inspect_file(content: bytes, *, name: str) -> Look:
@@ -95,24 +104,23 @@ def _look_at_picture(blank: Look, content: bytes, structure: list[Finding]) -> L
     from PIL.Image import DecompressionBombError
 
     findings = list(structure)
-    seen = blank
+    width, height, mode = 0, 0, ""
     try:
         with opened_picture(content, where="") as picture:
             width, height, mode = *picture.size, picture.mode
-            seen = replace(blank, width=width, height=height, mode=mode)
             if claims_too_much(picture):
-                bomb = _describe_bomb(f"{width:,} x {height:,} px")
-                return replace(seen, findings=(bomb,))
-            findings += find_choices(picture)
-            picture.load()
-            seen = _describe(blank, picture, findings)
+                findings = [_describe_bomb(f"{width:,} x {height:,} px")]
+            else:
+                findings += find_choices(picture)
+                picture.load()
+                return _describe(blank, picture, findings)
     except DataError as error:
         if isinstance(error.__cause__, DecompressionBombError):
             findings = [_describe_bomb("more than Pillow opens")]
         elif not structure:
             kind = "truncated" if "truncated" in error.problem.lower() else "damaged"
             findings.append((kind, error.problem.removeprefix("an image ")))
-    return replace(seen, findings=tuple(findings))
+    return replace(blank, width=width, height=height, mode=mode, findings=tuple(findings))
 
 
 def _describe_bomb(claim: str) -> Finding:
@@ -120,27 +128,26 @@ def _describe_bomb(claim: str) -> Finding:
 
 
 def _describe(blank: Look, picture: Image, findings: list[Finding]) -> Look:
-    """Say what the decoded pixels are; what is odd about them is added to ``findings``."""
+    """Say what the decoded pixels are, and what is odd about them besides ``findings``."""
+    import numpy as np
+
     upright = turn_upright(picture)
-    pixels = read_pixels(upright)
-    findings += find_oddities(picture, pixels)
+    simple = simplify_picture(upright)
+    pixels = np.asarray(simple)
+    oddities = find_oddities(picture, pixels)
     return replace(
         blank,
         pixels=digest_pixels(pixels),
         width=upright.width,
         height=upright.height,
         mode=picture.mode,
-        likeness=_derive_likeness(upright, pixels),
+        likeness=_derive_likeness(upright, simple),
+        findings=(*findings, *oddities),
     )
 
 
-def _derive_likeness(upright: Image, pixels: NDArray[np.generic]) -> int | None:
+def _derive_likeness(upright: Image, simple: Image) -> int | None:
     """Return a likeness, None of samples of more than 8 bits, of which a window would be chosen."""
-    from PIL import Image
-
     if upright.mode not in _EIGHT_BIT:
         return None
-    if upright.mode == "L":
-        return derive_likeness(upright)
-    is_grey = pixels.ndim == _GREY_AXES
-    return derive_likeness(Image.fromarray(pixels) if is_grey else upright.convert("L"))
+    return derive_likeness(simple if simple.mode == "L" else upright.convert("L"))

@@ -46,8 +46,8 @@ def derive_likeness(grey: Image) -> int | None:
     import numpy as np
     from PIL.Image import Resampling
 
-    cells = np.asarray(grey.resize((_SIDE, _SIDE), Resampling.BOX), dtype=np.int64)
-    if int(np.ptp(cells)) < _MIN_RANGE:
+    cells = np.asarray(grey.resize((_SIDE, _SIDE), Resampling.BOX), dtype=np.float64)
+    if np.ptp(cells) < _MIN_RANGE:
         return None
     cosines, rows, columns = _prepare_transform()
     waves = (cosines @ cells @ cosines.T)[rows, columns]
@@ -57,13 +57,13 @@ def derive_likeness(grey: Image) -> int | None:
 
 
 @functools.cache
-def _prepare_transform() -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+def _prepare_transform() -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
     """Return the DCT-II's matrix in fixed point, and which coefficients count, in their order.
 
     Returns:
-        Cosines, shape (32, 32), dtype int64, one frequency a row; then the vertical and the
-        horizontal frequency of each bit, shape (256,), dtype int64. The mean, which brightness
-        alone changes, is left out.
+        Cosines, shape (32, 32), dtype float64, whole numbers, one frequency a row; then the
+        vertical and the horizontal frequency of each bit, shape (256,), dtype int64. The mean,
+        which brightness alone changes, is left out.
     """
     import numpy as np
 
@@ -79,4 +79,4 @@ def _prepare_transform() -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[
         key=lambda wave: (sum(wave), wave),
     )
     order = np.array(waves[1 : NUM_BITS + 1], dtype=np.int64)
-    return np.array(cosines, dtype=np.int64), order[:, 0], order[:, 1]
+    return np.array(cosines, dtype=np.float64), order[:, 0], order[:, 1]

@@ -28,24 +28,20 @@ def digest_pixels(pixels: NDArray[np.generic]) -> str:
     return PREFIX + state.hexdigest()
 
 
-def read_pixels(upright: Image) -> NDArray[np.generic]:
-    """Return a picture's pixels without channels, bits or tables that say nothing.
+def simplify_picture(upright: Image) -> Image:
+    """Return a picture without channels, bits or tables that say nothing.
 
     RGB with three equal channels and pictures of two levels become grey, the numbers of a palette
     the colours that they stand for, so that one picture has one digest however it is stored. All
     of it is exact.
-
-    Returns:
-        Shape (height, width), or (height, width, channels) where the channels differ.
     """
-    import numpy as np
-
     if upright.mode == "P":
         opaque = "transparency" not in upright.info
-        return read_pixels(upright.convert("RGB" if opaque else "RGBA"))
-    pixels = np.asarray(upright.convert("L") if upright.mode == "1" else upright)
+        return simplify_picture(upright.convert("RGB" if opaque else "RGBA"))
+    if upright.mode == "1":
+        return upright.convert("L")
     if upright.mode != "RGB":
-        return pixels
-    red = pixels[:, :, 0]
-    grey = all(np.array_equal(red, pixels[:, :, other]) for other in (1, 2))
-    return np.ascontiguousarray(red) if grey else pixels
+        return upright
+    red, green, blue = upright.split()
+    is_grey = red.tobytes() == green.tobytes() == blue.tobytes()
+    return red if is_grey else upright

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from cxr.data.decoding.decode import DecodePlan, decode_image
 from cxr.data.decoding.image_file import read_image
-from cxr.data.inspection.inspect_file import inspect_file
+from cxr.data.inspection.inspect_file import InspectFiles, inspect_files
 from cxr.data.inspection.look import Look
 from cxr.data.sources.source import FoundImage
 
@@ -22,9 +23,11 @@ class ImageFiles:
         """Return the bytes of an image's file; see `read_image`."""
         return read_image(image.file)
 
-    def inspect(self, image: FoundImage, content: bytes) -> Look:
-        """Inspect an image's file; see `inspect_file`."""
-        return inspect_file(content, name=image.file.name)
+    def inspect(
+        self, samples: Sequence[tuple[FoundImage, bytes]], by: InspectFiles = inspect_files
+    ) -> list[Look]:
+        """Inspect the files of images; see `inspect_files`."""
+        return by([(content, str(image.file)) for image, content in samples])
 
     def decode(self, image: FoundImage, content: bytes, plan: DecodePlan) -> NDArray[np.uint8]:
         """Decode an image's file; see `decode_image`."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cxr.config.data_section import DataConfig
 from cxr.data.decoding.decode import DecodePlan, fit_picture
 from cxr.data.decoding.open_picture import MAX_PIXELS
+from cxr.data.inspection.inspect_file import InspectFiles, inspect_files
 from cxr.data.inspection.inspect_pixels import inspect_pixels
 from cxr.data.inspection.look import Look
 from cxr.data.sources.npz_arrays import ArrayHeader, load_array, map_array, read_headers
@@ -95,9 +96,13 @@ class NpzSource:
                 self._mapped[split] = map_array(self._headers[f"{split}_images"])
         return _dump_row(self._mapped[split][int(row)])
 
-    def inspect(self, image: FoundImage, content: bytes) -> Look:  # noqa: ARG002 - the protocol's
-        """Inspect a row; see `inspect_pixels`."""
-        return inspect_pixels(_parse_row(content), content=content)
+    def inspect(
+        self,
+        samples: Sequence[tuple[FoundImage, bytes]],
+        by: InspectFiles = inspect_files,  # noqa: ARG002 - the protocol's
+    ) -> list[Look]:
+        """Inspect rows; see `inspect_pixels`."""
+        return [inspect_pixels(_parse_row(content), content=content) for _, content in samples]
 
     def decode(
         self,

@@ -10,12 +10,14 @@ import hashlib
 import hmac
 import os
 import stat
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from cxr.bounded_file import read_bounded
 from cxr.data.decoding.decode import DecodePlan
+from cxr.data.inspection.inspect_file import InspectFiles, inspect_files
 from cxr.data.inspection.look import Look
 from cxr.data.sources.source import IMAGE_SUFFIXES, FoundImage, Source, Stray
 from cxr.errors import ConfigError, DataError
@@ -88,9 +90,11 @@ class PseudonymousSource:
         """Return the bytes that stand for a sample."""
         return self._inner.read(self.find_real(image))
 
-    def inspect(self, image: FoundImage, content: bytes) -> Look:
-        """Say what a sample is and what is wrong with it."""
-        return self._inner.inspect(self.find_real(image), content)
+    def inspect(
+        self, samples: Sequence[tuple[FoundImage, bytes]], by: InspectFiles = inspect_files
+    ) -> list[Look]:
+        """Say what samples are and what is wrong with them."""
+        return self._inner.inspect([(self.find_real(image), of) for image, of in samples], by)
 
     def decode(self, image: FoundImage, content: bytes, plan: DecodePlan) -> NDArray[np.uint8]:
         """Return the pixels of a sample."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 from cxr.data.decoding.decode import DecodePlan
 from cxr.data.inspection.file_format import SUFFIXES
+from cxr.data.inspection.inspect_file import InspectFiles, inspect_files
 from cxr.data.inspection.look import Look
 
 if TYPE_CHECKING:
@@ -76,8 +78,15 @@ class Source(Protocol):
             DataError: They cannot be read.
         """
 
-    def inspect(self, image: FoundImage, content: bytes) -> Look:
-        """Say what `read` returned is, and what is wrong with it; nothing is an error here."""
+    def inspect(
+        self, samples: Sequence[tuple[FoundImage, bytes]], by: InspectFiles = inspect_files
+    ) -> list[Look]:
+        """Say what samples are, and what is wrong with them; nothing is an error here.
+
+        Args:
+            samples: Each with what `read` returned of it.
+            by: What inspects the bytes of files, where they are those of files.
+        """
 
     def decode(self, image: FoundImage, content: bytes, plan: DecodePlan) -> NDArray[np.uint8]:
         """Return the pixels of what `read` returned.

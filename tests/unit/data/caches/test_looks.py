@@ -12,6 +12,7 @@ from cxr.config.data_section import DataConfig
 from cxr.data.caches import file_stat, looked_with, looks
 from cxr.data.caches.looks import look_at_images
 from cxr.data.caches.store import FILE_NAME
+from cxr.data.inspection.inspect_file import inspect_files
 from cxr.data.inspection.look import Look
 from cxr.data.sources.folder import FolderSource
 from cxr.data.sources.source import FoundImage
@@ -37,9 +38,9 @@ class Counting(FolderSource):
         self.done.append(("read", image.path))
         return super().read(image)
 
-    def inspect(self, image, content):
-        self.done.append(("inspected", image.path))
-        return super().inspect(image, content)
+    def inspect(self, samples, by=None):
+        self.done += [("inspected", image.path) for image, _ in samples]
+        return super().inspect(samples, by or inspect_files)
 
     def take(self):
         done, self.done = sorted(self.done), []
@@ -217,9 +218,13 @@ class Rows(Counting):
         half = len(content) // 2
         return content[:half] if image.path == "rows/0" else content[half:]
 
-    def inspect(self, image, content):
-        self.done.append(("inspected", image.path))
-        return Look(num_bytes=len(content), sha256="sha256:x", pixels=content.hex())
+    def inspect(self, samples, by=None):
+        assert by is not None
+        self.done += [("inspected", image.path) for image, _ in samples]
+        return [
+            Look(num_bytes=len(content), sha256="sha256:x", pixels=content.hex())
+            for _, content in samples
+        ]
 
 
 def test_images_that_share_a_file_are_never_known_by_it(root):

@@ -73,7 +73,8 @@ def test_images_are_read_and_decoded_as_those_of_folders_are(root):
     assert content == (root / "a/3.png").read_bytes()
     plan = DecodePlan(size_px=8, channels=1, resample="bilinear")
     assert (source.decode(image, content, plan) == 120).all()
-    assert source.inspect(image, content).num_bytes == len(content)
+    (look,) = source.inspect([(image, content)])
+    assert look.num_bytes == len(content)
 
 
 def test_paths_are_below_the_root_whatever_the_table_s_own_place(root):

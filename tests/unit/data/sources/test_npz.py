@@ -101,7 +101,7 @@ def test_a_last_axis_of_one_is_grey(file):
     np.savez(file, **{**arrays, "train_images": arrays["train_images"][..., None]})
     source = open_npz(file)
     image = source.find()[3]
-    assert source.inspect(image, source.read(image)).mode == "L"
+    assert source.inspect([(image, source.read(image))])[0].mode == "L"
     decoded = source.decode(image, source.read(image), PLAN)
     assert np.array_equal(decoded[:, :, 0], arrays["train_images"][0])
 
@@ -117,9 +117,10 @@ def test_the_same_bytes_in_another_shape_are_other_bytes_for_records(file, shape
     other = open_npz(file)
     content = other.read(image)
     assert content != as_it_was
-    look = other.inspect(image, content)
+    (look,) = other.inspect([(image, content)])
+    (before,) = source.inspect([(image, as_it_was)])
     assert (look.height, look.width) == shape
-    assert look.sha256 == digest_bytes(content) != source.inspect(image, as_it_was).sha256
+    assert look.sha256 == digest_bytes(content) != before.sha256
     assert hash_samples(other, [image]).samples[0].sha256 == look.sha256
 
 
@@ -138,7 +139,7 @@ def test_a_look_says_size_and_digests_and_that_a_picture_is_constant(file):
     arrays["train_images"][0] = 7
     np.savez(file, **arrays)
     source = open_npz(file)
-    looks = [source.inspect(image, source.read(image)) for image in source.find()]
+    looks = source.inspect([(image, source.read(image)) for image in source.find()])
     assert {(look.width, look.height, look.mode, look.num_bytes) for look in looks} == {
         (8, 8, "L", len(HEAD) + 64)
     }

@@ -112,7 +112,7 @@ def test_pixels_stay_with_their_names_and_the_order_is_that_of_the_names(root, k
         assert set(np.unique(pixels)) == {10 + number}
         content = source.read(image)
         assert np.array_equal(source.decode(image, content, plan), pixels)
-        assert source.inspect(image, content).sha256
+        assert source.inspect([(image, content)])[0].sha256
 
 
 def test_the_same_key_gives_the_same_names_elsewhere_and_another_key_others(root, key, tmp_path):

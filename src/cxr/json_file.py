@@ -32,12 +32,12 @@ def load_json_object(path: Path) -> dict[str, Any]:
         raise RecordError(
             f"the record is not JSON: {error}",
             where=str(path),
-            hint="it was cut short or edited; restore it, or train again",
+            hint="it was cut short or edited; restore it, or have it written anew",
         ) from error
     if not isinstance(value, dict):
         raise RecordError(
             "the record is not a JSON object",
             where=str(path),
-            hint="it was cut short or edited; restore it, or train again",
+            hint="it was cut short or edited; restore it, or have it written anew",
         )
     return value

@@ -13,12 +13,12 @@ from cxr.data.checks.acceptance import mark_accepted
 from cxr.data.checks.decoders import find_other_decoder, find_unknown_decoder
 from cxr.data.checks.duplicates import find_duplicates
 from cxr.data.checks.expectations import find_labels_out_of_range, find_unmet_expectations
-from cxr.data.checks.group_checks import find_ambiguous_groups, find_groups_in_two_splits
+from cxr.data.checks.group_checks import find_groups_in_two_splits
 from cxr.data.checks.kinds import DataProblem, describe_problem
 from cxr.data.checks.lock_comparison import compare_with_lock
-from cxr.data.checks.names_alike import find_names_alike
 from cxr.data.checks.near_duplicates import find_near_duplicates
 from cxr.data.checks.report import sort_problems
+from cxr.data.checks.true_names import find_name_problems
 from cxr.data.decoding.window import derive_window
 from cxr.data.inspection.look import Look
 from cxr.data.inspection.windowed import settle_windows
@@ -82,9 +82,8 @@ def examine_set(
         *(describe_problem(kind, [path], detail) for path, kind, detail in source.find_strays()),
         *find_duplicates(pairs),
         *find_near_duplicates(pairs),
-        *find_names_alike(pairs),
         *find_groups_in_two_splits(pairs),
-        *find_ambiguous_groups(pairs),
+        *find_name_problems(source, pairs),
         *find_labels_out_of_range(pairs, source.classes),
         *find_unmet_expectations(pairs, config.expect, where=str(source.root)),
         *find_unknown_decoder(decoder),

@@ -32,7 +32,7 @@ from cxr.progress import SILENCE, Progress
 
 _AT_ONCE: Final = 16
 _WAITING_BYTES: Final = 2**22
-_SAVED_AT_ONCE: Final = 2_000
+_SAVED_AT_ONCE: Final = 5_000
 
 
 def look_at_images(

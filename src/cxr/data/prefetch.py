@@ -8,8 +8,9 @@ memory nor an interrupt has to wait for a whole data set.
 
 from __future__ import annotations
 
+import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from itertools import islice
@@ -17,14 +18,21 @@ from typing import Final, TypeVar
 
 _AHEAD_PER_WORKER: Final = 2
 
+
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
 
+def count_cores() -> int:
+    """Return how many cores this process may use."""
+    has_affinity = hasattr(os, "sched_getaffinity")
+    return len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
+
+
 def prefetch(
     prepare: Callable[[Job], Result], jobs: Iterable[Job], *, workers: int, at_once: int = 1
-) -> Iterator[Result]:
-    """Yield ``prepare(job)`` of each job, in order.
+) -> Generator[Result, None, None]:
+    """Yield ``prepare(job)`` of each job, in order; closing it waits for the threads.
 
     Args:
         prepare: A function of its argument alone.

@@ -1,15 +1,17 @@
 """A process that inspects the files whose bytes it is sent, until nothing more comes.
 
-It is started as ``python -m`` this module and lives on the two pipes that `Inspectors` hold: when
-these close, however its parent ended, it ends too. A request is some names and bytes, an answer as
-many looks; each has its size before it, and nothing in them is run.
+It is started as ``python -m`` this module with the number of the pipe that answers go to; requests
+come on stdin. When its parent closes these, or ends in whatever way, it ends too. A request is some
+names and bytes, an answer as many looks; each has its size before it, and nothing in them is run.
 """
 
 from __future__ import annotations
 
 import os
+import select
 import struct
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from typing import IO, Final
 
@@ -25,6 +27,7 @@ _FILE: Final = struct.Struct("<IQ")
 _ANSWER: Final = struct.Struct("<I")
 """Bytes of a look."""
 _SHA256_CHARACTERS: Final = len("sha256:") + 64
+_JOINED_BYTES: Final = 2**22
 
 
 def write_request(stream: IO[bytes], files: Sequence[FileBytes]) -> None:
@@ -33,8 +36,11 @@ def write_request(stream: IO[bytes], files: Sequence[FileBytes]) -> None:
     for content, name in files:
         encoded = os.fsencode(name)
         parts += [_FILE.pack(len(encoded), len(content)), encoded, content]
-    # In one piece: the reader is woken once.
-    stream.write(b"".join(parts))
+    if sum(map(len, parts)) <= _JOINED_BYTES:
+        # In one piece: the reader is woken once.
+        parts = [b"".join(parts)]
+    for part in parts:
+        stream.write(part)
     stream.flush()
 
 
@@ -78,8 +84,20 @@ def _read_file(requests: IO[bytes]) -> FileBytes | None:
     return (content, name) if len(content) == num_bytes else None
 
 
-if __name__ == "__main__":
-    # Whatever a decoder prints must not come between two answers.
-    with os.fdopen(os.dup(1), "wb") as stream, quiet_pillow():
-        os.dup2(2, 1)
+def _end_with_parent(pipe: int) -> None:
+    """End this process once nobody can read its answers any more, whatever it is busy with."""
+    parent = select.poll()
+    parent.register(pipe, 0)  # errors are always told
+    parent.poll()
+    os._exit(1)
+
+
+def _main() -> None:
+    pipe = int(sys.argv[1])
+    threading.Thread(target=_end_with_parent, args=(pipe,), daemon=True).start()
+    with os.fdopen(pipe, "wb", closefd=False) as stream, quiet_pillow():
         answer_requests(sys.stdin.buffer, stream)
+
+
+if __name__ == "__main__":
+    _main()

@@ -13,8 +13,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from types import TracebackType
-from typing import Final, Self
+from typing import IO, Final, Self
 
 from cxr.data.inspection.inspect_file import FileBytes, inspect_files
 from cxr.data.inspection.inspector_process import read_answers, write_request
@@ -34,17 +35,50 @@ _VARIABLES: Final = {
 }
 
 
+_NUM_TRIES: Final = 2
+"""A process may be killed for reasons of its own; over one file twice, that file is the reason."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Inspector:
+    """A process, and the pipe that its answers come from."""
+
+    process: subprocess.Popen[bytes]
+    answers: IO[bytes]
+
+    def inspect(self, files: Sequence[FileBytes]) -> list[Look]:
+        """Return the looks, or fewer if the process ended."""
+        requests = self.process.stdin
+        looks: list[Look] = []
+        with contextlib.suppress(BrokenPipeError):
+            if requests is not None:
+                write_request(requests, files)
+            looks += read_answers(self.answers, len(files))
+        return looks
+
+    def end(self, *, at_once: bool) -> None:
+        """Let it end, or kill it whatever it is doing; then nobody hears of it any more."""
+        if at_once:
+            self.process.kill()
+        with contextlib.suppress(BrokenPipeError), self.process:
+            pass
+        # A thread that reads has come to the end by now.
+        self.answers.close()
+
+
 class Inspectors:
     """Inspects files for several threads, each with a process of its own once there are many.
 
-    Use it as a context: the processes end with the block.
+    Use it as a context: the processes end with the block, and are killed if an exception ends it.
+    A thread that waits for one is then free, so it may be waited for after that.
     """
 
     def __init__(self) -> None:
         self._own = threading.local()
         self._lock = threading.Lock()
-        self._processes: list[subprocess.Popen[bytes]] = []
+        self._started: list[_Inspector] = []
         self._num_inspected = 0
+        self._is_over = False
 
     def __enter__(self) -> Self:
         """Start nothing yet."""
@@ -56,9 +90,11 @@ class Inspectors:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """End the processes; no thread may be asking any more."""
-        for process in self._processes:
-            _close(process)
+        """End the processes."""
+        with self._lock:
+            self._is_over = True
+        for inspector in self._started:
+            inspector.end(at_once=kind is not None)
 
     def inspect(self, files: Sequence[FileBytes]) -> list[Look]:
         """Do what `inspect_files` does.
@@ -66,60 +102,83 @@ class Inspectors:
         Raises:
             DataError: The process was killed over a file, by its decoder or for its memory.
         """
-        process = self._find_process(len(files))
-        if process is None or process.stdin is None or process.stdout is None:
-            return inspect_files(files)
-        looks: list[Look] = []
-        with contextlib.suppress(BrokenPipeError):
-            write_request(process.stdin, files)
-            looks += read_answers(process.stdout, len(files))
-        if len(looks) == len(files):
-            return looks
-        if (code := process.wait()) >= 0:
-            # It failed in a way that is an error here too, and names its cause.
-            self._own.process = None
-            return inspect_files(files)
-        del self._own.process
-        if len(files) > 1:
-            # Over which of them? One at a time, a new process tells.
-            return [self.inspect([file])[0] for file in files]
+        code = 0
+        for _ in range(_NUM_TRIES):
+            inspector = self._find_inspector(len(files))
+            if inspector is None:
+                return inspect_files(files)
+            looks = inspector.inspect(files)
+            if len(looks) == len(files):
+                return looks
+            if (code := inspector.process.wait()) >= 0:
+                # It failed in a way that is an error here too, and names its cause.
+                self._own.inspector = None
+                return inspect_files(files)
+            del self._own.inspector
+            if len(files) > 1:
+                # Over which of them? One at a time, a new process tells.
+                return [self.inspect([file])[0] for file in files]
         raise DataError(
-            f"a process that inspects images was ended by {signal.Signals(-code).name}",
+            f"a process that inspects images was ended by {_name_signal(-code)}",
             where=files[0][1],
             hint="free memory if there was too little; otherwise move this file out of the set",
         )
 
-    def _find_process(self, num_files: int) -> subprocess.Popen[bytes] | None:
-        """Return this thread's process; None while it has none, or where none can be started."""
-        if not hasattr(self._own, "process"):
+    def _find_inspector(self, num_files: int) -> _Inspector | None:
+        """Return this thread's process; None while it has none, or where none can be started.
+
+        Raises:
+            DataError: The block is over.
+        """
+        if not hasattr(self._own, "inspector"):
             with self._lock:
                 self._num_inspected += num_files
                 if self._num_inspected <= MIN_FILES:
                     return None
-            self._own.process = process = _start()
-            if process is not None:
-                with self._lock:
-                    self._processes.append(process)
-        found: subprocess.Popen[bytes] | None = self._own.process
+            self._own.inspector = self._start()
+        found: _Inspector | None = self._own.inspector
         return found
 
+    def _start(self) -> _Inspector | None:
+        with self._lock:
+            if self._is_over:
+                # Nobody waits for what this thread would see.
+                raise DataError("inspecting is over", where="a thread of it", hint="look again")
+            inspector = _start()
+            if inspector is not None:
+                self._started.append(inspector)
+        return inspector
 
-def _start() -> subprocess.Popen[bytes] | None:
+
+def _start() -> _Inspector | None:
+    """Start a process; None where that cannot be done."""
     module = "cxr.data.inspection.inspector_process"
-    # A group of its own, so that Ctrl-C does not reach it from the terminal: it ends when its
-    # pipes close.
-    with contextlib.suppress(OSError):
-        return subprocess.Popen(  # noqa: S603 - this very program
-            [sys.executable, "-P", "-W", "ignore", "-m", module],
+    reading, writing = -1, -1
+    try:
+        # A pipe of its own: anything may print to stdout while an interpreter starts.
+        reading, writing = os.pipe()
+        # A group of its own, so that Ctrl-C does not reach it from the terminal.
+        process = subprocess.Popen(  # noqa: S603 - this very program
+            [sys.executable, "-P", "-W", "ignore", "-m", module, str(writing)],
             stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            pass_fds=(writing,),
             process_group=0,
             env=os.environ | _VARIABLES,
         )
-    return None
+    except OSError:
+        if reading >= 0:
+            os.close(reading)
+        return None
+    finally:
+        if writing >= 0:
+            os.close(writing)
+    return _Inspector(process=process, answers=os.fdopen(reading, "rb"))
 
 
-def _close(process: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(BrokenPipeError), process:
-        pass
+def _name_signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

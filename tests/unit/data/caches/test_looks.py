@@ -71,6 +71,14 @@ def every(*verbs, names=("0.bmp", "1.bmp", "2.bmp", "3.bmp")):
     return sorted((verb, name) for verb in verbs for name in names)
 
 
+def test_images_that_fill_the_memory_are_inspected_once_each(root, source, monkeypatch):
+    looked_at = look_at_images(source, find(root), full=True)
+    assert source.take() == every("read", "inspected")
+    monkeypatch.setattr(looks, "_WAITING_BYTES", 2_000)
+    assert look_at_images(source, find(root), full=True) == looked_at
+    assert source.take() == every("read", "inspected")
+
+
 def test_what_is_known_is_what_was_seen(root, source):
     (root / "4.bmp").write_bytes(b"")
     first = look_at_images(source, find(root), trust_stat=True)

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,7 +20,27 @@ from cxr.data.inspection.inspector_process import answer_requests, read_answers,
 from cxr.data.inspection.inspectors import Inspectors
 from cxr.errors import DataError
 
-MODULE = "cxr.data.inspection.inspector_process"
+
+def write_faulty(directory, name, deed):
+    """Make a process that starts with ``directory`` on its path do something over one file."""
+    (directory / "sitecustomize.py").write_text(
+        "import os, cxr.data.inspection.inspect_file as module\n"
+        "real = module.inspect_file\n"
+        "def faulty(content, *, name):\n"
+        f"    if name == {name!r}:\n"
+        f"        {deed}\n"
+        "    return real(content, name=name)\n"
+        "module.inspect_file = faulty\n"
+    )
+
+
+def is_running(pid):
+    """Say whether a process runs; one that ended and that nobody has asked about does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
 
 
 def encode(number, suffix):
@@ -45,7 +66,17 @@ def files():
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch):
+    """Processes are started for the first file; a test that hangs fails."""
+
+    def give_up(*_):
+        raise TimeoutError("nothing happened for a minute")
+
     monkeypatch.setattr(inspectors, "MIN_FILES", 0)
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(60)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture
@@ -55,8 +86,9 @@ def started(monkeypatch):
     start = inspectors._start
 
     def note():
-        processes.append(start())
-        return processes[-1]
+        inspector = start()
+        processes.append(inspector.process)
+        return inspector
 
     monkeypatch.setattr(inspectors, "_start", note)
     return processes
@@ -109,49 +141,100 @@ def test_one_that_cannot_work_is_not_started_twice(files, started, monkeypatch):
     assert len(started) == 1
 
 
-def test_the_file_that_kills_its_process_is_named(files, started, monkeypatch, tmp_path):
+@pytest.mark.parametrize(("number", "name"), [(11, "SIGSEGV"), (40, "signal 40")])
+def test_the_file_that_kills_its_process_is_named(
+    files, started, monkeypatch, tmp_path, number, name
+):
     # A decoder with a fault: the process is shot over one of its files.
-    (tmp_path / "sitecustomize.py").write_text(
-        "import os, cxr.data.inspection.inspect_file as module\n"
-        "real = module.inspect_file\n"
-        "def faulty(content, *, name):\n"
-        "    if name == '4.jpeg':\n"
-        "        os.kill(os.getpid(), 11)\n"
-        "    return real(content, name=name)\n"
-        "module.inspect_file = faulty\n"
-    )
+    write_faulty(tmp_path, "4.jpeg", f"os.kill(os.getpid(), {number})")
     monkeypatch.setattr(inspectors, "_VARIABLES", {"PYTHONPATH": str(tmp_path)})
     with Inspectors() as some:
         assert some.inspect(files[:4]) == inspect_files(files[:4])
-        with pytest.raises(DataError, match="ended by SIGSEGV") as caught:
+        with pytest.raises(DataError, match=f"ended by {name}") as caught:
             some.inspect(files)
         assert caught.value.where == "4.jpeg"
         assert some.inspect(files[5:]) == inspect_files(files[5:])
-    assert len(started) == 3
+    # One for all, one for those before the file, two that die over it, one for those behind it.
+    assert len(started) == 4
     assert all(process.returncode is not None for process in started)
 
 
-def test_a_process_ends_when_its_parent_is_killed(tmp_path):
+def test_a_file_is_not_blamed_for_what_befell_an_idle_process(files, started):
+    with Inspectors() as some:
+        some.inspect(files[:1])
+        started[0].kill()
+        started[0].wait()
+        assert some.inspect(files[:1]) == inspect_files(files[:1])
+    assert len(started) == 2
+
+
+@pytest.mark.parametrize("is_busy", [False, True])
+def test_a_process_ends_when_its_parent_is_killed(tmp_path, is_busy):
     script = tmp_path / "parent.py"
     script.write_text(
-        "import os, signal\n"
+        "import os, signal, threading, time\n"
         "from cxr.data.inspection import inspectors\n"
         "inspectors.MIN_FILES = 0\n"
         "some = inspectors.Inspectors()\n"
         "some.inspect([(b'', 'a.png')])\n"
-        "print(some._processes[0].pid, flush=True)\n"
-        "os.kill(os.getpid(), signal.SIGKILL)\n"
+        "print(some._started[0].process.pid, flush=True)\n"
+        "if BUSY:\n"
+        "    threading.Thread(target=some.inspect, args=([(b'', 'busy.png')],)).start()\n"
+        "    time.sleep(1)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n".replace("BUSY", str(is_busy))
     )
-    parent = subprocess.run([sys.executable, script], stdout=subprocess.PIPE, check=False)
+    write_faulty(tmp_path, "busy.png", "while True: pass")
+    parent = subprocess.run(
+        [sys.executable, script],
+        stdout=subprocess.PIPE,
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+    )
     assert parent.returncode == -signal.SIGKILL
     pid = int(parent.stdout)
-    for _ in range(600):
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return
-        time.sleep(0.1)
-    pytest.fail("it lives on")
+    while is_running(pid):
+        time.sleep(0.05)
+
+
+def test_an_interrupt_does_not_wait_for_a_process_that_hangs(tmp_path, monkeypatch, started):
+    write_faulty(tmp_path, "slow.png", "import time; time.sleep(3600)")
+    monkeypatch.setattr(inspectors, "_VARIABLES", {"PYTHONPATH": str(tmp_path)})
+    threads, heard = [], []
+
+    def ask(some):
+        with pytest.raises(DataError, match="over"):
+            some.inspect([(b"", "slow.png")])
+        heard.append("none")
+
+    def be_interrupted():
+        with Inspectors() as some:
+            assert some.inspect([(b"", "a.png")])
+            threads.append(threading.Thread(target=ask, args=(some,)))
+            threads[0].start()
+            while len(started) < 2:
+                time.sleep(0.01)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        be_interrupted()
+    threads[0].join()
+    assert heard == ["none"]
+    assert all(process.returncode is not None for process in started)
+
+
+def test_ctrl_c_from_the_terminal_does_not_reach_a_process(files, started):
+    with Inspectors() as some:
+        some.inspect(files)
+        assert os.getpgid(started[0].pid) != os.getpgrp()
+
+
+def test_nothing_of_the_working_directory_is_imported(files, started, tmp_path, monkeypatch):
+    for name in ("struct", "json", "cxr"):
+        (tmp_path / f"{name}.py").write_text("import os; os._exit(9)\n")
+    monkeypatch.chdir(tmp_path)
+    with Inspectors() as some:
+        assert some.inspect(files) == inspect_files(files)
+    assert started[0].returncode == 0
 
 
 @pytest.mark.parametrize("cut", [2, 4, 10, 17, 30, -1])
@@ -174,22 +257,11 @@ def test_answers_that_break_off_are_not_taken_for_whole(files):
         assert len(some) < len(files)
 
 
-def test_what_a_decoder_prints_is_no_answer(files, tmp_path):
-    (tmp_path / "sitecustomize.py").write_text(
-        "import os, cxr.data.inspection.inspect_file as module\n"
-        "real = module.inspect_file\n"
-        "def chatty(content, *, name):\n"
-        "    print('a word'); os.write(1, b'another')\n"
-        "    return real(content, name=name)\n"
-        "module.inspect_file = chatty\n"
-    )
-    request = io.BytesIO()
-    write_request(request, files)
-    ran = subprocess.run(
-        [sys.executable, "-m", MODULE],
-        input=request.getvalue(),
-        capture_output=True,
-        check=True,
-        env=os.environ | {"PYTHONPATH": str(tmp_path)},
-    )
-    assert list(read_answers(io.BytesIO(ran.stdout), len(files))) == inspect_files(files)
+def test_what_is_printed_is_no_answer(files, started, tmp_path, monkeypatch):
+    write_faulty(tmp_path, "4.jpeg", "print('a word', flush=True); os.write(1, b'another')")
+    with (tmp_path / "sitecustomize.py").open("a") as startup:
+        startup.write("print('good morning', flush=True)\n")
+    monkeypatch.setattr(inspectors, "_VARIABLES", {"PYTHONPATH": str(tmp_path)})
+    with Inspectors() as some:
+        assert some.inspect(files) == inspect_files(files)
+    assert [process.returncode for process in started] == [0]

@@ -132,3 +132,24 @@ def test_a_lock_that_is_not_there_is_named_with_the_command_that_makes_it(tmp_pa
     with pytest.raises(RecordError, match="there is no such lock") as caught:
         load_lock(tmp_path / "a.lock.json")
     assert "cxr data lock" in caught.value.hint
+
+
+def test_a_lock_of_the_published_pneumonia_set_stays_under_one_and_a_half_megabytes():
+    digest = "sha256:" + "0123456789abcdef" * 4
+    images = tuple(
+        LockedImage(
+            path=f"train/PNEUMONIA/person{number}_bacteria_{number}.jpeg",
+            bytes=1_234_567,
+            sha256=digest,
+            pixels=digest,
+            width=1_234,
+            height=1_234,
+            mode="L",
+            label="PNEUMONIA",
+            group=f"person{number}_bacteria",
+            split="train",
+        )
+        for number in range(5_856)
+    )
+    lock = SetLock(classes=("NORMAL", "PNEUMONIA"), images=images)
+    assert len(render_set_lock(lock)) < 1_500_000

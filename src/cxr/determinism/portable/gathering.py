@@ -55,7 +55,9 @@ def index_put(
     accumulate: bool = False,  # noqa: FBT001, FBT002
 ) -> Tensor:
     """Return a copy with ``values`` put, or added, where ``indices`` point to."""
-    return index_put_(self.clone(memory_format=torch.contiguous_format), indices, values, accumulate)
+    return index_put_(
+        self.clone(memory_format=torch.contiguous_format), indices, values, accumulate
+    )
 
 
 def index_put_(
@@ -67,8 +69,13 @@ def index_put_(
     """Put or add in place; for each place only rows that are added may be several."""
     if any(one is not None and one.dtype is torch.bool for one in indices):
         # A mask names each place once.
-        return self.copy_(self + _spread(self, indices, values)) if accumulate else self.index_put_(
-            tuple(indices), values  # type: ignore[arg-type]
+        return (
+            self.copy_(self + _spread(self, indices, values))
+            if accumulate
+            else self.index_put_(
+                tuple(indices),
+                values,  # type: ignore[arg-type]
+            )
         )
     given = [one for one in indices if one is not None]
     if any(one is None for one in indices[: len(given)]):
@@ -96,9 +103,7 @@ def _spread(self: Tensor, indices: Sequence[Tensor | None], values: Tensor) -> T
     return zeros.index_put_(tuple(indices), values)  # type: ignore[arg-type]
 
 
-def index_add(
-    self: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1
-) -> Tensor:
+def index_add(self: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
     """Return a copy with the slices of ``source`` added where ``index`` says."""
     if alpha != 1:
         raise UnsupportedError("index_add with alpha")

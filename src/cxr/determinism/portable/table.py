@@ -7,7 +7,7 @@ optimizer that calls anything else is told so instead of being computed with bit
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -31,16 +31,26 @@ MODULES: Final = (
 """Modules beside this one whose ``REPLACED`` names ops and what computes them instead."""
 
 
-def _name(overloads: Iterable[str]) -> frozenset[str]:
-    """Return full names: ``view`` stands for ``aten.view.default``."""
-    return frozenset(f"aten.{one}" if "." in one else f"aten.{one}.default" for one in overloads)
+def _name(overloads: str) -> frozenset[str]:
+    """Return the full names of a list: ``view`` stands for ``aten.view.default``."""
+    return frozenset(
+        f"aten.{one}" if "." in one else f"aten.{one}.default" for one in overloads.split()
+    )
+
+
+def _pair(overloads: str) -> frozenset[str]:
+    """Return the full names of a list, and of the same ops in place: ``eq`` and ``eq_``."""
+    names = _name(overloads)
+    return names | {
+        ".".join((aten, f"{op}_", kind)) for aten, op, kind in (n.split(".") for n in names)
+    }
 
 
 VIEWS: Final = _name(
-    """alias as_strided detach detach_ diagonal expand lift lift_fresh permute select.int slice.Tensor
-    split.Tensor split_with_sizes squeeze squeeze.dim squeeze.dims squeeze_.dim t t_ transpose.int
-    transpose_ unbind.int unfold unsqueeze unsqueeze_ view view_as_real view.dtype _unsafe_view
-    _reshape_alias movedim.int""".split()
+    """alias as_strided detach detach_ diagonal expand lift lift_fresh permute select.int
+    slice.Tensor split.Tensor split_with_sizes squeeze squeeze.dim squeeze.dims squeeze_.dim t t_ transpose.int
+    transpose_ unbind.int unfold unsqueeze unsqueeze_ view view.dtype _unsafe_view
+    _reshape_alias movedim.int"""
 )
 """The same memory, read otherwise."""
 
@@ -49,44 +59,32 @@ COPIES: Final = _name(
     masked_fill.Tensor masked_fill_.Scalar masked_fill_.Tensor masked_select pixel_shuffle
     pixel_unshuffle reflection_pad2d repeat repeat_interleave.self_int replication_pad2d roll
     select_backward select_scatter slice_backward slice_scatter stack tril triu where.self
-    where.ScalarOther where.ScalarSelf where.Scalar embedding channel_shuffle""".split()
+    where.ScalarOther where.ScalarSelf where.Scalar embedding channel_shuffle"""
 )
 """Each element of the result is one element of the operands, or a constant."""
 
 CREATED: Final = _name(
-    """empty.memory_format empty_like empty_strided eye eye.m fill_.Scalar fill_.Tensor full full_like
-    new_empty new_empty_strided new_full new_ones new_zeros ones ones_like scalar_tensor zero_ zeros
-    zeros_like _efficientzerotensor resize_ set_.source_Tensor""".split()
+    """empty.memory_format empty_like empty_strided eye eye.m fill_.Scalar fill_.Tensor full
+    full_like new_empty new_empty_strided new_full new_ones new_zeros ones ones_like scalar_tensor zero_ zeros
+    zeros_like _efficientzerotensor resize_ set_.source_Tensor"""
 )
 """New memory, with a constant in it or with nothing yet."""
 
-COMPARISONS: Final = _name(
-    [
-        *(
-            f"{name}{place}.{kind}"
-            for name in ("eq", "ne", "lt", "le", "gt", "ge")
-            for place in ("", "_")
-            for kind in ("Scalar", "Tensor")
-        ),
-        *"""isnan isinf isfinite isposinf isneginf logical_not logical_and logical_or logical_xor
-        any any.dim any.dims all all.dim all.dims equal is_same_size nonzero
-        _local_scalar_dense item""".split(),
-    ]
+COMPARISONS: Final = _pair(
+    """eq.Scalar ne.Scalar lt.Scalar le.Scalar gt.Scalar ge.Scalar eq.Tensor ne.Tensor lt.Tensor
+    le.Tensor gt.Tensor ge.Tensor"""
+) | _name(
+    """isnan isinf isfinite isposinf isneginf logical_not logical_and logical_or logical_xor any
+    any.dim any.dims all all.dim all.dims equal is_same_size nonzero _local_scalar_dense item"""
 )
 """The answer is a truth value, an index, or the element itself."""
 
-EXACT: Final = _name(
-    [
-        f"{name}{place}"
-        for name in ("neg", "abs", "sign", "floor", "ceil", "round", "trunc")
-        for place in ("", "_")
-    ]
-)
+EXACT: Final = _pair("neg abs sign floor ceil round trunc")
 """One element in, one out, and every result is a float that needs no rounding."""
 
 EXTREMES: Final = _name(
     """maximum minimum clamp clamp_ clamp.Tensor clamp_.Tensor clamp_min clamp_min_ clamp_max
-    clamp_max_""".split()
+    clamp_max_"""
 )
 """Exact, except that of +0 and -0 either may win: the zero is made positive afterwards."""
 
@@ -96,7 +94,7 @@ OF_INTEGERS: Final = _name(
     bitwise_left_shift.Tensor_Scalar bitwise_right_shift.Tensor_Scalar __lshift__.Scalar
     __rshift__.Scalar __and__.Tensor __or__.Tensor floor_divide floor_divide.Scalar
     remainder.Tensor remainder.Scalar fmod.Tensor fmod.Scalar cumsum bincount one_hot unique_dim
-    _unique2 argsort.stable sort.stable prod minimum maximum max min""".split()
+    _unique2 argsort.stable sort.stable prod minimum maximum max min"""
 )
 """Safe where every operand is of integers or truth values."""
 

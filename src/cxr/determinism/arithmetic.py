@@ -49,9 +49,9 @@ def arithmetic(level: Level, *, ops_without_kernel: Counter[str], where: str) ->
                 yield
         elif level is Level.PORTABLE:
             # Imported only where it computes: the other levels need none of it.
-            from cxr.determinism.portable.mode import PortableArithmetic
+            from cxr.determinism.portable.mode import portable_arithmetic
 
-            with PortableArithmetic(where=where):
+            with portable_arithmetic(where):
                 yield
         else:
             yield

@@ -10,8 +10,8 @@ Source: Vaswani et al., "Attention is all you need", 2017, equation 1.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch.nn import functional
@@ -95,7 +95,3 @@ class FixedAttention(TorchFunctionMode):
         if func is functional.scaled_dot_product_attention:
             return attend(*args, **(kwargs or {}))
         return func(*args, **(kwargs or {}))
-
-
-REPLACED: Final[dict[str, Callable[..., Any]]] = {}
-"""Nothing: below autograd only its parts are seen. Torch's own kernels stay refused."""

@@ -1,4 +1,4 @@
-"""Conversions between dtypes, and ranges of numbers, where they are the same on every machine."""
+"""Conversions between dtypes, and ranges of whole numbers, where every machine agrees."""
 
 from __future__ import annotations
 
@@ -62,18 +62,6 @@ def _arange(start: float, end: float, step: float, **options: Any) -> Tensor:
     return torch.arange(start, end, step, **options)
 
 
-def linspace(start: float, end: float, steps: int, **options: Any) -> Tensor:
-    """Return ``steps`` numbers from ``start`` to ``end``, taken in float64 and rounded once."""
-    dtype = options.pop("dtype", None) or torch.get_default_dtype()
-    if not dtype.is_floating_point:
-        raise UnsupportedError("evenly spaced integers")
-    positions = torch.arange(steps, dtype=torch.float64)
-    values = positions * ((float(end) - float(start)) / max(1, steps - 1)) + float(start)
-    if steps > 1:
-        values[-1] = float(end)
-    return values.to(dtype=dtype, device=options.get("device"))
-
-
 REPLACED: Final[dict[str, Callable[..., Any]]] = {
     "aten._to_copy.default": to_copy,
     "aten.copy_.default": copy_,
@@ -82,5 +70,4 @@ REPLACED: Final[dict[str, Callable[..., Any]]] = {
     "aten.arange.start_step": lambda start, end, step=1, **options: _arange(
         start, end, step, **options
     ),
-    "aten.linspace.default": linspace,
 }

@@ -74,7 +74,7 @@ def index_put_(
             if accumulate
             else self.index_put_(
                 tuple(indices),
-                values,  # type: ignore[arg-type]
+                values,
             )
         )
     given = [one for one in indices if one is not None]
@@ -100,7 +100,7 @@ def index_put_(
 
 def _spread(self: Tensor, indices: Sequence[Tensor | None], values: Tensor) -> Tensor:
     zeros = torch.zeros_like(self)
-    return zeros.index_put_(tuple(indices), values)  # type: ignore[arg-type]
+    return zeros.index_put_(tuple(indices), values)
 
 
 def index_add(self: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:

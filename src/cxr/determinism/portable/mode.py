@@ -7,9 +7,10 @@ operations of torch, and only those that are portable themselves.
 
 from __future__ import annotations
 
+import contextlib
 import inspect
-from collections.abc import Callable, Iterable
-from typing import Any, Final, Self
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
 
 import torch
 from torch import nn
@@ -33,13 +34,35 @@ _WITHOUT_TENSORS: Final = ("profiler.", "prim.", "inductor.")
 _Call = Callable[[tuple[Any, ...], dict[str, Any]], Any]
 
 
-class PortableArithmetic(TorchDispatchMode):
-    """A context in which every op gives the same bits on every machine, or is refused.
+@contextlib.contextmanager
+def portable_arithmetic(where: str) -> Iterator[None]:
+    """Compute the block portably; the memory of temporaries is kept, where the system allows it.
 
     Libraries that register ops of their own (timm, torchvision) must be imported before it.
 
     Args:
         where: What is being computed, for an error (``step 12``).
+
+    Raises:
+        DeterminismError: Autocast is on, or an op of the block has no portable form.
+        TrainingError: An operand has infinities or NaN.
+    """
+    if torch.is_autocast_enabled("cpu"):
+        raise DeterminismError(
+            "autocast is on, and has no portable form",
+            where=where,
+            hint="set train.precision: float32",
+        )
+    keep_freed_memory()
+    with FixedAttention(), PortableArithmetic(where=where):
+        yield
+
+
+class PortableArithmetic(TorchDispatchMode):
+    """A context in which every op gives the same bits on every machine, or is refused.
+
+    Args:
+        where: What is being computed, for an error.
         table: Of the ops; by default the whole one.
     """
 
@@ -48,25 +71,6 @@ class PortableArithmetic(TorchDispatchMode):
         self._where = where
         self._table = table if table is not None else _load_once()
         self._calls: dict[Any, _Call] = {}
-        self._attention = FixedAttention()
-
-    def __enter__(self) -> Self:
-        """Begin; the memory of temporaries is kept from here on, where the system allows it."""
-        if torch.is_autocast_enabled("cpu"):
-            raise DeterminismError(
-                "autocast is on, and has no portable form",
-                where=self._where,
-                hint="set train.precision: float32",
-            )
-        keep_freed_memory()
-        self._attention.__enter__()  # type: ignore[no-untyped-call]
-        super().__enter__()  # type: ignore[no-untyped-call]
-        return self
-
-    def __exit__(self, *details: object) -> None:
-        """End."""
-        super().__exit__(*details)  # type: ignore[no-untyped-call]
-        self._attention.__exit__(*details)  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(
         self,
@@ -103,12 +107,8 @@ class PortableArithmetic(TorchDispatchMode):
             return lambda args, kwargs: func(*args, **kwargs)
         if name in self._table.replaced:
             return _checked(self._table.replaced[name])
-        if name in tables.SAFE:
-            return _checked(func)
-        if name in tables.EXTREMES:
-            return _checked(_with_positive_zero(func, in_place=name.split(".")[1].endswith("_")))
-        if name in tables.OF_INTEGERS:
-            return _checked(func, of_integers=True)
+        if (call := _find_native(func, name)) is not None:
+            return call
         if torch._C._dispatch_has_kernel_for_dispatch_key(  # noqa: SLF001 - nothing else tells
             func.name(), "CompositeImplicitAutograd"
         ):
@@ -177,6 +177,17 @@ def _require_integers(values: Iterable[Any]) -> None:
             raise UnsupportedError("tensors of floats")
         if isinstance(value, float):
             raise UnsupportedError("a scalar that is no whole number")
+
+
+def _find_native(func: Any, name: str) -> _Call | None:
+    """Return the call of torch's own kernel, where that is safe."""
+    if name in tables.SAFE:
+        return _checked(func)
+    if name in tables.EXTREMES:
+        return _checked(_with_positive_zero(func, in_place=name.split(".")[1].endswith("_")))
+    if name in tables.OF_INTEGERS:
+        return _checked(func, of_integers=True)
+    return None
 
 
 def _checked(compute: Callable[..., Any], *, of_integers: bool = False) -> _Call:

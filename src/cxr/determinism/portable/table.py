@@ -16,6 +16,8 @@ Handler = Callable[..., Any]
 MODULES: Final = (
     "products",
     "convolution",
+    "functions",
+    "powers",
     "activations",
     "softmax",
     "losses",
@@ -23,10 +25,10 @@ MODULES: Final = (
     "normalisation",
     "pooling",
     "random_numbers",
-    "elementwise",
+    "initialisation",
+    "arithmetic_ops",
     "gathering",
     "creation",
-    "attention",
 )
 """Modules beside this one whose ``REPLACED`` names ops and what computes them instead."""
 
@@ -48,8 +50,8 @@ def _pair(overloads: str) -> frozenset[str]:
 
 VIEWS: Final = _name(
     """alias as_strided detach detach_ diagonal expand lift lift_fresh permute select.int
-    slice.Tensor split.Tensor split_with_sizes squeeze squeeze.dim squeeze.dims squeeze_.dim t t_ transpose.int
-    transpose_ unbind.int unfold unsqueeze unsqueeze_ view view.dtype _unsafe_view
+    slice.Tensor split.Tensor split_with_sizes squeeze squeeze.dim squeeze.dims squeeze_.dim t t_
+    transpose.int transpose_ unbind.int unfold unsqueeze unsqueeze_ view view.dtype _unsafe_view
     _reshape_alias movedim.int"""
 )
 """The same memory, read otherwise."""
@@ -65,8 +67,8 @@ COPIES: Final = _name(
 
 CREATED: Final = _name(
     """empty.memory_format empty_like empty_strided eye eye.m fill_.Scalar fill_.Tensor full
-    full_like new_empty new_empty_strided new_full new_ones new_zeros ones ones_like scalar_tensor zero_ zeros
-    zeros_like _efficientzerotensor resize_ set_.source_Tensor"""
+    full_like new_empty new_empty_strided new_full new_ones new_zeros ones ones_like scalar_tensor
+    zero_ zeros zeros_like _efficientzerotensor resize_ set_.source_Tensor"""
 )
 """New memory, with a constant in it or with nothing yet."""
 

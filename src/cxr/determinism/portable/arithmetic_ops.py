@@ -13,7 +13,6 @@ from typing import Any, Final
 
 import torch
 
-from cxr.determinism.portable import functions
 from cxr.determinism.portable.errors import UnsupportedError
 
 Tensor = torch.Tensor
@@ -21,7 +20,6 @@ Scalar = bool | int | float
 Operand = Tensor | Scalar
 
 _HALF: Final = 0.5
-_LARGEST_POWER: Final = 64
 
 
 def constant(value: Operand, dtype: torch.dtype, device: torch.device) -> Tensor:
@@ -46,7 +44,7 @@ def add(self: Operand, other: Operand, alpha: Scalar = 1) -> Tensor:
     """Return ``self + alpha * other``; the product is rounded first."""
     pair = _pair(self, other)
     if pair is None:
-        return torch.add(self, other, alpha=alpha)  # type: ignore[arg-type]
+        return torch.add(self, other, alpha=alpha)
     return torch.add(pair[0], _scaled(pair[1], alpha))
 
 
@@ -54,7 +52,7 @@ def add_(self: Tensor, other: Operand, alpha: Scalar = 1) -> Tensor:
     """Add ``alpha * other`` to ``self`` in its place."""
     pair = _pair(self, other)
     if pair is None:
-        return self.add_(other, alpha=alpha)  # type: ignore[arg-type]
+        return self.add_(other, alpha=alpha)
     return _in_place(self, pair).add_(_scaled(pair[1], alpha))
 
 
@@ -62,7 +60,7 @@ def sub(self: Operand, other: Operand, alpha: Scalar = 1) -> Tensor:
     """Return ``self - alpha * other``; the product is rounded first."""
     pair = _pair(self, other)
     if pair is None:
-        return torch.sub(self, other, alpha=alpha)  # type: ignore[arg-type]
+        return torch.sub(self, other, alpha=alpha)
     return torch.sub(pair[0], _scaled(pair[1], alpha))
 
 
@@ -70,7 +68,7 @@ def sub_(self: Tensor, other: Operand, alpha: Scalar = 1) -> Tensor:
     """Take ``alpha * other`` from ``self`` in its place."""
     pair = _pair(self, other)
     if pair is None:
-        return self.sub_(other, alpha=alpha)  # type: ignore[arg-type]
+        return self.sub_(other, alpha=alpha)
     return _in_place(self, pair).sub_(_scaled(pair[1], alpha))
 
 
@@ -82,7 +80,7 @@ def rsub(self: Tensor, other: Operand, alpha: Scalar = 1) -> Tensor:
 def mul(self: Operand, other: Operand) -> Tensor:
     """Return the product."""
     pair = _pair(self, other)
-    return torch.mul(*(pair or (self, other)))  # type: ignore[arg-type]
+    return torch.mul(*(pair or (self, other)))
 
 
 def mul_(self: Tensor, other: Operand) -> Tensor:
@@ -152,43 +150,14 @@ def lerp_(self: Tensor, end: Tensor, weight: Operand) -> Tensor:
     return self.copy_(lerp(self, end, weight))
 
 
-def pow_by_scalar(self: Tensor, exponent: Scalar) -> Tensor:
-    """Return powers; small whole exponents by multiplication, from the highest bit down."""
-    if not self.is_floating_point():
-        raise UnsupportedError("powers of integers")
-    if exponent == _HALF:
-        return functions.sqrt(self)
-    if exponent == -_HALF:
-        return functions.rsqrt(self)
-    if exponent == int(exponent) and 0 < abs(exponent) <= _LARGEST_POWER:
-        return _raise_to(self, int(exponent))
-    return functions.pow(self, constant(exponent, self.dtype, self.device))
-
-
-def _raise_to(base: Tensor, exponent: int) -> Tensor:
-    result = base
-    for bit in bin(abs(exponent))[3:]:
-        result = result * result
-        if bit == "1":
-            result = result * base
-    if exponent < 0:
-        return torch.div(torch.ones((), dtype=base.dtype, device=base.device), result)
-    return result if result is not base else base.clone()
-
-
-def pow_of_scalar(self: Scalar, exponent: Tensor) -> Tensor:
-    """Return powers of one base."""
-    return functions.pow(constant(self, exponent.dtype, exponent.device), exponent)
-
-
-def reciprocal(self: Tensor) -> Tensor:
-    """Return ``1 / self``."""
-    return div(1.0, self)
-
-
 def square(self: Tensor) -> Tensor:
     """Return ``self * self``."""
     return mul(self, self)
+
+
+def square_(self: Tensor) -> Tensor:
+    """Multiply by itself in place."""
+    return mul_(self, self)
 
 
 def _scaled(tensor: Tensor, alpha: Scalar) -> Tensor:
@@ -203,27 +172,6 @@ def _in_place(self: Tensor, pair: tuple[Tensor, Tensor]) -> Tensor:
         raise UnsupportedError("an operand has more digits than what it is added to in place")
     return self
 
-
-def _written(compute: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-    """Return the in-place form of a function of one tensor."""
-
-    def in_place(self: Tensor) -> Tensor:
-        return self.copy_(compute(self))
-
-    return in_place
-
-
-_FUNCTIONS: Final[dict[str, Callable[[Tensor], Tensor]]] = {
-    "exp": functions.exp,
-    "expm1": functions.expm1,
-    "log": functions.log,
-    "log1p": functions.log1p,
-    "erf": functions.erf,
-    "sqrt": functions.sqrt,
-    "rsqrt": functions.rsqrt,
-    "reciprocal": reciprocal,
-    "square": square,
-}
 
 REPLACED: Final[dict[str, Callable[..., Any]]] = {
     "aten.add.Tensor": lambda self, other, *, alpha=1: add(self, other, alpha),
@@ -252,8 +200,6 @@ REPLACED: Final[dict[str, Callable[..., Any]]] = {
     "aten.lerp_.Scalar": lerp_,
     "aten.lerp.Tensor": lerp,
     "aten.lerp_.Tensor": lerp_,
-    "aten.pow.Tensor_Scalar": pow_by_scalar,
-    "aten.pow.Scalar": pow_of_scalar,
-    **{f"aten.{name}.default": compute for name, compute in _FUNCTIONS.items()},
-    **{f"aten.{name}_.default": _written(compute) for name, compute in _FUNCTIONS.items()},
+    "aten.square.default": square,
+    "aten.square_.default": square_,
 }

@@ -79,9 +79,7 @@ def iterate_pieces(first_row: int, last_row: int, num_rows: int) -> Iterator[Pie
             )
         else:
             end = min(num_rows, row + last_row - first_row)
-            piece = Piece(
-                first_sample=sample, last_sample=sample + 1, first_row=row, last_row=end
-            )
+            piece = Piece(first_sample=sample, last_sample=sample + 1, first_row=row, last_row=end)
         yield piece
         first_row += (piece.last_sample - sample) * (piece.last_row - piece.first_row)
 

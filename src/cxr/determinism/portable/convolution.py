@@ -9,7 +9,7 @@ gradient is a pairwise tree over samples, rows and columns.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import torch
 
@@ -72,10 +72,7 @@ def convolution(
     rows, columns = geometry.forward_windows()
     shape = (x.shape[0], weight.shape[0], rows.num_positions, columns.num_positions)
     out = torch.empty(shape, memory_format=_memory_format(x, weight))
-    if not x.numel() or not weight.numel() or not out.numel():
-        out.zero_()
-    else:
-        _method(weight, geometry).write_output(out, x, weight, geometry)
+    _write(_method(weight, geometry).write_output, out, x, weight, geometry)
     return out if bias is None else out.add_(bias.view(-1, 1, 1))
 
 
@@ -132,23 +129,30 @@ def convolution_backward(
         )
     geometry = _geometry(x, weight, stride, padding, dilation, groups)
     method = _method(weight, geometry)
-    is_empty = not (x.numel() and weight.numel() and grad.numel())
     of_x = of_weight = of_bias = None
     if output_mask[0]:
         of_x = torch.empty(x.shape, memory_format=_memory_format(x, weight))
-        if is_empty:
-            of_x.zero_()
-        else:
-            method.write_input_gradient(of_x, grad, weight, geometry)
+        _write(method.write_input_gradient, of_x, grad, weight, geometry)
     if output_mask[1]:
         of_weight = torch.empty_like(weight)
-        if is_empty:
-            of_weight.zero_()
-        else:
-            method.write_weight_gradient(of_weight, grad, x, geometry)
+        _write(method.write_weight_gradient, of_weight, grad, x, geometry)
     if output_mask[2]:
         of_bias = sum_tree(grad, (0, 2, 3))
     return of_x, of_weight, of_bias
+
+
+def _write(
+    write: Callable[..., None],
+    out: torch.Tensor,
+    left: torch.Tensor,
+    right: torch.Tensor,
+    geometry: Geometry,
+) -> None:
+    """Write a product of two operands, which is zero where there is nothing to multiply."""
+    if left.numel() and right.numel() and out.numel():
+        write(out, left, right, geometry)
+    else:
+        out.zero_()
 
 
 def _method(weight: torch.Tensor, geometry: Geometry) -> Any:

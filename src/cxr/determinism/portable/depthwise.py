@@ -1,10 +1,10 @@
-"""Convolutions whose groups hold a channel or two, as a fixed sequence of multiplications and additions.
+"""Convolutions whose groups hold a channel or two: multiplications and additions in a fixed order.
 
-A matrix product of one column has nothing to gain from exactness, and a fixed graph needs none. Each
-output element adds its terms in float32 in the order of the group's channels, the kernel's rows and
-the kernel's columns, zeros around the image included; a weight's gradient adds the terms of all
-samples, of a row's positions and of the rows, in this order, each by a pairwise tree. Products and
-sums are separate operations, for a fused one rounds once where two round twice.
+A matrix product of one column has nothing to gain from exactness, and a fixed graph needs none.
+Each output element adds its terms in float32 in the order of the group's channels, the kernel's
+rows and the kernel's columns, zeros around the image included; a weight's gradient adds the terms
+of all samples, of a row's positions and of the rows, in this order, each by a pairwise tree.
+Products and sums are separate operations, for a fused one rounds once where two round twice.
 
 Error, with ``u = 2^-24`` and n terms: at most ``n u sum |x w|`` for outputs and input gradients, to
 first order, and ``(1 + levels) u sum |x w|`` for weight gradients, where the levels of the three
@@ -15,6 +15,8 @@ Blocks of output rows keep the accumulator in a core's cache and never change a 
 
 Legend as in ``unfolding``; R rows of a block, I terms' channels of a group.
 """
+
+# ruff: noqa: N803, N806 - suffixes name the axes
 
 from __future__ import annotations
 
@@ -135,7 +137,7 @@ def _sum_products(
     rows: Window,
     columns: Window,
 ) -> torch.Tensor:
-    """Return the sums over positions of gradient times image, ``(KH, KW, G)``, a fixed tree each."""
+    """Return the sums over positions of gradient times image, ``(KH, KW, G)``, by fixed trees."""
     num_rows, num_groups = grad_NHWG.shape[1], grad_NHWG.shape[3]
     sums_HWRG = grad_NHWG.new_empty((rows.num_taps, columns.num_taps, num_rows, num_groups))
     step = max(1, BLOCK_ELEMENTS // (grad_NHWG.numel() // num_rows))

@@ -18,6 +18,8 @@ exact, so blocks cannot change a bit.
 Legend as in ``unfolding``; O output channels.
 """
 
+# ruff: noqa: N803, N806 - suffixes name the axes
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -159,59 +161,74 @@ def _multiply_windows(
     """Write the products of windows and weights, scaled and rounded once, block by block."""
     rows, columns = windows
     num_groups = weights_DGKO.shape[1]
-    row_bytes = _row_bytes(frame, columns, rows)
+    row_bytes = _row_bytes(frame, rows, columns)
     total_rows = out_NHWO.shape[0] * rows.num_positions
     for piece in _iterate_blocks(0, total_rows, rows.num_positions, row_bytes):
         a_DGPK = unfold(frame, rows, columns, piece, num_groups=num_groups)
         samples = slice(piece.first_sample, piece.last_sample)
         part_NHWO = out_NHWO[samples, piece.first_row : piece.last_row]
-        product_PO = _multiply_groups(a_DGPK, weights_DGKO)
-        product_NPO = product_PO.unflatten(0, (part_NHWO.shape[0], -1))
+        product_PGO = _multiply_groups(a_DGPK, weights_DGKO).transpose(0, 1)
+        product_NPO = product_PGO.reshape(part_NHWO.shape[0], -1, part_NHWO.shape[3])
         product_NPO *= scales_N1O[samples]
         part_NHWO.copy_(product_NPO.view(part_NHWO.shape))
 
 
 def _multiply_groups(a_DGPK: torch.Tensor, b_DGKO: torch.Tensor) -> torch.Tensor:
-    """Return the products of all groups side by side, float64 ``(P, O)``."""
+    """Return the product of each group, float64 ``(G, P, O)``."""
     if a_DGPK.shape[1] == 1:
-        return multiply_planes(a_DGPK[:, 0], b_DGKO[:, 0])
-    return multiply_planes(a_DGPK, b_DGKO).permute(1, 0, 2).flatten(1)
+        return multiply_planes(a_DGPK[:, 0], b_DGKO[:, 0]).unsqueeze(0)
+    return multiply_planes(a_DGPK, b_DGKO)
 
 
 def _multiply_over_positions(
     frame: Frame, windows: tuple[Window, Window], grads_DPGO: torch.Tensor
 ) -> torch.Tensor:
     """Return the sum over positions of windows times gradients, float64 ``(G, K, O / G)``."""
-    rows, columns = windows
-    num_positions, num_groups = grads_DPGO.shape[1:3]
-    row_length = columns.num_positions
-    row_bytes = _row_bytes(frame, columns, rows)
-    total: torch.Tensor | None = None
-    for start in range(0, num_positions, CHUNK):
+    num_positions = grads_DPGO.shape[1]
+    total = _multiply_chunk(frame, windows, grads_DPGO, (0, min(CHUNK, num_positions)))
+    for start in range(CHUNK, num_positions, CHUNK):
         end = min(start + CHUNK, num_positions)
-        chunk: torch.Tensor | None = None
-        # Rows that begin or end in another chunk are unfolded whole and cut.
-        first_row, last_row = start // row_length, -(-end // row_length)
-        position = first_row * row_length
-        for piece in _iterate_blocks(first_row, last_row, rows.num_positions, row_bytes):
-            windows_DGPK = unfold(frame, rows, columns, piece, num_groups=num_groups)
-            num_unfolded = windows_DGPK.shape[2]
-            low, high = max(start, position), min(end, position + num_unfolded)
-            a_DGKP = windows_DGPK[:, :, low - position : high - position].transpose(2, 3)
-            b_DGPO = grads_DPGO[:, low:high].permute(0, 2, 1, 3)
-            product = _multiply_transposed(a_DGKP, b_DGPO)
-            chunk = product if chunk is None else chunk.add_(product)
-            position += num_unfolded
-        total = chunk if total is None else total.add_(chunk)
-    assert total is not None
+        total.add_(_multiply_chunk(frame, windows, grads_DPGO, (start, end)))
     return total
 
 
-def _multiply_transposed(a_DGKP: torch.Tensor, b_DGPO: torch.Tensor) -> torch.Tensor:
-    """Return the products of groups, float64 ``(G, K, O / G)``."""
-    if a_DGKP.shape[1] == 1:
-        return multiply_planes(a_DGKP[:, 0], b_DGPO[:, 0]).unsqueeze(0)
-    return multiply_planes(a_DGKP, b_DGPO)
+def _multiply_chunk(
+    frame: Frame,
+    windows: tuple[Window, Window],
+    grads_DPGO: torch.Tensor,
+    chunk: tuple[int, int],
+) -> torch.Tensor:
+    """Return the sum over the positions of one chunk: exact, so its blocks may be added anyhow."""
+    products = _iterate_block_products(frame, windows, grads_DPGO, chunk)
+    total = next(products)
+    for product in products:
+        total.add_(product)
+    return total
+
+
+def _iterate_block_products(
+    frame: Frame,
+    windows: tuple[Window, Window],
+    grads_DPGO: torch.Tensor,
+    chunk: tuple[int, int],
+) -> Iterator[torch.Tensor]:
+    """Yield the products of the blocks of a chunk of positions."""
+    rows, columns = windows
+    num_groups = grads_DPGO.shape[2]
+    row_length = columns.num_positions
+    start, end = chunk
+    # Rows that begin or end in another chunk are unfolded whole and cut.
+    first_row, last_row = start // row_length, -(-end // row_length)
+    position = first_row * row_length
+    row_bytes = _row_bytes(frame, rows, columns)
+    for piece in _iterate_blocks(first_row, last_row, rows.num_positions, row_bytes):
+        windows_DGPK = unfold(frame, rows, columns, piece, num_groups=num_groups)
+        following = position + windows_DGPK.shape[2]
+        low, high = max(start, position), min(end, following)
+        a_DGKP = windows_DGPK[:, :, low - position : high - position].transpose(2, 3)
+        b_DGPO = grads_DPGO[:, low:high].permute(0, 2, 1, 3)
+        yield _multiply_groups(a_DGKP, b_DGPO)
+        position = following
 
 
 def _iterate_blocks(
@@ -225,7 +242,7 @@ def _iterate_blocks(
         yield from iterate_pieces(start, min(start + step, last_row), num_rows)
 
 
-def _row_bytes(frame: Frame, columns: Window, rows: Window) -> int:
+def _row_bytes(frame: Frame, rows: Window, columns: Window) -> int:
     """Return the size of one output row's windows, all planes together."""
     values = frame.values
     num_elements = columns.num_positions * columns.num_taps * rows.num_taps * values.shape[4]
@@ -242,7 +259,7 @@ def _split_frame(frame: Frame) -> Frame:
 
 
 def _scales(exponents: torch.Tensor) -> torch.Tensor:
-    """Return what an operand's integers are multiplied by, float64 ``(N, 1, 1)`` or ``(C, 1, 1)``."""
+    """Return what an operand's integers are multiplied by, float64 of shape ``(N, 1, 1)``."""
     return power_of_two(exponents - OPERAND_BITS).reshape(-1, 1, 1)
 
 

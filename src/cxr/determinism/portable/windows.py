@@ -4,10 +4,10 @@ A window reads the places ``start + stride * position + spacing * tap``; what li
 counts as zero. The convolution and its weight gradient read the image in this way, and the input
 gradient reads the output's gradient, one parity class after the other:
 
-Input place ``i`` met output place ``p`` through tap ``k`` if ``i + padding = stride * p + dilation *
-k``. So with ``r = (i + padding) mod stride`` only the taps with ``dilation * k mod stride = r``
-count. Places of one ``r`` form a class that is a convolution of stride 1 with fewer taps, and no
-zeros stand between the gradients.
+Input place ``i`` met output place ``p`` through tap ``k`` if
+``i + padding = stride * p + dilation * k``. So with ``r = (i + padding) mod stride`` only the taps
+with ``dilation * k mod stride = r`` count. Places of one ``r`` form a class that is a convolution
+of stride 1 with fewer taps, and no zeros stand between the gradients.
 
 Source: Dumoulin and Visin, "A guide to convolution arithmetic for deep learning", arXiv:1603.07285,
 for the relation between places and taps.
@@ -107,7 +107,10 @@ def forward_window(
 def gradient_classes(
     length: int, *, num_taps: int, stride: int, padding: int, dilation: int
 ) -> list[ParityClass]:
-    """Return what the gradient of an axis of ``length`` places reads; a class without taps is left out."""
+    """Return what the gradient of an axis of ``length`` places reads, class by class.
+
+    A class that no tap meets is left out: its gradient is zero.
+    """
     classes = []
     for remainder in range(stride):
         taps = [tap for tap in range(num_taps) if tap * dilation % stride == remainder]

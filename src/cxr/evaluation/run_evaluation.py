@@ -125,7 +125,7 @@ def _write_record(
         make_directory(growing)
         digest = write_predictions(growing / PREDICTIONS, classes, predictions)
         write_bytes(growing / ENVIRONMENT, canonical_json(environment) + b"\n")
-        figures = compute_metrics(classes, predictions).to_json()
+        figures = compute_metrics(classes, predictions, level=level).to_json()
         written = write_manifest(
             growing,
             {

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import functools
 from typing import Any, Final
 
 from torch import nn
 
 from cxr.config.schema import ModelConfig, RunConfig
+from cxr.determinism.levels import Level
 from cxr.determinism.seeding import seed_global_generators
 from cxr.determinism.streams import derive_seed
 from cxr.errors import ConfigError, WeightsError
@@ -49,16 +51,18 @@ def build_network(
 ) -> nn.Module:
     """Build a network from its stream, or from given weights.
 
+    At the level ``portable`` each parameter has a stream of its own.
+
     Raises:
         ConfigError: The model does not take these settings.
         WeightsError: The weights do not fit.
     """
-    seed_global_generators(derive_seed(config.seed, "init"))
-    if config.model.name == MLP:
-        return _build_mlp(config, num_classes, weights)
-    network = _build_timm(config, num_classes, weights)
-    freeze_backbone(network, config.model)
-    return network
+    build = functools.partial(_build, config, num_classes, weights)
+    if config.determinism is not Level.PORTABLE:
+        return build()
+    from cxr.determinism.portable.initialisation import build_portably
+
+    return build_portably(build, config.seed)
 
 
 def require_known_model(name: str) -> None:
@@ -110,6 +114,16 @@ def set_training_mode(network: nn.Module, config: ModelConfig) -> None:
     if config.freeze == "backbone":
         for classifier in find_classifiers(network):
             classifier.train()
+
+
+def _build(config: RunConfig, num_classes: int, weights: InitialWeights | None) -> nn.Module:
+    """Build a network once."""
+    seed_global_generators(derive_seed(config.seed, "init"))
+    if config.model.name == MLP:
+        return _build_mlp(config, num_classes, weights)
+    network = _build_timm(config, num_classes, weights)
+    freeze_backbone(network, config.model)
+    return network
 
 
 def _build_mlp(config: RunConfig, num_classes: int, weights: InitialWeights | None) -> nn.Module:

@@ -4,7 +4,7 @@ One training step with each loss and each of torch's own optimizers, one evaluat
 mode, and the drawing of the initial weights. The table of the portable arithmetic is held against
 what this writes: ``tests/unit/determinism/portable/dispatched_ops.json``.
 
-    uv run python benchmarks/dispatched_ops.py --write tests/unit/determinism/portable/dispatched_ops.json
+    uv run python benchmarks/dispatched_ops.py --write FILE
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import argparse
 import json
 import time
 from collections import defaultdict
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,24 +25,16 @@ from portable_models import MODELS, Model, build
 _CLASSES: Final = 3
 _BATCH: Final = 2
 
-Kinds = dict[str, dict[str, set[str]]]
-
-
-@dataclass
-class Recording:
-    """What was dispatched: op -> kinds of arguments -> models."""
-
-    kinds: dict[str, dict[str, set[str]]] = field(
-        default_factory=lambda: defaultdict(lambda: defaultdict(set))
-    )
+Kinds = defaultdict[str, set[str]]
+"""Of each op, the kinds of its arguments."""
 
 
 class RecordingMode(TorchDispatchMode):
     """Notes each op and runs it."""
 
-    def __init__(self, recording: Recording, name: str) -> None:
+    def __init__(self, kinds: Kinds) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._recording, self._name = recording, name
+        self._kinds = kinds
 
     def __torch_dispatch__(
         self,
@@ -55,7 +46,7 @@ class RecordingMode(TorchDispatchMode):
         """Note and run; what torch would compose of other ops is taken apart first."""
         del types
         kwargs = kwargs or {}
-        if func not in (torch.ops.aten.detach.default,):
+        if func != torch.ops.aten.detach.default:
             with self:
                 taken_apart = func.decompose(*args, **kwargs)
             if taken_apart is not NotImplemented:
@@ -64,7 +55,7 @@ class RecordingMode(TorchDispatchMode):
             [describe(value) for value in args]
             + [f"{name}={describe(value)}" for name, value in kwargs.items()]
         )
-        self._recording.kinds[str(func)][kind].add(self._name)
+        self._kinds[str(func)].add(kind)
         return func(*args, **kwargs)
 
 
@@ -83,9 +74,9 @@ def describe(value: Any) -> str:
     return str(value)
 
 
-def record(recording: Recording, model: Model) -> None:
+def record(kinds: Kinds, model: Model) -> None:
     """Note the ops of one model."""
-    with RecordingMode(recording, f"{model.name}: build"):
+    with RecordingMode(kinds):
         network = build(model, num_classes=_CLASSES)
     side = model.image_size
     images = torch.rand(_BATCH, 3, side, side)
@@ -94,7 +85,7 @@ def record(recording: Recording, model: Model) -> None:
     known = torch.tensor([[1.0, 1.0, 0.0], [1.0, 1.0, 1.0]])
     weights = torch.tensor([1.0, 2.0, 0.5])
     network.train()
-    with RecordingMode(recording, f"{model.name}: train"):
+    with RecordingMode(kinds):
         logits = network(images)
         choice = functional.cross_entropy(
             logits, labels, weight=weights, label_smoothing=0.1, reduction="sum"
@@ -114,10 +105,10 @@ def record(recording: Recording, model: Model) -> None:
         ),
         torch.optim.AdamW(network.parameters(), lr=0.1, weight_decay=0.01, foreach=False),
     ):
-        with RecordingMode(recording, f"{model.name}: {type(optimizer).__name__}"):
+        with RecordingMode(kinds):
             optimizer.step()
     network.eval()
-    with torch.inference_mode(), RecordingMode(recording, f"{model.name}: evaluate"):
+    with torch.inference_mode(), RecordingMode(kinds):
         network(images)
 
 
@@ -128,16 +119,13 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=[])
     parser.add_argument("--pause", type=float, default=0.0, help="seconds between two models")
     options = parser.parse_args()
-    recording = Recording()
+    kinds: Kinds = defaultdict(set)
     for model in MODELS:
         if not options.only or model.name in options.only:
-            record(recording, model)
-            print(f"{model.name}: {len(recording.kinds)} ops so far", flush=True)
+            record(kinds, model)
+            print(f"{model.name}: {len(kinds)} ops so far", flush=True)
             time.sleep(options.pause)
-    found = {
-        op: {kind: sorted(models) for kind, models in sorted(kinds.items())}
-        for op, kinds in sorted(recording.kinds.items())
-    }
+    found = {op: sorted(kinds[op]) for op in sorted(kinds)}
     options.write.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 

@@ -84,7 +84,7 @@ def list_pair_rows() -> list[Row]:
             if factor.name not in row:
                 best = max(
                     factor.values,
-                    key=lambda value: len(_meet({**row, factor.name: value}) & missing),  # noqa: B023
+                    key=lambda value: len(_meet({**row, factor.name: value}) & missing),
                 )
                 row[factor.name] = best
         missing -= _meet(row)

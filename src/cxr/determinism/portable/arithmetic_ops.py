@@ -142,7 +142,7 @@ def lerp(self: Tensor, end: Tensor, weight: Operand) -> Tensor:
         return torch.where(weight.abs() < _HALF, near, far)
     if abs(weight) < _HALF:
         return add(self, mul(distance, weight))
-    return sub(end, mul(distance, 1.0 - weight))
+    return sub(end, mul(distance, sub(1.0, constant(weight, self.dtype, self.device))))
 
 
 def lerp_(self: Tensor, end: Tensor, weight: Operand) -> Tensor:

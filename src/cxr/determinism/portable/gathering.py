@@ -68,15 +68,10 @@ def index_put_(
 ) -> Tensor:
     """Put or add in place; for each place only rows that are added may be several."""
     if any(one is not None and one.dtype is torch.bool for one in indices):
+        if accumulate:
+            raise UnsupportedError("values added by a mask")
         # A mask names each place once.
-        return (
-            self.copy_(self + _spread(self, indices, values))
-            if accumulate
-            else self.index_put_(
-                tuple(indices),
-                values,
-            )
-        )
+        return self.index_put_(tuple(indices), values)
     given = [one for one in indices if one is not None]
     if any(one is None for one in indices[: len(given)]):
         raise UnsupportedError("indices after an axis that is taken whole")
@@ -96,11 +91,6 @@ def index_put_(
             raise UnsupportedError("several values put into one place")
         flat[places] = rows
     return self if flat.data_ptr() == self.data_ptr() else self.copy_(flat.view(self.shape))
-
-
-def _spread(self: Tensor, indices: Sequence[Tensor | None], values: Tensor) -> Tensor:
-    zeros = torch.zeros_like(self)
-    return zeros.index_put_(tuple(indices), values)
 
 
 def index_add(self: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:

@@ -85,7 +85,7 @@ def test_evaluation_computes_what_training_computes():
 @pytest.mark.parametrize(
     ("make", "told"),
     [
-        (lambda: ROWS.bfloat16(), "torch.bfloat16"),
+        (ROWS.bfloat16, "torch.bfloat16"),
         (lambda: ROWS.half() + 1, "torch.float16"),
         (lambda: torch.complex(ROWS, ROWS) + 1, "complex"),
         (lambda: ROWS.to_sparse() + 1, "layout|_to_sparse"),

@@ -43,5 +43,6 @@ def keep_freed_memory() -> bool:
         (_M_TRIM_THRESHOLD, _NEVER_TRIM),
         (_M_TOP_PAD, _TOP_PAD_BYTES),
     )
-    # mallopt returns one for a setting that it took.
-    return all([mallopt(name, value) == 1 for name, value in settings])
+    # mallopt returns one for a setting that it took; each is tried.
+    taken = [mallopt(name, value) == 1 for name, value in settings]
+    return all(taken)

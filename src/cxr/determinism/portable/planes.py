@@ -18,8 +18,8 @@ digits is at most ``2^12 K``; with ``S_s`` the sum of the products whose planes 
 
 all below ``2^31`` for ``K <= 2^14``: exact in int32, in any order. The product is ``S_0 + 2^7 S_1 +
 2^14 S_2 + 2^21 S_3 + 2^28 S_4``. Added in float64 from the right, each partial result is an integer
-of at most ``2^38 K (1 + 2^-4) < 2^53``. So that is exact as well, and is the number that the float64
-backend gives. ``S_0 + 2^7 S_1`` and ``S_2 + 2^7 S_3`` may first be added in int32 where
+of at most ``2^38 K (1 + 2^-4) < 2^53``. So that is exact as well, and is what the float64 backend
+gives. ``S_0 + 2^7 S_1`` and ``S_2 + 2^7 S_3`` may first be added in int32 where
 ``2^12 K (1 + 2^8) < 2^31``.
 """
 
@@ -187,6 +187,11 @@ def current_backend() -> Backend:
     return _Choice.backend
 
 
+def backend_of(planes: torch.Tensor) -> Backend:
+    """Return the backend that split ``planes``: it may be another than the current one."""
+    return FLOAT64 if len(planes) == 1 else INT8
+
+
 @contextlib.contextmanager
 def use_backend(name: str) -> Iterator[None]:
     """Compute the block with the backend ``name``: ``float64`` or ``int8``.
@@ -214,8 +219,12 @@ def choose_backend() -> Backend:
     # Digits of 63 against digits of -64, all of them: what saturates first.
     rows[0], columns[:, 0] = _LARGEST, -_OFFSET
     product = _product_of(FLOAT64, rows, columns)
-    # A machine without int8 instructions of its own may lack the GEMM, or saturate.
-    if not torch.equal(_product_of(INT8, rows, columns), product):
+    try:
+        right = torch.equal(_product_of(INT8, rows, columns), product)
+    except RuntimeError:
+        # This torch has no such GEMM for this machine.
+        right = False
+    if not right:
         return FLOAT64
     times = {backend.name: _time_product(backend, rows, columns) for backend in (FLOAT64, INT8)}
     return _BACKENDS[min(times, key=lambda name: times[name])]

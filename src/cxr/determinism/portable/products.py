@@ -20,7 +20,7 @@ from typing import Any, Final
 import torch
 
 from cxr.determinism.portable.errors import UnsupportedError
-from cxr.determinism.portable.planes import current_backend
+from cxr.determinism.portable.planes import FLOAT64, backend_of, current_backend
 from cxr.determinism.portable.scaling import (
     CHUNK,
     LOW_BITS,
@@ -30,12 +30,12 @@ from cxr.determinism.portable.scaling import (
     scale_back,
 )
 
-_BATCHED: Final = 4
-"""Dimensions of planes of a batch of matrices."""
+_MATRIX: Final = 2
+"""Dimensions of a matrix; its planes have one more, and those of a batch two."""
 
 
 def multiply_planes(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """Return the product of planes of the current backend for any inner length.
+    """Return the product of planes for any inner length, by the backend that split them.
 
     The inner length is cut into chunks of ``CHUNK``, each of them exact, added in their order.
 
@@ -52,8 +52,8 @@ def multiply_planes(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     inner = a.shape[-1]
     if b.shape[-2] != inner:
         raise ValueError(f"inner lengths of a product differ: {inner} and {b.shape[-2]}")
-    backend = current_backend()
-    multiply = backend.multiply_batched if a.ndim == _BATCHED else backend.multiply
+    backend = backend_of(a)
+    multiply = backend.multiply_batched if a.ndim > _MATRIX + 1 else backend.multiply
     total = multiply(a[..., :CHUNK], b[..., :CHUNK, :])
     for start in range(CHUNK, inner, CHUNK):
         total += multiply(a[..., start : start + CHUNK], b[..., start : start + CHUNK, :])
@@ -96,11 +96,16 @@ def batched_matmul(a: torch.Tensor, b: torch.Tensor, *, slices: int = 1) -> torc
     return matmul(a, b, slices=slices)
 
 
+def _choose_split(a: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Return how operands are split: there is no int8 GEMM of a batch, so a batch is float64."""
+    return (current_backend() if a.ndim == _MATRIX else FLOAT64).split
+
+
 def _multiply_one_slice(
     a: torch.Tensor, row_exponents: torch.Tensor, b: torch.Tensor, column_exponents: torch.Tensor
 ) -> torch.Tensor:
     """Return the product of the operands as integers."""
-    split = current_backend().split
+    split = _choose_split(a)
     return multiply_planes(split(quantise(a, row_exponents)), split(quantise(b, column_exponents)))
 
 
@@ -111,7 +116,7 @@ def _multiply_two_slices(
 
     The products of one high and one low part are at most ``2^52`` a chunk: their sum is exact.
     """
-    split = current_backend().split
+    split = _choose_split(a)
     a_high, a_low = (split(part) for part in quantise_twice(a, row_exponents))
     b_high, b_low = (split(part) for part in quantise_twice(b, column_exponents))
     total = multiply_planes(a_low, b_low).mul_(2.0**-LOW_BITS)

@@ -2,7 +2,7 @@
 
 A row whose magnitudes lie below ``2^e`` is multiplied by ``2^(19 - e)``, which is exact, and
 rounded to integers, half to even. They are at most ``2^19`` in magnitude, so a product of two is at
-most ``2^38``, and ``2^14`` of them add up to at most ``2^52``: each partial sum is exact in float64.
+most ``2^38``, and ``2^14`` of them add up to at most ``2^52``: exact in float64, in any order.
 
 Source: Ozaki, Ogita, Oishi, Rump, "Error-free transformations of matrix multiplication by using
 fast routines of matrix multiplication and its applications", Numerical Algorithms 59 (2012).
@@ -45,9 +45,6 @@ _LEAST_NARROW_EXPONENT: Final = OPERAND_BITS - _BIAS
 # is rounded to one of them, half to even; the last bits of the sum are then that integer.
 _ROUNDER: Final = 1.5 * 2**23
 _ROUNDER_BITS: Final = 0x4B40_0000
-
-_BLOCK: Final = 2**16
-"""Elements that are scaled back at once: they stay in a core's cache from step to step."""
 
 
 def find_exponents(x: torch.Tensor, dims: Sequence[int]) -> torch.Tensor:
@@ -131,20 +128,13 @@ def scale_back(product: torch.Tensor, *exponents: torch.Tensor) -> torch.Tensor:
     """Return ``product * 2^(e - 19)`` for each of ``exponents``, rounded once, to float32.
 
     Args:
-        product: float64, of at least one dimension; overwritten. Its sums were of integers, so
-            that scaling never leaves the range of float64.
-        exponents: Of the operands, each broadcastable to ``product`` and of as many dimensions.
+        product: float64 sums of products of integers, which scaling leaves in float64's range;
+            overwritten.
+        exponents: Of the operands, each broadcastable to ``product``.
 
     Returns:
         float32 of the shape of ``product``; infinite where that is beyond float32's range.
     """
-    powers = [power_of_two(each - OPERAND_BITS) for each in exponents]
-    rounded = torch.empty_like(product, dtype=torch.float32)
-    num_rows = max(1, _BLOCK * len(product) // max(1, product.numel()))
-    for start in range(0, len(product), num_rows):
-        block = product[start : start + num_rows]
-        for power in powers:
-            shared = power.shape[0] == 1
-            block *= power if shared else power[start : start + num_rows]
-        rounded[start : start + num_rows] = block
-    return rounded
+    for each in exponents:
+        product *= power_of_two(each - OPERAND_BITS)
+    return product.to(torch.float32)

@@ -26,11 +26,14 @@ gives. ``S_0 + 2^7 S_1`` and ``S_2 + 2^7 S_3`` may first be added in int32 where
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Iterator
 from typing import Final, Protocol
 
 import torch
+
+from cxr.errors import UsageError
 
 _DIGIT_BITS: Final = 7
 _NUM_DIGITS: Final = 3
@@ -174,6 +177,10 @@ INT8: Final[Backend] = _Int8()
 _BACKENDS: Final = {backend.name: backend for backend in (FLOAT64, INT8)}
 
 
+VARIABLE: Final = "CXR_PORTABLE_PRODUCTS"
+"""Environment variable that names the backend; it changes no bits."""
+
+
 class _Choice:
     """The backend of this process: one for all of its threads, for autograd has its own."""
 
@@ -210,8 +217,20 @@ def use_backend(name: str) -> Iterator[None]:
 def choose_backend() -> Backend:
     """Return the faster backend on this machine, for a product such as convolutions have.
 
-    int8 is taken only where it gives the right integers for the largest digits.
+    int8 is taken only where it gives the right integers for the largest digits. `VARIABLE` chooses
+    by name instead, unmeasured.
+
+    Raises:
+        UsageError: It names none.
     """
+    if (name := os.environ.get(VARIABLE)) is not None:
+        if name not in _BACKENDS:
+            raise UsageError(
+                f"no backend is called {name!r}",
+                where=VARIABLE,
+                hint=f"set it to {' or '.join(_BACKENDS)}, or unset it to have it measured",
+            )
+        return _BACKENDS[name]
     num_rows, inner, num_columns = 1024, 1024, 128
     ramp = torch.arange(num_rows * inner).mul_(0x9E37).remainder_(2**20 + 1).sub_(2**19)
     rows = ramp.to(torch.int32).view(num_rows, inner)

@@ -62,9 +62,26 @@ def _arange(start: float, end: float, step: float, **options: Any) -> Tensor:
     return torch.arange(start, end, step, **options)
 
 
+def linspace(start: float, end: float, steps: int, **options: Any) -> Tensor:
+    """Return ``steps`` numbers from ``start`` to ``end``, taken in float64 and rounded once.
+
+    Models take the rates of stochastic depth from it.
+
+    Raises:
+        UnsupportedError: The numbers are to be integers.
+    """
+    dtype = options.pop("dtype", None) or torch.get_default_dtype()
+    if not dtype.is_floating_point:
+        raise UnsupportedError("evenly spaced integers")
+    width = float(end) - float(start)
+    values = [float(start) + width * (number / max(1, steps - 1)) for number in range(steps)]
+    return torch.tensor(values, dtype=dtype, device=options.get("device"))
+
+
 REPLACED: Final[dict[str, Callable[..., Any]]] = {
     "aten._to_copy.default": to_copy,
     "aten.copy_.default": copy_,
+    "aten.linspace.default": linspace,
     "aten.arange.default": lambda end, **options: _arange(0, end, 1, **options),
     "aten.arange.start": lambda start, end, **options: _arange(start, end, 1, **options),
     "aten.arange.start_step": lambda start, end, step=1, **options: _arange(

@@ -183,8 +183,6 @@ def _find_native(func: Any, name: str) -> _Call | None:
     """Return the call of torch's own kernel, where that is safe."""
     if name in tables.SAFE:
         return _checked(func)
-    if name in tables.EXTREMES:
-        return _checked(_with_positive_zero(func, in_place=name.split(".")[1].endswith("_")))
     if name in tables.OF_INTEGERS:
         return _checked(func, of_integers=True)
     return None
@@ -203,18 +201,6 @@ def _checked(compute: Callable[..., Any], *, of_integers: bool = False) -> _Call
         return compute(*args, **kwargs)
 
     return call
-
-
-def _with_positive_zero(func: Any, *, in_place: bool) -> Callable[..., Any]:
-    """Return an op whose zeros have no sign; others are as they were."""
-
-    def compute(*args: Any, **kwargs: Any) -> Any:
-        found = func(*args, **kwargs)
-        if not found.is_floating_point():
-            return found
-        return found.add_(0.0) if in_place else found + 0.0
-
-    return compute
 
 
 _LOADED: list[tables.Table] = []

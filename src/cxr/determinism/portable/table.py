@@ -18,6 +18,7 @@ MODULES: Final = (
     "convolution",
     "functions",
     "activations",
+    "piecewise",
     "softmax",
     "losses",
     "reductions",
@@ -82,19 +83,13 @@ COMPARISONS: Final = _pair(
 EXACT: Final = _pair("neg abs sign floor ceil round trunc")
 """One element in, one out, and every result is a float that needs no rounding."""
 
-EXTREMES: Final = _name(
-    """maximum minimum clamp clamp_ clamp.Tensor clamp_.Tensor clamp_min clamp_min_ clamp_max
-    clamp_max_"""
-)
-"""Exact, except that of +0 and -0 either may win: the zero is made positive afterwards."""
-
 OF_INTEGERS: Final = _name(
     """bitwise_and.Tensor bitwise_and.Scalar bitwise_or.Tensor bitwise_or.Scalar bitwise_xor.Tensor
     bitwise_xor.Scalar bitwise_not bitwise_left_shift.Tensor bitwise_right_shift.Tensor
     bitwise_left_shift.Tensor_Scalar bitwise_right_shift.Tensor_Scalar __lshift__.Scalar
     __rshift__.Scalar __and__.Tensor __or__.Tensor floor_divide floor_divide.Scalar
     remainder.Tensor remainder.Scalar fmod.Tensor fmod.Scalar cumsum bincount one_hot unique_dim
-    _unique2 argsort.stable sort.stable prod minimum maximum max min"""
+    _unique2 argsort.stable sort.stable prod max min"""
 )
 """Safe where every operand is of integers or truth values."""
 
@@ -114,7 +109,7 @@ class Table:
 
     def knows(self, name: str) -> bool:
         """Say whether an op may be called at all."""
-        return name in self.replaced or name in SAFE or name in EXTREMES or name in OF_INTEGERS
+        return name in self.replaced or name in SAFE or name in OF_INTEGERS
 
 
 def load_table() -> Table:

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from cxr.determinism.portable import arithmetic_ops, creation, gathering, products, table
+from cxr.determinism.portable import arithmetic_ops, creation, gathering, piecewise, products, table
 from cxr.determinism.portable.mode import PortableArithmetic, portable_arithmetic
 from cxr.errors import DeterminismError, TrainingError
 from cxr.training.op_trace import OpTrace
@@ -16,6 +16,7 @@ SMALL = table.Table(
         **arithmetic_ops.REPLACED,
         **creation.REPLACED,
         **gathering.REPLACED,
+        **piecewise.REPLACED,
     }
 )
 ROWS = torch.arange(12, dtype=torch.float32).reshape(3, 4) / torch.tensor(7.0)

@@ -35,7 +35,6 @@ def sum_by_definition(values):
 @pytest.fixture
 def small_blocks(monkeypatch):
     monkeypatch.setattr(blocks, "BLOCK_ELEMENTS", 64)
-    monkeypatch.setattr(sums, "BLOCK_ELEMENTS", 64)
 
 
 LAYOUTS = {
@@ -62,17 +61,18 @@ def test_layout_and_blocks_change_no_bit(layout, add, monkeypatch):
         assert torch.equal(add(LAYOUTS[layout](x), dims), whole)
         with monkeypatch.context() as patch:
             patch.setattr(blocks, "BLOCK_ELEMENTS", 64)
-            patch.setattr(sums, "BLOCK_ELEMENTS", 64)
             assert torch.equal(add(LAYOUTS[layout](x), dims), whole)
 
 
-def test_expanded_and_unexpanded_inputs_give_the_same_bits(small_blocks):
+@pytest.mark.usefixtures("small_blocks")
+def test_expanded_and_unexpanded_inputs_give_the_same_bits():
     x = draw(5, 1, 7, 1).expand(5, 6, 7, 11)
     for dims in ((0, 2, 3), (3,), (1, 2)):
         assert torch.equal(sums.sum_tree_wide(x, dims), sums.sum_tree_wide(x.clone(), dims))
 
 
-def test_the_input_is_left_as_it_was(small_blocks):
+@pytest.mark.usefixtures("small_blocks")
+def test_the_input_is_left_as_it_was():
     x = draw(9, 30, 4)
     before = x.clone()
     sums.sum_tree_wide(x, (0, 1))
@@ -80,7 +80,8 @@ def test_the_input_is_left_as_it_was(small_blocks):
     assert torch.equal(x, before)
 
 
-def test_values_of_blocks_add_up_as_whole_values_do(small_blocks):
+@pytest.mark.usefixtures("small_blocks")
+def test_values_of_blocks_add_up_as_whole_values_do():
     x, y = draw(6, 5, 40), draw(6, 5, 40, seed=1)
     plain, product = sums.sum_blocks(lambda a, b: (a, a * b), (x, y), (0, 2), num_sums=2)
     assert torch.equal(plain, sums.sum_tree_wide(x, (0, 2), keepdim=True))

@@ -144,11 +144,11 @@ def write_weight_gradient(
     frame = _split_frame(frame_image(quantise(x, exponents_C), [rows], [columns]))
     integers_PO = quantise(grad, exponents_O).permute(0, 2, 3, 1).flatten(0, 2)
     grads_DPGO = current_backend().split(integers_PO.contiguous()).unflatten(2, (num_groups, -1))
-    product_GKO = _multiply_over_positions(frame, (rows, columns), grads_DPGO)
-    product_GHWIO = product_GKO.unflatten(1, (*geometry.kernel, -1))
-    product_GHWIO *= _scales(exponents_C).view(num_groups, 1, 1, -1, 1)
-    product_GHWIO *= _scales(exponents_O).view(num_groups, 1, 1, 1, -1)
-    out.unflatten(0, (num_groups, -1)).copy_(product_GHWIO.permute(0, 4, 3, 1, 2))
+    product_GOK = _multiply_over_positions(frame, (rows, columns), grads_DPGO)
+    product_GOHWI = product_GOK.unflatten(2, (*geometry.kernel, -1))
+    product_GOHWI *= _scales(exponents_C).view(num_groups, 1, 1, 1, -1)
+    product_GOHWI *= _scales(exponents_O).view(num_groups, -1, 1, 1, 1)
+    out.unflatten(0, (num_groups, -1)).copy_(product_GOHWI.permute(0, 1, 4, 2, 3))
 
 
 def _multiply_windows(
@@ -183,7 +183,7 @@ def _multiply_groups(a_DGPK: torch.Tensor, b_DGKO: torch.Tensor) -> torch.Tensor
 def _multiply_over_positions(
     frame: Frame, windows: tuple[Window, Window], grads_DPGO: torch.Tensor
 ) -> torch.Tensor:
-    """Return the sum over positions of windows times gradients, float64 ``(G, K, O / G)``."""
+    """Return the sum over positions of gradients times windows, float64 ``(G, O / G, K)``."""
     num_positions = grads_DPGO.shape[1]
     total = _multiply_chunk(frame, windows, grads_DPGO, (0, min(CHUNK, num_positions)))
     for start in range(CHUNK, num_positions, CHUNK):
@@ -225,9 +225,8 @@ def _iterate_block_products(
         windows_DGPK = unfold(frame, rows, columns, piece, num_groups=num_groups)
         following = position + windows_DGPK.shape[2]
         low, high = max(start, position), min(end, following)
-        a_DGKP = windows_DGPK[:, :, low - position : high - position].transpose(2, 3)
-        b_DGPO = grads_DPGO[:, low:high].permute(0, 2, 1, 3)
-        yield _multiply_groups(a_DGKP, b_DGPO)
+        a_DGOP = grads_DPGO[:, low:high].permute(0, 2, 3, 1)
+        yield _multiply_groups(a_DGOP, windows_DGPK[:, :, low - position : high - position])
         position = following
 
 

@@ -48,6 +48,10 @@ _WIDE_ABOVE: Final = 8
 """Inner lengths of more than eight times the columns: nine narrow sums cost less than copies."""
 
 
+_TRIAL_SHAPE: Final = (1024, 1024, 128)
+"""Rows, inner length and columns of the product that is measured, as convolutions have them."""
+
+
 class Backend(Protocol):
     """Multiplies integers of at most ``2^19`` in magnitude without an error."""
 
@@ -212,7 +216,7 @@ def choose_backend() -> Backend:
 
     int8 is taken only where it gives the right integers for the largest digits.
     """
-    num_rows, inner, num_columns = 1024, 1024, 128
+    num_rows, inner, num_columns = _TRIAL_SHAPE
     ramp = torch.arange(num_rows * inner).mul_(0x9E37).remainder_(2**20 + 1).sub_(2**19)
     rows = ramp.to(torch.int32).view(num_rows, inner)
     columns = rows[:num_columns].t().contiguous()

@@ -113,7 +113,10 @@ class _Int8:
         num_columns = b.shape[2]
         if not a.numel() or not b.numel():
             return a.new_zeros((num_rows, num_columns), dtype=torch.float64)
-        add = _add_wide if inner > _WIDE_ABOVE * num_columns else _add_side_by_side
+        # Rows whose digits lie side by side already, as those of windows do, need no copy.
+        lies_side_by_side = a.stride(0) < a.stride(1)
+        is_wide = inner > _WIDE_ABOVE * num_columns and not lies_side_by_side
+        add = _add_wide if is_wide else _add_side_by_side
         return _recombine(add(a, b), inner)
 
     def multiply_batched(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:

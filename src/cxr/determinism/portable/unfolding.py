@@ -4,6 +4,8 @@ Legend: D planes, N samples, H and W places of an image, C channels, G groups, P
 (samples, rows and columns in one), K inner length (tap rows, tap columns, channels of a group).
 """
 
+# ruff: noqa: N806 - suffixes name the axes
+
 from __future__ import annotations
 
 import math

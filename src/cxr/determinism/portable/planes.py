@@ -51,6 +51,10 @@ _WIDE_ABOVE: Final = 8
 """Inner lengths of more than eight times the columns: nine narrow sums cost less than copies."""
 
 
+_TRIAL_SHAPE: Final = (1024, 1024, 128)
+"""Rows, inner length and columns of the product that is measured, as convolutions have them."""
+
+
 class Backend(Protocol):
     """Multiplies integers of at most ``2^19`` in magnitude without an error."""
 
@@ -112,7 +116,10 @@ class _Int8:
         num_columns = b.shape[2]
         if not a.numel() or not b.numel():
             return a.new_zeros((num_rows, num_columns), dtype=torch.float64)
-        add = _add_wide if inner > _WIDE_ABOVE * num_columns else _add_side_by_side
+        # Rows whose digits lie side by side already, as those of windows do, need no copy.
+        lies_side_by_side = a.stride(0) < a.stride(1)
+        is_wide = inner > _WIDE_ABOVE * num_columns and not lies_side_by_side
+        add = _add_wide if is_wide else _add_side_by_side
         return _recombine(add(a, b), inner)
 
     def multiply_batched(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
@@ -190,8 +197,26 @@ class _Choice:
 def current_backend() -> Backend:
     """Return the backend that products are computed with; the first call measures."""
     if _Choice.backend is None:
-        _Choice.backend = choose_backend()
+        _Choice.backend = _find_named() or choose_backend()
     return _Choice.backend
+
+
+def _find_named() -> Backend | None:
+    """Return the backend that `VARIABLE` names, None where it is not set.
+
+    Raises:
+        UsageError: It names none.
+    """
+    name = os.environ.get(VARIABLE)
+    if name is None:
+        return None
+    if name not in _BACKENDS:
+        raise UsageError(
+            f"no backend is called {name!r}",
+            where=VARIABLE,
+            hint=f"set it to {' or '.join(_BACKENDS)}, or unset it to have it measured",
+        )
+    return _BACKENDS[name]
 
 
 def backend_of(planes: torch.Tensor) -> Backend:
@@ -217,21 +242,9 @@ def use_backend(name: str) -> Iterator[None]:
 def choose_backend() -> Backend:
     """Return the faster backend on this machine, for a product such as convolutions have.
 
-    int8 is taken only where it gives the right integers for the largest digits. `VARIABLE` chooses
-    by name instead, unmeasured.
-
-    Raises:
-        UsageError: It names none.
+    int8 is taken only where it gives the right integers for the largest digits.
     """
-    if (name := os.environ.get(VARIABLE)) is not None:
-        if name not in _BACKENDS:
-            raise UsageError(
-                f"no backend is called {name!r}",
-                where=VARIABLE,
-                hint=f"set it to {' or '.join(_BACKENDS)}, or unset it to have it measured",
-            )
-        return _BACKENDS[name]
-    num_rows, inner, num_columns = 1024, 1024, 128
+    num_rows, inner, num_columns = _TRIAL_SHAPE
     ramp = torch.arange(num_rows * inner).mul_(0x9E37).remainder_(2**20 + 1).sub_(2**19)
     rows = ramp.to(torch.int32).view(num_rows, inner)
     columns = rows[:num_columns].t().contiguous()

@@ -4,6 +4,8 @@ Legend: D planes, N samples, H and W places of an image, C channels, G groups, P
 (samples, rows and columns in one), K inner length (tap rows, tap columns, channels of a group).
 """
 
+# ruff: noqa: N806 - suffixes name the axes
+
 from __future__ import annotations
 
 import math
@@ -126,8 +128,12 @@ def unfold(
     side by side in memory already, as those of one tap do.
     """
     windows = view_windows(frame, rows, columns, piece, num_groups=num_groups)
-    num_positions = math.prod(windows.shape[2:5])
-    return windows.reshape(*windows.shape[:2], num_positions, math.prod(windows.shape[5:]))
+    num_planes, _, *places = windows.shape[:5]
+    # Planes of digits stand side by side within a row, as their products take them.
+    rows_GPDK = windows.permute(1, 2, 3, 4, 0, 5, 6, 7).reshape(
+        num_groups, math.prod(places), num_planes, math.prod(windows.shape[5:])
+    )
+    return rows_GPDK.permute(2, 0, 1, 3)
 
 
 def _zeros_around(length: int, windows: Sequence[Window]) -> tuple[int, int]:

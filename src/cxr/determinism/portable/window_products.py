@@ -22,12 +22,12 @@ Legend as in ``unfolding``; O output channels.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import torch
 
-from cxr.determinism.portable.planes import current_backend
+from cxr.determinism.portable.planes import FLOAT64, Backend, current_backend
 from cxr.determinism.portable.products import multiply_planes
 from cxr.determinism.portable.scaling import (
     CHUNK,
@@ -48,6 +48,9 @@ from cxr.determinism.portable.windows import Geometry, ParityClass, Window
 BLOCK_BYTES: Final = 2**24
 """Unfolded windows of at most this size are held at once; one output row is the least."""
 
+_SHORT_RUN: Final = 48
+"""Neighbouring digits of a window in one copy: with fewer, int8 planes take longer than float64."""
+
 
 def write_output(
     out: torch.Tensor, x: torch.Tensor, weight: torch.Tensor, geometry: Geometry
@@ -63,18 +66,18 @@ def write_output(
     Raises:
         NotFiniteError: An operand has an infinity or a NaN.
     """
-    backend = current_backend()
     rows, columns = geometry.forward_windows()
     sample_exponents = find_exponents(x, (1, 2, 3))
     channel_exponents = find_exponents(weight, (1, 2, 3))
     frame = frame_image(quantise(x, sample_exponents), [rows], [columns])
     weights_GOIHW = quantise(weight, channel_exponents).unflatten(0, (geometry.num_groups, -1))
     weights_GKO = weights_GOIHW.permute(0, 3, 4, 2, 1).flatten(1, 3)
+    split = _choose_backend(geometry, weight.shape[1]).split
     _multiply_windows(
         out.permute(0, 2, 3, 1),
-        _split_frame(frame),
+        _split_frame(frame, split),
         (rows, columns),
-        backend.split(weights_GKO.contiguous()),
+        split(weights_GKO.contiguous()),
         _scales(sample_exponents) * _scales(channel_exponents).view(1, 1, -1),
     )
 
@@ -93,12 +96,13 @@ def write_input_gradient(
     Raises:
         NotFiniteError: An operand has an infinity or a NaN.
     """
-    backend = current_backend()
     classes = list(geometry.gradient_classes())
     sample_exponents = find_exponents(grad, (1, 2, 3))
     weight_GOIHW = weight.unflatten(0, (geometry.num_groups, -1))
     channel_exponents = find_exponents(weight_GOIHW, (1, 3, 4))
+    split = _choose_backend(geometry, weight_GOIHW.shape[1]).split
     integers_GOIHW = quantise(weight_GOIHW, channel_exponents)
+    weights_DGHWOI = split(integers_GOIHW.permute(0, 3, 4, 1, 2).contiguous())
     scales = _scales(sample_exponents) * _scales(channel_exponents).view(1, 1, -1)
     if not _cover(classes, geometry):
         out.zero_()
@@ -109,16 +113,16 @@ def write_input_gradient(
             quantise(grad, sample_exponents),
             [rows.window for rows, _ in classes],
             [columns.window for _, columns in classes],
-        )
+        ),
+        split,
     )
     for rows, columns in classes:
-        taps_GOIHW = integers_GOIHW[..., list(rows.taps), :][..., list(columns.taps)]
-        weights_GKI = taps_GOIHW.permute(0, 3, 4, 1, 2).flatten(1, 3)
+        taps_DGHWOI = weights_DGHWOI[:, :, list(rows.taps)][:, :, :, list(columns.taps)]
         _multiply_windows(
             out.permute(0, 2, 3, 1)[:, rows.first :: rows.step, columns.first :: columns.step],
             frame,
             (rows.window, columns.window),
-            backend.split(weights_GKI.contiguous()),
+            taps_DGHWOI.flatten(2, 4),
             scales,
         )
 
@@ -141,14 +145,15 @@ def write_weight_gradient(
     rows, columns = geometry.forward_windows()
     exponents_C = find_exponents(x, (0, 2, 3))
     exponents_O = find_exponents(grad, (0, 2, 3))
-    frame = _split_frame(frame_image(quantise(x, exponents_C), [rows], [columns]))
+    split = _choose_backend(geometry, out.shape[1]).split
+    frame = _split_frame(frame_image(quantise(x, exponents_C), [rows], [columns]), split)
     integers_PO = quantise(grad, exponents_O).permute(0, 2, 3, 1).flatten(0, 2)
-    grads_DPGO = current_backend().split(integers_PO.contiguous()).unflatten(2, (num_groups, -1))
-    product_GKO = _multiply_over_positions(frame, (rows, columns), grads_DPGO)
-    product_GHWIO = product_GKO.unflatten(1, (*geometry.kernel, -1))
-    product_GHWIO *= _scales(exponents_C).view(num_groups, 1, 1, -1, 1)
-    product_GHWIO *= _scales(exponents_O).view(num_groups, 1, 1, 1, -1)
-    out.unflatten(0, (num_groups, -1)).copy_(product_GHWIO.permute(0, 4, 3, 1, 2))
+    grads_DPGO = split(integers_PO.contiguous()).unflatten(2, (num_groups, -1))
+    product_GOK = _multiply_over_positions(frame, (rows, columns), grads_DPGO)
+    product_GOHWI = product_GOK.unflatten(2, (*geometry.kernel, -1))
+    product_GOHWI *= _scales(exponents_C).view(num_groups, 1, 1, 1, -1)
+    product_GOHWI *= _scales(exponents_O).view(num_groups, -1, 1, 1, 1)
+    out.unflatten(0, (num_groups, -1)).copy_(product_GOHWI.permute(0, 1, 4, 2, 3))
 
 
 def _multiply_windows(
@@ -183,7 +188,7 @@ def _multiply_groups(a_DGPK: torch.Tensor, b_DGKO: torch.Tensor) -> torch.Tensor
 def _multiply_over_positions(
     frame: Frame, windows: tuple[Window, Window], grads_DPGO: torch.Tensor
 ) -> torch.Tensor:
-    """Return the sum over positions of windows times gradients, float64 ``(G, K, O / G)``."""
+    """Return the sum over positions of gradients times windows, float64 ``(G, O / G, K)``."""
     num_positions = grads_DPGO.shape[1]
     total = _multiply_chunk(frame, windows, grads_DPGO, (0, min(CHUNK, num_positions)))
     for start in range(CHUNK, num_positions, CHUNK):
@@ -225,9 +230,8 @@ def _iterate_block_products(
         windows_DGPK = unfold(frame, rows, columns, piece, num_groups=num_groups)
         following = position + windows_DGPK.shape[2]
         low, high = max(start, position), min(end, following)
-        a_DGKP = windows_DGPK[:, :, low - position : high - position].transpose(2, 3)
-        b_DGPO = grads_DPGO[:, low:high].permute(0, 2, 1, 3)
-        yield _multiply_groups(a_DGKP, b_DGPO)
+        a_DGOP = grads_DPGO[:, low:high].permute(0, 2, 3, 1)
+        yield _multiply_groups(a_DGOP, windows_DGPK[:, :, low - position : high - position])
         position = following
 
 
@@ -249,10 +253,21 @@ def _row_bytes(frame: Frame, rows: Window, columns: Window) -> int:
     return num_elements * values.shape[0] * values.element_size()
 
 
-def _split_frame(frame: Frame) -> Frame:
+def _choose_backend(geometry: Geometry, num_channels: int) -> Backend:
+    """Return what multiplies fastest: float64 where bytes would be copied in short runs.
+
+    Args:
+        geometry: The convolution's.
+        num_channels: Those of a group of the image that is unfolded.
+    """
+    is_short = geometry.kernel[1] * num_channels < _SHORT_RUN
+    return FLOAT64 if is_short or geometry.num_groups > 1 else current_backend()
+
+
+def _split_frame(frame: Frame, split: Callable[[torch.Tensor], torch.Tensor]) -> Frame:
     """Return the frame of planes of a frame of integers."""
     return Frame(
-        values=current_backend().split(frame.values),
+        values=split(frame.values),
         rows_before=frame.rows_before,
         columns_before=frame.columns_before,
     )

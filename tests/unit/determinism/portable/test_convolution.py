@@ -78,7 +78,11 @@ def bound_products(layer, x, weight, bias, grad):
         # 2^-149 for results that are subnormal, 1e-14 for the reference's own error.
         bound * (1 + 1e-6) + count * UNIT * (result.abs() + bound) + 2.0**-149 + 1e-14 * reach
         for bound, count, result, reach in zip(
-            bounds, roundings, exact, run_native(layer, *reaches(x, weight, bias, grad)), strict=True
+            bounds,
+            roundings,
+            exact,
+            run_native(layer, *reaches(x, weight, bias, grad)),
+            strict=True,
         )
     ]
 

@@ -60,17 +60,17 @@ __all__ = [
 
 
 def exp(x: torch.Tensor) -> torch.Tensor:
-    """Return exp(x), float32."""
+    """Return the exponential, float32."""
     return map_float32(exp_single, x)
 
 
 def exp2(x: torch.Tensor) -> torch.Tensor:
-    """Return 2^x, float32."""
+    """Return 2 to the power of x, float32."""
     return map_float32(lambda block: exp_single(block.clamp_(-200.0, 200.0).mul_(LN2)), x)
 
 
 def expm1(x: torch.Tensor) -> torch.Tensor:
-    """Return exp(x) - 1, float32."""
+    """Return the exponential less 1, float32."""
     return map_float32(expm1_64, x)
 
 
@@ -100,12 +100,12 @@ def sigmoid(x: torch.Tensor) -> torch.Tensor:
 
 
 def tanh(x: torch.Tensor) -> torch.Tensor:
-    """Return tanh(x), float32."""
+    """Return the hyperbolic tangent, float32."""
     return map_float32(tanh64, x)
 
 
 def erf(x: torch.Tensor) -> torch.Tensor:
-    """Return erf(x), float32."""
+    """Return the error function, float32."""
     return map_float32(erf64, x)
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import torch
 
-from cxr.determinism.portable.elementwise import canonicalise_nan_, map_float32, require_float32
+from cxr.determinism.portable.elementwise import canonicalise_nan_, require_float32
 from cxr.determinism.portable.errors import UnsupportedError
 from cxr.determinism.portable.exponentials import exp_single
 from cxr.determinism.portable.logarithms import log1p_64

@@ -112,8 +112,8 @@ def hardswish_backward(grad: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
     def compute(grad: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         within = x.clamp(-_KNEE, _KNEE)
         slope = within.div_(_number(3.0)).add_(0.5)
-        slope = torch.where(x < _KNEE, slope, torch.ones_like(slope))
-        return slope.masked_fill_(x <= -_KNEE, 0.0).mul_(grad)
+        slope = slope.masked_fill_(x >= _KNEE, 1.0).mul_(grad)
+        return slope.masked_fill_(x <= -_KNEE, 0.0)
 
     return map_float32(compute, grad, x)
 

@@ -7,8 +7,8 @@ computed by itself, and so the batch cannot change a bit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 import torch
 from torch import Tensor
@@ -25,8 +25,12 @@ from cxr.determinism.portable.standardisation import (
 from cxr.determinism.portable.sums import count_tensor, refuse_not_finite
 
 _WHAT: Final = "batch normalisation"
-_Triple = tuple[Tensor, Tensor, Tensor]
-_Optionals = tuple[Tensor | None, Tensor | None, Tensor | None]
+
+Normalised = tuple[Tensor, Tensor, Tensor]
+"""The result, the mean and the inverse deviation of each unit."""
+
+Gradients = tuple[Tensor | None, Tensor | None, Tensor | None]
+"""Of input, weight and bias; None where it is not wanted."""
 
 
 def normalise(
@@ -38,7 +42,7 @@ def normalise(
     training: bool,
     momentum: float,
     eps: float,
-) -> _Triple:
+) -> Normalised:
     """Normalise each channel; ``aten.native_batch_norm``.
 
     Args:
@@ -85,7 +89,7 @@ def differentiate_normalise(
     train: bool,
     eps: float,
     output_mask: Sequence[bool],
-) -> _Optionals:
+) -> Gradients:
     """Return the gradients of input, weight and bias; ``aten.native_batch_norm_backward``.
 
     Args:
@@ -192,119 +196,3 @@ def _step(running: Tensor, new: Tensor, momentum: float) -> None:
     """Set an average to (1 - momentum) times itself plus momentum times a new value."""
     kept = running.to(torch.float64) * (1.0 - momentum)
     running.copy_(kept + new * momentum)
-
-
-def _normalise_without_averages(
-    x: Tensor,
-    weight: Tensor | None,
-    bias: Tensor | None,
-    training: bool,
-    momentum: float,
-    eps: float,
-) -> _Triple:
-    """``aten._native_batch_norm_legit.no_stats``."""
-    return normalise(x, weight, bias, None, None, training, momentum, eps)
-
-
-def _evaluate(
-    x: Tensor,
-    weight: Tensor | None,
-    bias: Tensor | None,
-    running_mean: Tensor,
-    running_var: Tensor,
-    momentum: float,
-    eps: float,
-) -> _Triple:
-    """``aten._native_batch_norm_legit_no_training``."""
-    return normalise(x, weight, bias, running_mean, running_var, False, momentum, eps)
-
-
-def _normalise_functionally(
-    x: Tensor,
-    weight: Tensor | None,
-    bias: Tensor | None,
-    running_mean: Tensor,
-    running_var: Tensor,
-    training: bool,
-    momentum: float,
-    eps: float,
-) -> tuple[Tensor, ...]:
-    """``aten._native_batch_norm_legit_functional``: new averages are returned, not written."""
-    averages = running_mean.clone(), running_var.clone()
-    return *normalise(x, weight, bias, *averages, training, momentum, eps), *averages
-
-
-def _normalise_with_reserve(
-    x: Tensor,
-    weight: Tensor | None,
-    bias: Tensor | None,
-    running_mean: Tensor,
-    running_var: Tensor,
-    momentum: float,
-    eps: float,
-) -> tuple[Tensor, ...]:
-    """``aten._batch_norm_with_update``; the reserve is what cuDNN would keep: nothing."""
-    results = normalise(x, weight, bias, running_mean, running_var, True, momentum, eps)
-    return *results, x.new_empty(0, dtype=torch.uint8)
-
-
-def _normalise_with_reserve_functionally(
-    x: Tensor,
-    weight: Tensor | None,
-    bias: Tensor | None,
-    running_mean: Tensor,
-    running_var: Tensor,
-    momentum: float,
-    eps: float,
-) -> tuple[Tensor, ...]:
-    """``aten._batch_norm_with_update_functional``."""
-    averages = running_mean.clone(), running_var.clone()
-    return *_normalise_with_reserve(x, weight, bias, *averages, momentum, eps), *averages
-
-
-def _evaluate_with_reserve(
-    x: Tensor,
-    weight: Tensor | None,
-    bias: Tensor | None,
-    running_mean: Tensor | None,
-    running_var: Tensor | None,
-    momentum: float,
-    eps: float,
-) -> tuple[Tensor, ...]:
-    """``aten._batch_norm_no_update``."""
-    results = normalise(x, weight, bias, running_mean, running_var, False, momentum, eps)
-    return *results, x.new_empty(0, dtype=torch.uint8)
-
-
-def _differentiate_with_reserve(
-    gradient: Tensor,
-    x: Tensor,
-    weight: Tensor | None,
-    running_mean: Tensor | None,
-    running_var: Tensor | None,
-    save_mean: Tensor | None,
-    save_invstd: Tensor | None,
-    update: bool,
-    eps: float,
-    output_mask: Sequence[bool],
-    _reserve: Tensor,
-) -> _Optionals:
-    """``aten.batch_norm_backward``."""
-    averages = running_mean, running_var
-    saved = save_mean, save_invstd
-    return differentiate_normalise(gradient, x, weight, *averages, *saved, update, eps, output_mask)
-
-
-REPLACED: Final[dict[str, Callable[..., Any]]] = {
-    "aten.native_batch_norm.default": normalise,
-    "aten._native_batch_norm_legit.default": normalise,
-    "aten._native_batch_norm_legit.no_stats": _normalise_without_averages,
-    "aten._native_batch_norm_legit_no_training.default": _evaluate,
-    "aten._native_batch_norm_legit_functional.default": _normalise_functionally,
-    "aten._batch_norm_with_update.default": _normalise_with_reserve,
-    "aten._batch_norm_with_update_functional.default": _normalise_with_reserve_functionally,
-    "aten._batch_norm_no_update.default": _evaluate_with_reserve,
-    "aten.native_batch_norm_backward.default": differentiate_normalise,
-    "aten.batch_norm_backward.default": _differentiate_with_reserve,
-}
-"""By the name that ``str`` gives an overload."""

@@ -8,22 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-import torch
 from torch import Tensor
 
-from cxr.determinism.portable import batch_normalisation
-from cxr.determinism.portable.roots import reciprocal_root
-from cxr.determinism.portable.standardisation import (
-    check_dtype,
-    differentiate,
-    find_moments,
-    standardise,
-    sum_products,
+from cxr.determinism.portable import batch_normalisation_ops
+from cxr.determinism.portable.batch_normalisation import Gradients, Normalised
+from cxr.determinism.portable.sample_normalisation import (
+    differentiate_within,
+    normalise_nothing,
+    normalise_within,
 )
-from cxr.determinism.portable.sums import count_tensor, refuse_not_finite, sum_blocks
-
-_Triple = tuple[Tensor, Tensor, Tensor]
-_Optionals = tuple[Tensor | None, Tensor | None, Tensor | None]
 
 
 def normalise_layer(
@@ -32,7 +25,7 @@ def normalise_layer(
     weight: Tensor | None,
     bias: Tensor | None,
     eps: float,
-) -> _Triple:
+) -> Normalised:
     """Normalise over the last dimensions; ``aten.native_layer_norm``.
 
     Args:
@@ -51,8 +44,8 @@ def normalise_layer(
     """
     dims = _list_last(x, len(normalized_shape))
     if x.numel() == 0:
-        return _normalise_nothing(x, dims)
-    return _normalise(x, dims, weight, bias, eps, "layer normalisation")
+        return normalise_nothing(x, dims)
+    return normalise_within(x, dims, weight, bias, eps, "layer normalisation")
 
 
 def differentiate_layer(
@@ -64,7 +57,7 @@ def differentiate_layer(
     weight: Tensor | None,
     bias: Tensor | None,
     output_mask: Sequence[bool],
-) -> _Optionals:
+) -> Gradients:
     """Return the gradients of input, weight and bias; ``aten.native_layer_norm_backward``.
 
     Args:
@@ -83,7 +76,7 @@ def differentiate_layer(
     """
     del bias
     dims = _list_last(x, len(normalized_shape))
-    grad_input, grad_weight, grad_bias = _differentiate(
+    grad_input, grad_weight, grad_bias = differentiate_within(
         gradient, x, mean, rstd, weight, dims, range(x.ndim - len(dims)), output_mask
     )
     shape = tuple(normalized_shape)
@@ -103,7 +96,7 @@ def normalise_group(
     num_positions: int,
     group: int,
     eps: float,
-) -> _Triple:
+) -> Normalised:
     """Normalise groups of channels of a sample; ``aten.native_group_norm``.
 
     Args:
@@ -127,9 +120,9 @@ def normalise_group(
     grouped = _group(x, group)
     dims = _list_within(grouped)
     if x.numel() == 0:
-        out, *saved = _normalise_nothing(grouped, dims)
+        out, *saved = normalise_nothing(grouped, dims)
     else:
-        out, *saved = _normalise(
+        out, *saved = normalise_within(
             grouped,
             dims,
             _spread(weight, grouped),
@@ -152,7 +145,7 @@ def differentiate_group(
     num_positions: int,
     group: int,
     output_mask: Sequence[bool],
-) -> _Optionals:
+) -> Gradients:
     """Return the gradients of input, weight and bias; ``aten.native_group_norm_backward``.
 
     Args:
@@ -174,7 +167,7 @@ def differentiate_group(
     del num_samples, num_channels, num_positions
     grouped = _group(x, group)
     shape = [*mean.shape, *[1] * (grouped.ndim - mean.ndim)]
-    grad_input, grad_weight, grad_bias = _differentiate(
+    grad_input, grad_weight, grad_bias = differentiate_within(
         _group(gradient, group),
         grouped,
         mean.reshape(shape),
@@ -189,99 +182,6 @@ def differentiate_group(
         None if grad_weight is None else grad_weight.flatten(),
         None if grad_bias is None else grad_bias.flatten(),
     )
-
-
-def _normalise(
-    x: Tensor,
-    dims: Sequence[int],
-    weight: Tensor | None,
-    bias: Tensor | None,
-    eps: float,
-    what: str,
-) -> _Triple:
-    """Normalise over ``dims``; return the result and its moments, the dimensions kept."""
-    dtype = check_dtype(what, x, weight, bias)
-    mean, squares, count = find_moments(x, dims, what)
-    rstd = reciprocal_root(squares / count + eps)
-    refuse_not_finite(rstd, what)
-    near, inverse = mean.to(dtype), rstd.to(dtype)
-    factors = [inverse] if weight is None else [inverse, _lift_to(weight, x)]
-    shift = None if bias is None else _lift_to(bias, x)
-    return standardise(x, near, factors, shift), near, inverse
-
-
-def _normalise_nothing(x: Tensor, dims: Sequence[int]) -> _Triple:
-    """Return what normalising no samples gives; a unit without elements has no moments.
-
-    Raises:
-        NotFiniteError: There are units, and they are empty.
-    """
-    shape = [1 if dim in dims else length for dim, length in enumerate(x.shape)]
-    moments = x.new_zeros(shape)
-    if moments.numel() > 0:
-        find_moments(x, dims, "normalisation")
-    return torch.empty_like(x), moments, moments.clone()
-
-
-def _differentiate(
-    gradient: Tensor,
-    x: Tensor,
-    mean: Tensor,
-    rstd: Tensor,
-    weight: Tensor | None,
-    dims: Sequence[int],
-    parameter_dims: Sequence[int],
-    output_mask: Sequence[bool],
-) -> _Optionals:
-    """Return gradients where moments run over ``dims``, and weights over all but others.
-
-    Args:
-        gradient: The shape of ``x``.
-        x: The input.
-        mean: The dimensions kept.
-        rstd: Likewise.
-        weight: Broadcasts from the right; None for ones.
-        dims: What moments ran over.
-        parameter_dims: What a weight's gradient adds up, samples first.
-        output_mask: Which gradients are wanted.
-    """
-    dtype = check_dtype("normalisation", gradient, x, weight)
-    wants_input, wants_weight, wants_bias = output_mask
-    grad_input = grad_weight = grad_bias = None
-    if wants_input:
-        lifted = None if weight is None else _lift_to(weight, x)
-        factors = [] if lifted is None else [lifted]
-        total, product = sum_products(gradient, x, mean, factors, dims)
-        count = count_tensor(x, dims, dtype=torch.float64)
-        inverse = rstd.to(torch.float64)
-        grad_input = differentiate(
-            gradient,
-            x,
-            mean,
-            lifted,
-            slope=(inverse * inverse * product / count).to(dtype),
-            offset=(total / count).to(dtype),
-            scale=rstd,
-        )
-    if wants_weight or wants_bias:
-        products, total = _sum_parameters(gradient, x, mean, rstd, parameter_dims)
-        grad_weight = products.to(dtype) if wants_weight else None
-        grad_bias = total.to(dtype) if wants_bias else None
-    return grad_input, grad_weight, grad_bias
-
-
-def _sum_parameters(
-    gradient: Tensor, x: Tensor, mean: Tensor, rstd: Tensor, dims: Sequence[int]
-) -> tuple[Tensor, Tensor]:
-    """Return the sums of g h and of g, float64, the dimensions kept."""
-
-    def compute(grad: Tensor, block: Tensor, m: Tensor, r: Tensor) -> tuple[Tensor, Tensor]:
-        return (block - m).mul_(r).mul_(grad), grad
-
-    products, total = sum_blocks(compute, (gradient, x, mean, rstd), dims, num_sums=2)
-    refuse_not_finite(products, "gradient of a weight")
-    refuse_not_finite(total, "gradient of a bias")
-    return products, total
 
 
 def _list_last(x: Tensor, number: int) -> list[int]:
@@ -303,16 +203,11 @@ def _spread(values: Tensor | None, grouped: Tensor) -> Tensor | None:
     """Return one value a channel in a shape that broadcasts to that of the grouped tensor."""
     if values is None:
         return None
-    return values.reshape(1, *grouped.shape[1:3], *[1] * (grouped.ndim - 3))
-
-
-def _lift_to(values: Tensor, x: Tensor) -> Tensor:
-    """Return values with as many dimensions as ``x`` has."""
-    return values.reshape(*[1] * (x.ndim - values.ndim), *values.shape)
+    return values.reshape([1, *grouped.shape[1:3]] + [1] * (grouped.ndim - 3))
 
 
 REPLACED: Final[dict[str, Callable[..., Any]]] = {
-    **batch_normalisation.REPLACED,
+    **batch_normalisation_ops.REPLACED,
     "aten.native_layer_norm.default": normalise_layer,
     "aten.native_layer_norm_backward.default": differentiate_layer,
     "aten.native_group_norm.default": normalise_group,

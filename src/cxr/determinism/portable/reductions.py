@@ -56,7 +56,7 @@ def reduce_var_mean(
     """Return variance and mean; ``aten.var_mean.correction``.
 
     Raises:
-        NotFiniteError: An element is infinite or NaN, or ``correction`` leaves nothing to divide by.
+        NotFiniteError: An element is infinite or NaN, or ``correction`` leaves no divisor.
     """
     check_dtype("variance", x)
     dims = _resolve_dims(x, dim)

@@ -50,7 +50,7 @@ def reciprocal_root(x: Tensor) -> Tensor:
 
 
 def root(x: Tensor) -> Tensor:
-    """Return sqrt(x) of a float64 tensor, finite and not negative, within 5 units of the last place."""
+    """Return sqrt(x), within 5 units in the last place; ``x`` as in `reciprocal_root`."""
     return torch.where(x >= SMALLEST_NORMAL, x * reciprocal_root(x), 0.0)
 
 

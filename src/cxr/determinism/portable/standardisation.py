@@ -1,4 +1,4 @@
-"""What batch, layer and group normalisation share: moments, and steps that use them, with gradients.
+"""What batch, layer and group normalisation share: moments, the steps that use them, gradients.
 
 Over the n elements of a unit (a channel of the shard, a row, a group of a sample), with mean m,
 variance v, r = 1 / sqrt(v + eps) and h = (x - m) r:

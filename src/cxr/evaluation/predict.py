@@ -120,7 +120,7 @@ def _describe_one(
     label: str,
     logits: NDArray[np.float32],
     classes: tuple[str, ...],
-    functions: Elementary,
+    functions: Elementary = PLATFORM,
 ) -> Prediction:
     """Decide for one class: the classes exclude each other."""
     return Prediction(
@@ -138,7 +138,7 @@ def _describe_each(
     label: str,
     logits: NDArray[np.float32],
     classes: tuple[str, ...],
-    functions: Elementary,
+    functions: Elementary = PLATFORM,
 ) -> Prediction:
     """Decide for or against each label by itself."""
     probabilities = tuple(sigmoid(float(value), functions) for value in logits)

@@ -95,12 +95,12 @@ def name_draws(network: nn.Module, drawn: Sequence[torch.Tensor]) -> list[DrawNa
         holders.setdefault(_find_place(tensor), name)
     # What holds nothing has no place.
     holders[0] = TEMPORARY
-    tensors = [holders.get(_find_place(tensor), TEMPORARY) for tensor in drawn]
-    left = Counter(tensors)
+    held = [holders.get(_find_place(tensor), TEMPORARY) for tensor in drawn]
+    left = Counter(held)
     names = []
-    for tensor, values in zip(tensors, drawn, strict=True):
-        left[tensor] -= 1
-        names.append(DrawName(tensor, left[tensor], tuple(values.shape)))
+    for holder, values in zip(held, drawn, strict=True):
+        left[holder] -= 1
+        names.append(DrawName(holder, left[holder], tuple(values.shape)))
     return names
 
 

@@ -8,6 +8,7 @@ same bits everywhere. The numbers of the recipe are combined in float64 by ``+``
 
 from __future__ import annotations
 
+import functools
 import math
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -140,8 +141,8 @@ class PortableAdamW(_PortableOptimizer):
         lr, num_steps = group["lr"], int(state["step"])
         decayed = round_to_float32(1 - lr * group["weight_decay"])
         new1, kept2, new2 = (round_to_float32(value) for value in (1 - beta1, beta2, 1 - beta2))
-        size = round_to_float32(lr / (1 - power(beta1, num_steps)))
-        correction = round_to_float32(math.sqrt(1 - power(beta2, num_steps)))
+        size = round_to_float32(lr / (1 - _raise(beta1, num_steps)))
+        correction = round_to_float32(math.sqrt(1 - _raise(beta2, num_steps)))
         # As a tensor: a kernel may divide by a number through its reciprocal.
         divisor = torch.full((), correction, device=parameter.device)
         eps = round_to_float32(group["eps"])
@@ -154,6 +155,10 @@ class PortableAdamW(_PortableOptimizer):
             if decayed != 1:
                 values.mul_(decayed)
             values.sub_(move.mul_(size))
+
+
+# All parameters of a step need the same two.
+_raise: Final = functools.lru_cache(maxsize=16)(power)
 
 
 def _take_root(values: torch.Tensor) -> torch.Tensor:

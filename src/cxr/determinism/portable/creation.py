@@ -41,7 +41,7 @@ def to_copy(self: Tensor, *, dtype: torch.dtype | None = None, **options: Any) -
     return copied
 
 
-def copy_(self: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:  # noqa: FBT001, FBT002
+def copy_(self: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
     """Copy, converting as `to_copy` does."""
     if src.dtype is not self.dtype:
         require_convertible(src, self.dtype)
@@ -78,10 +78,34 @@ def linspace(start: float, end: float, steps: int, **options: Any) -> Tensor:
     return torch.tensor(values, dtype=dtype, device=options.get("device"))
 
 
+def unique(
+    self: Tensor,
+    sorted: bool = True,  # noqa: A002 - aten's signature
+    return_inverse: bool = False,
+    return_counts: bool = False,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return each value once, in rising order; of zeros the positive one.
+
+    Raises:
+        NotFiniteError: There are NaN among the values, of which none equals another.
+        UnsupportedError: The order is left to torch.
+    """
+    if not sorted:
+        raise UnsupportedError("values in an order of torch's choice")
+    if self.is_floating_point():
+        if bool(torch.isnan(self).any()):
+            raise NotFiniteError("the distinct ones among NaN")
+        self = self + 0.0
+    values = torch.ops.aten._unique2.default  # noqa: SLF001
+    found: tuple[Tensor, Tensor, Tensor] = values(self, True, return_inverse, return_counts)
+    return found
+
+
 REPLACED: Final[dict[str, Callable[..., Any]]] = {
     "aten._to_copy.default": to_copy,
     "aten.copy_.default": copy_,
     "aten.linspace.default": linspace,
+    "aten._unique2.default": unique,
     "aten.arange.default": lambda end, **options: _arange(0, end, 1, **options),
     "aten.arange.start": lambda start, end, **options: _arange(start, end, 1, **options),
     "aten.arange.start_step": lambda start, end, step=1, **options: _arange(

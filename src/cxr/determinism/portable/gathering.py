@@ -52,7 +52,7 @@ def index_put(
     self: Tensor,
     indices: Sequence[Tensor | None],
     values: Tensor,
-    accumulate: bool = False,  # noqa: FBT001, FBT002
+    accumulate: bool = False,
 ) -> Tensor:
     """Return a copy with ``values`` put, or added, where ``indices`` point to."""
     return index_put_(
@@ -64,7 +64,7 @@ def index_put_(
     self: Tensor,
     indices: Sequence[Tensor | None],
     values: Tensor,
-    accumulate: bool = False,  # noqa: FBT001, FBT002
+    accumulate: bool = False,
 ) -> Tensor:
     """Put or add in place; for each place only rows that are added may be several."""
     if any(one is not None and one.dtype is torch.bool for one in indices):
@@ -106,7 +106,7 @@ def embedding_backward(
     indices: Tensor,
     num_weights: int,
     padding_idx: int,
-    scale_grad_by_freq: bool,  # noqa: FBT001
+    scale_grad_by_freq: bool,
 ) -> Tensor:
     """Return the gradient of an embedding's table."""
     if scale_grad_by_freq or padding_idx >= 0:

@@ -89,7 +89,7 @@ OF_INTEGERS: Final = _name(
     bitwise_left_shift.Tensor_Scalar bitwise_right_shift.Tensor_Scalar __lshift__.Scalar
     __rshift__.Scalar __and__.Tensor __or__.Tensor floor_divide floor_divide.Scalar
     remainder.Tensor remainder.Scalar fmod.Tensor fmod.Scalar cumsum bincount one_hot unique_dim
-    _unique2 argsort.stable sort.stable prod max min"""
+    argsort.stable sort.stable prod max min"""
 )
 """Safe where every operand is of integers or truth values."""
 

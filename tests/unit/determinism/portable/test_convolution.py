@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import pytest
 import torch
+from support.convolutions import LAYERS, Layer, draw
 
 from cxr.determinism.portable import convolution, depthwise, window_products
 from cxr.determinism.portable.convolution import REPLACED
 from cxr.determinism.portable.errors import NotFiniteError, UnsupportedError
 from cxr.determinism.portable.planes import use_backend
 from cxr.determinism.portable.scaling import find_exponents
-from support.convolutions import LAYERS, Layer, draw
 
 FORWARD = REPLACED["aten.convolution.default"]
 BACKWARD = REPLACED["aten.convolution_backward.default"]

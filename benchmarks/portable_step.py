@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import copy
-import resource
 import subprocess
 import sys
 import time
@@ -151,7 +150,7 @@ def measure_memory(case: Case, level: str) -> int:
 
 def report_memory(case: Case, level: str) -> None:
     """Print what `measure_memory` reads."""
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = read_memory("VmRSS")
     network = timm.create_model(case.name, num_classes=2).train()
     portable = level == "portable"
     step = make_step(case, network, portable=portable)
@@ -161,8 +160,16 @@ def report_memory(case: Case, level: str) -> None:
                 stack.enter_context(portable_arithmetic("step"))
                 stack.enter_context(drawing(7, "draw", 0, 0))
             step()
-    # Linux counts in KiB.
-    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
+    print(read_memory("VmHWM") - before)
+
+
+def read_memory(name: str) -> int:
+    """Return what Linux counts of this process, in bytes.
+
+    ``getrusage`` would begin with the peak of the process that started this one.
+    """
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:")) * 1024
 
 
 def show_ops(case: Case, seconds: dict[str, float]) -> Table:

@@ -23,6 +23,7 @@ Legend as in ``unfolding``; O output channels.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Final
 
 import torch
@@ -66,18 +67,19 @@ def write_output(
     Raises:
         NotFiniteError: An operand has an infinity or a NaN.
     """
-    rows, columns = geometry.forward_windows()
     sample_exponents = find_exponents(x, (1, 2, 3))
     channel_exponents = find_exponents(weight, (1, 2, 3))
+    x, geometry = _drop_unread(x, geometry)
+    rows, columns = geometry.forward_windows()
+    split = _choose_backend(geometry, weight.shape[1]).split
     frame = frame_image(quantise(x, sample_exponents), [rows], [columns])
     weights_GOIHW = quantise(weight, channel_exponents).unflatten(0, (geometry.num_groups, -1))
-    weights_GKO = weights_GOIHW.permute(0, 3, 4, 2, 1).flatten(1, 3)
-    split = _choose_backend(geometry, weight.shape[1]).split
+    weights_DGOHWI = split(weights_GOIHW.permute(0, 1, 3, 4, 2).contiguous())
     _multiply_windows(
         out.permute(0, 2, 3, 1),
         _split_frame(frame, split),
         (rows, columns),
-        split(weights_GKO.contiguous()),
+        weights_DGOHWI.flatten(3).transpose(2, 3),
         _scales(sample_exponents) * _scales(channel_exponents).view(1, 1, -1),
     )
 
@@ -142,9 +144,10 @@ def write_weight_gradient(
         NotFiniteError: An operand has an infinity or a NaN.
     """
     num_groups = geometry.num_groups
-    rows, columns = geometry.forward_windows()
     exponents_C = find_exponents(x, (0, 2, 3))
     exponents_O = find_exponents(grad, (0, 2, 3))
+    x, geometry = _drop_unread(x, geometry)
+    rows, columns = geometry.forward_windows()
     split = _choose_backend(geometry, out.shape[1]).split
     frame = _split_frame(frame_image(quantise(x, exponents_C), [rows], [columns]), split)
     integers_PO = quantise(grad, exponents_O).permute(0, 2, 3, 1).flatten(0, 2)
@@ -251,6 +254,15 @@ def _row_bytes(frame: Frame, rows: Window, columns: Window) -> int:
     values = frame.values
     num_elements = columns.num_positions * columns.num_taps * rows.num_taps * values.shape[4]
     return num_elements * values.shape[0] * values.element_size()
+
+
+def _drop_unread(x: torch.Tensor, geometry: Geometry) -> tuple[torch.Tensor, Geometry]:
+    """Return an image without the places between the strides of a kernel of one place."""
+    if geometry.kernel != (1, 1) or geometry.padding != (0, 0) or geometry.stride == (1, 1):
+        return x, geometry
+    kept = x[:, :, :: geometry.stride[0], :: geometry.stride[1]]
+    image = (kept.shape[2], kept.shape[3])
+    return kept, replace(geometry, image=image, stride=(1, 1))
 
 
 def _choose_backend(geometry: Geometry, num_channels: int) -> Backend:

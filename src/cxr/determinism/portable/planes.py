@@ -157,7 +157,12 @@ def _add_side_by_side(a: torch.Tensor, b: torch.Tensor) -> list[torch.Tensor]:
     """
     inner = a.shape[2]
     rows = a.transpose(0, 1).reshape(a.shape[1], -1)
-    columns = b.flip(0).reshape(-1, b.shape[2])
+    columns = b.flip(0)
+    if b.stride(1) == 1:
+        # Columns that lie one after the other stay so: bytes are slow to transpose.
+        columns = columns.permute(2, 0, 1).reshape(b.shape[2], -1).t()
+    else:
+        columns = columns.reshape(-1, b.shape[2])
     sums = []
     for weight in range(-2, 3):
         first, last = max(0, weight) * inner, (_NUM_DIGITS + min(0, weight)) * inner

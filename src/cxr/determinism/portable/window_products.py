@@ -23,6 +23,7 @@ Legend as in ``unfolding``; O output channels.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Final
 
 import torch
@@ -51,6 +52,10 @@ BLOCK_BYTES: Final = 2**24
 _SHORT_RUN: Final = 48
 """Neighbouring digits of a window in one copy: with fewer, int8 planes take longer than float64."""
 
+_FEW_ROWS: Final = 128
+_FEW_TERMS: Final = 2048
+"""Positions from which digits gain: as rows of a product, and as the terms of its sums."""
+
 
 def write_output(
     out: torch.Tensor, x: torch.Tensor, weight: torch.Tensor, geometry: Geometry
@@ -66,18 +71,19 @@ def write_output(
     Raises:
         NotFiniteError: An operand has an infinity or a NaN.
     """
-    rows, columns = geometry.forward_windows()
     sample_exponents = find_exponents(x, (1, 2, 3))
     channel_exponents = find_exponents(weight, (1, 2, 3))
+    x, geometry = _drop_unread(x, geometry)
+    rows, columns = geometry.forward_windows()
+    split = _choose_backend(geometry, x, fewest=_FEW_ROWS).split
     frame = frame_image(quantise(x, sample_exponents), [rows], [columns])
     weights_GOIHW = quantise(weight, channel_exponents).unflatten(0, (geometry.num_groups, -1))
-    weights_GKO = weights_GOIHW.permute(0, 3, 4, 2, 1).flatten(1, 3)
-    split = _choose_backend(geometry, weight.shape[1]).split
+    weights_DGOHWI = split(weights_GOIHW.permute(0, 1, 3, 4, 2).contiguous())
     _multiply_windows(
         out.permute(0, 2, 3, 1),
         _split_frame(frame, split),
         (rows, columns),
-        split(weights_GKO.contiguous()),
+        weights_DGOHWI.flatten(3).transpose(2, 3),
         _scales(sample_exponents) * _scales(channel_exponents).view(1, 1, -1),
     )
 
@@ -98,11 +104,14 @@ def write_input_gradient(
     """
     classes = list(geometry.gradient_classes())
     sample_exponents = find_exponents(grad, (1, 2, 3))
-    weight_GOIHW = weight.unflatten(0, (geometry.num_groups, -1))
-    channel_exponents = find_exponents(weight_GOIHW, (1, 3, 4))
-    split = _choose_backend(geometry, weight_GOIHW.shape[1]).split
-    integers_GOIHW = quantise(weight_GOIHW, channel_exponents)
-    weights_DGHWOI = split(integers_GOIHW.permute(0, 3, 4, 1, 2).contiguous())
+    # The largest magnitude over all but the last axis is found fastest.
+    weight_GOHWI = (
+        weight.unflatten(0, (geometry.num_groups, -1)).permute(0, 1, 3, 4, 2).contiguous()
+    )
+    channel_exponents = find_exponents(weight_GOHWI, (1, 2, 3))
+    integers_GOHWI = quantise(weight_GOHWI, channel_exponents)
+    split = _choose_backend(geometry, grad, fewest=_FEW_ROWS).split
+    weights_DGHWOI = split(integers_GOHWI.permute(0, 2, 3, 1, 4).contiguous())
     scales = _scales(sample_exponents) * _scales(channel_exponents).view(1, 1, -1)
     if not _cover(classes, geometry):
         out.zero_()
@@ -117,7 +126,8 @@ def write_input_gradient(
         split,
     )
     for rows, columns in classes:
-        taps_DGHWOI = weights_DGHWOI[:, :, list(rows.taps)][:, :, :, list(columns.taps)]
+        row_taps, column_taps = torch.tensor(rows.taps), torch.tensor(columns.taps)
+        taps_DGHWOI = weights_DGHWOI[:, :, row_taps.unsqueeze(1), column_taps]
         _multiply_windows(
             out.permute(0, 2, 3, 1)[:, rows.first :: rows.step, columns.first :: columns.step],
             frame,
@@ -142,10 +152,11 @@ def write_weight_gradient(
         NotFiniteError: An operand has an infinity or a NaN.
     """
     num_groups = geometry.num_groups
-    rows, columns = geometry.forward_windows()
     exponents_C = find_exponents(x, (0, 2, 3))
     exponents_O = find_exponents(grad, (0, 2, 3))
-    split = _choose_backend(geometry, out.shape[1]).split
+    x, geometry = _drop_unread(x, geometry)
+    rows, columns = geometry.forward_windows()
+    split = _choose_backend(geometry, x, fewest=_FEW_TERMS).split
     frame = _split_frame(frame_image(quantise(x, exponents_C), [rows], [columns]), split)
     integers_PO = quantise(grad, exponents_O).permute(0, 2, 3, 1).flatten(0, 2)
     grads_DPGO = split(integers_PO.contiguous()).unflatten(2, (num_groups, -1))
@@ -253,15 +264,29 @@ def _row_bytes(frame: Frame, rows: Window, columns: Window) -> int:
     return num_elements * values.shape[0] * values.element_size()
 
 
-def _choose_backend(geometry: Geometry, num_channels: int) -> Backend:
-    """Return what multiplies fastest: float64 where bytes would be copied in short runs.
+def _drop_unread(x: torch.Tensor, geometry: Geometry) -> tuple[torch.Tensor, Geometry]:
+    """Return an image without the places between the strides of a kernel of one place."""
+    if geometry.kernel != (1, 1) or geometry.padding != (0, 0) or geometry.stride == (1, 1):
+        return x, geometry
+    kept = x[:, :, :: geometry.stride[0], :: geometry.stride[1]]
+    image = (kept.shape[2], kept.shape[3])
+    return kept, replace(geometry, image=image, stride=(1, 1))
+
+
+def _choose_backend(geometry: Geometry, positions: torch.Tensor, *, fewest: int) -> Backend:
+    """Return what multiplies fastest; float64 where digits would be copied in short runs.
 
     Args:
         geometry: The convolution's.
-        num_channels: Those of a group of the image that is unfolded.
+        positions: ``(N, C, H, W)``: one row of the product a place, and the image's channels.
+        fewest: With fewer rows, digits cost more to make than they save.
     """
+    num_samples, num_channels, height, width = positions.shape
     is_short = geometry.kernel[1] * num_channels < _SHORT_RUN
-    return FLOAT64 if is_short or geometry.num_groups > 1 else current_backend()
+    are_few = num_samples * height * width < fewest
+    if is_short or are_few or geometry.num_groups > 1:
+        return FLOAT64
+    return current_backend()
 
 
 def _split_frame(frame: Frame, split: Callable[[torch.Tensor], torch.Tensor]) -> Frame:

@@ -21,13 +21,14 @@ def round_exact_root(x: float) -> float:
     return (2 * root + (root * root != scaled)) / (1 << places)
 
 
-def near_squares() -> torch.Tensor:
-    """Return float64 around squares of numbers half-way between two float64: the hardest cases."""
-    odd = draw_binades(2000, 0, 1, seed=9).abs()
-    # (y + u/2)^2 lies between two float64; both are taken, and y^2's neighbours.
-    square = odd * odd
-    bits = square.view(torch.int64)
-    return torch.cat([(bits + step).view(torch.float64) for step in (-2, -1, 0, 1, 2)])
+def draw_near_ties() -> torch.Tensor:
+    """Return the float64 on both sides of squares of numbers half-way between two float64."""
+    found = []
+    for root in draw_binades(1000, 0, 1, seed=9).abs().tolist():
+        square = (2 * int(root * 2**52) + 1) ** 2
+        excess = square.bit_length() - 53
+        found += [math.ldexp((square >> excess) + step, excess - 106) for step in (0, 1)]
+    return torch.tensor(found, dtype=torch.float64)
 
 
 def draw_hard_roots() -> torch.Tensor:
@@ -35,10 +36,10 @@ def draw_hard_roots() -> torch.Tensor:
     return torch.cat(
         [
             draw_binades(4000, -1022, 1024).abs(),
-            near_squares(),
+            draw_near_ties(),
             *(edge.view(torch.float64) for edge in edges),
             torch.arange(1, 300).view(torch.float64),
-            torch.tensor([5e-324, 2.0**-1022, 1.7976931348623157e308]).double(),
+            torch.tensor([2.0**-1022, 1.7976931348623157e308], dtype=torch.float64),
         ]
     )
 

@@ -102,7 +102,6 @@ OTHERS = {
     "threshold_backward": (piecewise, (0.0,), (0.0,)),
     "hardtanh_backward": (piecewise, (0.0, 6.0), (0.0, 6.0)),
     "leaky_relu_backward": (piecewise, (0.01, False), (0.01, False)),
-    "hardsigmoid_backward": (piecewise, (), ()),
     "hardswish_backward": (piecewise, (), ()),
     "relu": (piecewise, (), ()),
     "hardtanh": (piecewise, (0.0, 6.0), (0.0, 6.0)),
@@ -126,6 +125,13 @@ def test_others_are_float64s_rounded_once(name):
     found, wanted = (found[0], wanted[0]) if name == "log_sigmoid_forward" else (found, wanted)
     assert float((found - wanted.float()).abs().max()) <= 2e-7
     assert float((found == wanted.float()).double().mean()) > 0.999
+
+
+def test_the_slope_of_hardsigmoid_is_a_sixth_between_the_knees():
+    x = torch.tensor([-3.0, -2.9999998, 0.0, 2.9999998, 3.0, INF])
+    found = piecewise.hardsigmoid_backward(torch.full((6,), 0.7), x)
+    sixth = float(torch.tensor(0.7)) / 6
+    assert same_bits(found, torch.tensor([0.0, sixth, sixth, sixth, 0.0, 0.0]))
 
 
 @pytest.mark.parametrize("is_result", [False, True])

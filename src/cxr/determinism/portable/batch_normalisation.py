@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from cxr.determinism.portable.errors import UnsupportedError
-from cxr.determinism.portable.roots import reciprocal_root
+from cxr.determinism.portable.square_roots import rsqrt64
 from cxr.determinism.portable.standardisation import (
     check_dtype,
     differentiate,
@@ -160,7 +160,7 @@ def _invert(variance: Tensor, eps: float) -> Tensor:
     Raises:
         NotFiniteError: Both are 0, or the variance is infinite or NaN.
     """
-    inverse = reciprocal_root(variance.to(torch.float64) + eps)
+    inverse = rsqrt64(variance.to(torch.float64) + eps)
     refuse_not_finite(inverse, _WHAT)
     return inverse
 

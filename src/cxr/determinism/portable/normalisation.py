@@ -196,14 +196,15 @@ def _list_within(grouped: Tensor) -> list[int]:
 
 def _group(x: Tensor, group: int) -> Tensor:
     """Return a view of shape (N, group, C / group, ...)."""
-    return x.unflatten(1, (group, x.shape[1] // group))
+    return x.view([x.shape[0], group, x.shape[1] // group, *x.shape[2:]])
 
 
 def _spread(values: Tensor | None, grouped: Tensor) -> Tensor | None:
     """Return one value a channel in a shape that broadcasts to that of the grouped tensor."""
     if values is None:
         return None
-    return values.reshape([1, *grouped.shape[1:3]] + [1] * (grouped.ndim - 3))
+    shape = [1, *grouped.shape[1:3]] + [1] * (grouped.ndim - 3)
+    return values.reshape(shape)
 
 
 REPLACED: Final[dict[str, Callable[..., Any]]] = {

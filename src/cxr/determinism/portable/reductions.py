@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from cxr.determinism.portable.errors import UnsupportedError
-from cxr.determinism.portable.roots import root
+from cxr.determinism.portable.square_roots import sqrt64
 from cxr.determinism.portable.standardisation import check_dtype, find_moments
 from cxr.determinism.portable.sums import count_tensor, refuse_not_finite, sum_blocks
 
@@ -41,7 +41,12 @@ def reduce_sum(
 def reduce_mean(
     x: Tensor, dim: _Dims = None, keepdim: bool = False, *, dtype: torch.dtype | None = None
 ) -> Tensor:
-    """Average elements; ``aten.mean``. Refuses the mean of nothing."""
+    """Average elements; ``aten.mean``.
+
+    Raises:
+        NotFiniteError: A float is infinite or NaN, the sum overflows, or there is nothing to add.
+        UnsupportedError: The elements are neither float32 nor float64.
+    """
     x = x if dtype is None else x.to(dtype)
     dims = _resolve_dims(x, dim)
     total = _add_up(x, dims, "mean")
@@ -79,7 +84,7 @@ def reduce_var(x: Tensor, *arguments: Any, **options: Any) -> Tensor:
 def reduce_std_mean(x: Tensor, *arguments: Any, **options: Any) -> tuple[Tensor, Tensor]:
     """Return standard deviation and mean; ``aten.std_mean.correction``."""
     variance, mean = reduce_var_mean(x, *arguments, **options)
-    return root(variance.to(torch.float64)).to(x.dtype), mean
+    return sqrt64(variance.to(torch.float64)).to(x.dtype), mean
 
 
 def reduce_std(x: Tensor, *arguments: Any, **options: Any) -> Tensor:
@@ -97,8 +102,8 @@ def reduce_norm(
 ) -> Tensor:
     """Return a vector norm of order 0, 1, 2 or infinity; ``aten.linalg_vector_norm``.
 
-    Float32 elements are squared exactly, in float64, and added there: 5 * 2^-53 relative before the
-    last rounding, without overflow or underflow.
+    Float32 elements are squared exactly, in float64, and added there in L levels: before the last
+    rounding the norm is within (L / 2 + 1) 2^-53 of itself. Nothing overflows or underflows.
 
     Raises:
         NotFiniteError: An element is infinite or NaN, or the norm overflows.
@@ -118,7 +123,7 @@ def reduce_norm(
             dims,
             dtype=torch.float64,
         )
-        norm = root(norm) if order == 2.0 else norm  # noqa: PLR2004 - the order itself
+        norm = sqrt64(norm) if order == 2.0 else norm  # noqa: PLR2004 - the order itself
     else:
         raise UnsupportedError(f"norm of order {ord}: only 0, 1, 2 and infinity")
     norm = norm.to(x.dtype)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from cxr.determinism.portable.batch_normalisation import Gradients, Normalised
-from cxr.determinism.portable.roots import reciprocal_root
+from cxr.determinism.portable.square_roots import rsqrt64
 from cxr.determinism.portable.standardisation import (
     check_dtype,
     differentiate,
@@ -30,7 +30,7 @@ def normalise_within(
     """Normalise over ``dims``; return the result and its moments, the dimensions kept."""
     dtype = check_dtype(what, x, weight, bias)
     mean, squares, count = find_moments(x, dims, what)
-    rstd = reciprocal_root(squares / count + eps)
+    rstd = rsqrt64(squares / count + eps)
     refuse_not_finite(rstd, what)
     near, inverse = mean.to(dtype), rstd.to(dtype)
     factors = [inverse] if weight is None else [inverse, _lift_to(weight, x)]

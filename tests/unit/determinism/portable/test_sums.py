@@ -7,16 +7,7 @@ import torch
 
 from cxr.determinism.portable import blocks, sums
 from cxr.determinism.portable.errors import NotFiniteError
-
-
-def draw(*shape, seed=0):
-    """Return float32 values of mixed signs and magnitudes from a fixed integer formula."""
-    number = torch.arange(max(1, torch.Size(shape).numel()), dtype=torch.int64) + 7919 * seed
-    mixed = (number * 2654435761 + 12345) % 2**32
-    mixed = (mixed ^ (mixed >> 15)) * 2246822519 % 2**32
-    signed = ((mixed >> 8) - 2**23).to(torch.float32)
-    exponent = -23 + mixed % 7
-    return (signed * 2.0**exponent)[: torch.Size(shape).numel()].reshape(shape)
+from support.fixed_numbers import draw_fixed as draw
 
 
 def sum_by_definition(values):

@@ -14,11 +14,11 @@ from cxr.determinism.portable.memory import keep_freed_memory
 
 def count_new_pages():
     counts = []
-    for _ in range(8):
+    for _ in range(24):
         before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
         torch.ones(2**23)
         counts.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
-    # A few calls may pass until a block that was freed is large enough, with its alignment.
+    # Some calls may pass until a block that was freed is large enough, with its alignment.
     return min(counts)
 
 print(count_new_pages(), keep_freed_memory(), keep_freed_memory(), count_new_pages())

@@ -37,10 +37,10 @@ SETTINGS = [
 def print_digests():
     """Print digests of all layers' outputs and gradients: portable ones, then native ones."""
     import torch
-    from support.convolutions import LAYERS, Layer
 
     from cxr.determinism.portable.convolution import REPLACED
     from cxr.determinism.portable.planes import use_backend
+    from support.convolutions import LAYERS, Layer
 
     forward = REPLACED["aten.convolution.default"]
     backward = REPLACED["aten.convolution_backward.default"]

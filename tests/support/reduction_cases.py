@@ -98,12 +98,13 @@ def list_sample_normalisations(layout):
 
 def list_poolings(layout):
     # Whole numbers tie often: which of them is kept is part of the bits.
-    x = layout(draw_fixed(5, 6, 17, 14).round())
-    windows = ([3, 2], [2, 2], [1, 1])
-    maxima, places = torch.ops.aten.max_pool2d_with_indices(x, *windows)
+    x = layout(draw_fixed(5, 6, 17, 14))
+    whole = x.round()
+    windows = ([3, 2], [2, 1], [1, 1])
+    maxima, places = torch.ops.aten.max_pool2d_with_indices(whole, *windows)
     gradient = layout(draw_fixed(*maxima.shape, seed=1))
-    yield "aten.max_pool2d_with_indices.default", (x, *windows), {}
-    backward = (gradient, x, *windows, [1, 1], False, places)
+    yield "aten.max_pool2d_with_indices.default", (whole, *windows), {}
+    backward = (gradient, whole, *windows, [1, 1], False, places)
     yield "aten.max_pool2d_with_indices_backward.default", backward, {}
     for padded in (True, False):
         yield "aten.avg_pool2d.default", (x, *windows, False, padded), {}

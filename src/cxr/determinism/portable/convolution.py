@@ -33,7 +33,7 @@ def convolution(
     stride: Sequence[int],
     padding: Sequence[int],
     dilation: Sequence[int],
-    transposed: bool,  # noqa: FBT001 - aten's signature
+    transposed: bool,
     output_padding: Sequence[int],  # noqa: ARG001 - means nothing unless transposed
     groups: int,
 ) -> torch.Tensor:
@@ -84,7 +84,7 @@ def convolution_backward(
     stride: Sequence[int],
     padding: Sequence[int],
     dilation: Sequence[int],
-    transposed: bool,  # noqa: FBT001 - aten's signature
+    transposed: bool,
     output_padding: Sequence[int],  # noqa: ARG001 - means nothing unless transposed
     groups: int,
     output_mask: Sequence[bool],

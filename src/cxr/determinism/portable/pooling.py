@@ -10,7 +10,7 @@ first order. Adaptive averages add in trees instead (`cxr.determinism.portable.s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 import torch
@@ -20,6 +20,7 @@ from cxr.determinism.portable import adaptive_pooling
 from cxr.determinism.portable.blocks import BLOCK_ELEMENTS
 from cxr.determinism.portable.layouts import is_channels_last, make_zeros
 from cxr.determinism.portable.pooling_windows import (
+    Place,
     Sizes,
     count_elements,
     find_axes,
@@ -173,13 +174,20 @@ def differentiate_maxima(
     grad_input = make_zeros(x, x.shape)
     last = is_channels_last(grad_input)
     planes, dim = _list_places(grad_input, channels_last=last)
-    for row in range(steps[0]):
-        for column in range(steps[1]):
-            members = (..., slice(row, None, steps[0]), slice(column, None, steps[1]))
-            places, _ = _list_places(indices[members], channels_last=last)
-            values, _ = _list_places(gradient[members], channels_last=last)
-            planes.scatter_add_(dim, places, values)
+    for members in _list_classes(steps):
+        places, _ = _list_places(indices[members], channels_last=last)
+        values, _ = _list_places(gradient[members], channels_last=last)
+        planes.scatter_add_(dim, places, values)
     return grad_input
+
+
+def _list_classes(steps: Sequence[int]) -> list[Place]:
+    """Return, for each class, what picks its windows: every n-th row and column of them."""
+    return [
+        (..., slice(row, None, steps[0]), slice(column, None, steps[1]))
+        for row in range(steps[0])
+        for column in range(steps[1])
+    ]
 
 
 def _list_places(x: Tensor, *, channels_last: bool) -> tuple[Tensor, int]:

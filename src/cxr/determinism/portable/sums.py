@@ -29,7 +29,6 @@ FLOAT32_LEVELS: Final = 4
 """Levels of `sum_tree_wide` in float32."""
 
 _ALL_LEVELS: Final = 64
-_SHORT: Final = 16
 
 
 def sum_tree(x: Tensor, dims: Sequence[int], *, keepdim: bool = False) -> Tensor:
@@ -166,10 +165,8 @@ def _sum_along(x: Tensor, dims: Sequence[int], narrow_levels: int, *, owned: boo
             shape = [1 if place == dim else length for place, length in enumerate(x.shape)]
             x, owned = x.new_zeros(shape), True
         while x.shape[dim] > 1:
-            widens = narrow_levels == 0 and x.dtype == torch.float32
-            brings_out = x.stride(dim) == 1 and x.shape[dim] <= _SHORT < x.numel()
-            if widens or brings_out:
-                x, owned = _copy_outermost(x, dim, torch.float64 if widens else x.dtype), True
+            if narrow_levels == 0 and x.dtype == torch.float32:
+                x, owned = _widen(x, dim), True
             x = _halve(x, dim, owned=owned)
             owned = True
             narrow_levels -= 1
@@ -177,13 +174,12 @@ def _sum_along(x: Tensor, dims: Sequence[int], narrow_levels: int, *, owned: boo
     return x if owned else x.clone()
 
 
-def _copy_outermost(x: Tensor, dim: int, dtype: torch.dtype) -> Tensor:
-    """Return a copy in which ``dim`` lies farthest apart: short rows are slow to step through."""
+def _widen(x: Tensor, dim: int) -> Tensor:
+    """Return a float64 copy in which ``dim`` does not lie closest: short rows are slow."""
     if x.stride(dim) != 1:
-        return x.to(dtype)
+        return x.to(torch.float64)
     outermost = x.movedim(dim, 0)
-    # Without `copy` torch may return the input itself, which is not ours to overwrite.
-    copy = outermost.to(dtype, copy=True, memory_format=torch.contiguous_format)
+    copy = outermost.to(torch.float64, memory_format=torch.contiguous_format)
     return copy.movedim(0, dim)
 
 

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import pytest
 import torch
-from support.convolutions import LAYERS, Layer, draw
 
 from cxr.determinism.portable import convolution, depthwise, window_products
 from cxr.determinism.portable.convolution import REPLACED
 from cxr.determinism.portable.errors import NotFiniteError, UnsupportedError
 from cxr.determinism.portable.planes import use_backend
 from cxr.determinism.portable.scaling import find_exponents
+from support.convolutions import LAYERS, Layer, draw
 
 FORWARD = REPLACED["aten.convolution.default"]
 BACKWARD = REPLACED["aten.convolution_backward.default"]
@@ -216,7 +216,7 @@ def sum_in_chunks(left, right, *, chunk):
 
 
 def draw_long_sum():
-    """Return a weight gradient's operands whose sum leaves 2^53 and comes back to a small number."""
+    """Return operands of a weight gradient whose sum leaves 2^53 and ends as a small number."""
     half = 350 * 353
     image = 2**19 - 1 - torch.arange(half) % 7
     grad = (2**19 - 1 - torch.arange(half) % 5).repeat(2)

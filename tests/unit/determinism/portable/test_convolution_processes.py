@@ -37,10 +37,10 @@ SETTINGS = [
 def print_digests():
     """Print digests of all layers' outputs and gradients: portable ones, then native ones."""
     import torch
-    from support.convolutions import LAYERS, Layer
 
     from cxr.determinism.portable.convolution import REPLACED
     from cxr.determinism.portable.planes import use_backend
+    from support.convolutions import LAYERS, Layer
 
     forward = REPLACED["aten.convolution.default"]
     backward = REPLACED["aten.convolution_backward.default"]
@@ -49,8 +49,9 @@ def print_digests():
     deep = Layer(channels=(16, 16), image=(56, 56), groups=16)
     layers = [*LAYERS.values(), wide, deep]
     with use_backend(os.environ["PRODUCTS"]):
-        print(digest_layers(layers, forward, backward))
-    print(digest_layers(layers, torch.ops.aten.convolution, torch.ops.aten.convolution_backward))
+        portable = digest_layers(layers, forward, backward)
+    native = torch.ops.aten.convolution, torch.ops.aten.convolution_backward
+    sys.stdout.write(f"{portable} {digest_layers(layers, *native)}\n")
 
 
 def digest_layers(layers, forward, backward):

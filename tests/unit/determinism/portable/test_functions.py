@@ -6,7 +6,7 @@ import mpmath as mp
 import pytest
 import torch
 
-from cxr.determinism.portable import functions
+from cxr.determinism.portable import exponentials, functions
 from cxr.determinism.portable.errors import UnsupportedError
 from cxr.determinism.portable.functions import REPLACED
 from support.accuracy import draw_binades, draw_float32, find_worst_ulps, same_bits
@@ -66,6 +66,17 @@ def test_float32_is_all_but_correctly_rounded(name, exact, exponents, negative):
     x = draw_float32(FEW, *exponents)
     x = x if negative else x.abs()
     assert find_worst_ulps(getattr(functions, name)(x), exact, x) <= 0.501
+
+
+@pytest.mark.parametrize(
+    ("constants", "name", "exact"),
+    [("TWO_TO_FRACTION", "exp", mp.exp), ("EXP_TAYLOR", "expm1_64", mp.expm1)],
+)
+def test_a_polynomial_with_a_term_too_few_is_noticed(monkeypatch, constants, name, exact):
+    whole = getattr(exponentials, constants)
+    monkeypatch.setattr(exponentials, constants, whole[:-2])
+    x = draw_binades(FEW, -3, 3) if name.endswith("64") else draw_float32(FEW, -3, 3)
+    assert find_worst_ulps(getattr(functions, name)(x), exact, x) > 2.0
 
 
 @pytest.mark.parametrize("exponent", [0.5, -0.5, 1.5, 2, 3, -2, 7, 64, 0.3, -0.7, 100.0])

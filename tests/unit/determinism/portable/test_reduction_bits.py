@@ -127,7 +127,7 @@ FAULTS = {
     "another tree": (sums, "_halve", add_in_other_halves),
     "another number of float32 levels": (sums, "FLOAT32_LEVELS", 5),
     "a fused multiply-add": (batch_normalisation, "standardise", standardise_fused),
-    "the same within samples": (sample_normalisation, "standardise", standardise_fused),
+    "a fused multiply-add within samples": (sample_normalisation, "standardise", standardise_fused),
     "another order of products": (batch_normalisation, "differentiate", scale_first),
     "the same in samples": (sample_normalisation, "differentiate", scale_first),
     "a root in float32": (
@@ -151,5 +151,7 @@ FAULTS = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_shows_in_the_digest(monkeypatch, small_digest, fault):
+    if "fused" in fault and torch.backends.cpu.get_cpu_capability() == "DEFAULT":
+        pytest.skip("torch fuses only in its vector code")
     monkeypatch.setattr(*FAULTS[fault])
     assert digest_portable(large=False) != small_digest

@@ -12,7 +12,7 @@ from cxr.config.schema import ModelConfig, RunConfig
 from cxr.determinism.levels import Level
 from cxr.determinism.seeding import seed_global_generators
 from cxr.determinism.streams import derive_seed
-from cxr.errors import ConfigError, WeightsError
+from cxr.errors import ConfigError, DeterminismError, WeightsError
 from cxr.models.fit import find_classifiers, load_whole, loading_whole
 from cxr.models.mlp import Mlp
 from cxr.models.weights import InitialWeights, find_weights, load_tensors
@@ -54,14 +54,23 @@ def build_network(
 
     Raises:
         ConfigError: The model does not take these settings.
+        DeterminismError: Its weights cannot be drawn at the level ``portable``.
         WeightsError: The weights do not fit.
     """
     build = functools.partial(_build, config, num_classes, weights)
     if config.determinism is not Level.PORTABLE:
         return build()
+    from cxr.determinism.portable.errors import UnsupportedError
     from cxr.determinism.portable.initialisation import build_portably
 
-    return build_portably(build, config.seed)
+    try:
+        return build_portably(build, config.seed)
+    except UnsupportedError as error:
+        raise DeterminismError(
+            f"the model cannot be initialised portably: {error}",
+            where=f"model.name: {config.model.name}",
+            hint="choose another model, or determinism: strict (the bits of this machine)",
+        ) from error
 
 
 def require_known_model(name: str) -> None:

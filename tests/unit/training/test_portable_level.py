@@ -8,7 +8,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from cxr.determinism.levels import Level
 from cxr.determinism.portable.optimizers import PortableAdamW, PortableSGD
 from cxr.determinism.portable.random_numbers import REPLACED
-from cxr.errors import TrainingError
+from cxr.errors import DeterminismError, TrainingError
+from cxr.models import build
 from cxr.models.build import build_network
 from cxr.training.batches import Batch
 from cxr.training.loop import take_mean
@@ -121,6 +122,18 @@ def test_a_network_is_built_from_the_names_of_its_parameters():
     assert torch.equal(network.backbone[1].weight, wider.backbone[1].weight)
     strict = build_network(load_recipe(vectors()), num_classes=3)
     assert not torch.equal(network.backbone[1].weight, strict.backbone[1].weight)
+
+
+def test_a_network_that_draws_differently_each_time_is_refused_in_three_lines(monkeypatch):
+    widths = [5, 6]
+
+    def build_mlp(*_):
+        return nn.Linear(widths.pop(), 2)
+
+    monkeypatch.setattr(build, "_build_mlp", build_mlp)
+    with pytest.raises(DeterminismError, match="another way each time") as caught, Drawing():
+        build.build_network(portable(), num_classes=3)
+    assert caught.value.where == "model.name: mlp"
 
 
 def test_the_mean_loss_is_rounded_once():

@@ -27,6 +27,8 @@ from cxr.determinism.streams import Key, derive_key
 PURPOSE: Final = "weights"
 TEMPORARY: Final = ""
 """In place of a name, for what no parameter or buffer shares its memory with."""
+MOST_DRAWS: Final = 2**14
+"""More than a model has tensors: whoever draws more repeats it until the numbers suit."""
 
 _Network = TypeVar("_Network", bound=nn.Module)
 
@@ -47,6 +49,8 @@ class _NotedDraws:
     drawn: list[torch.Tensor] = field(default_factory=list)
 
     def take_key(self, drawn: torch.Tensor) -> None:
+        if len(self.drawn) == MOST_DRAWS:
+            raise _refuse()
         self.drawn.append(drawn.detach())
 
 

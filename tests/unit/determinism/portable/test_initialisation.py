@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from cxr.determinism.portable import initialisation
 from cxr.determinism.portable.distributions import uniform_
 from cxr.determinism.portable.drawing import drawing_from
 from cxr.determinism.portable.errors import UnsupportedError
@@ -128,6 +129,19 @@ def test_more_or_fewer_draws_the_second_time_are_refused():
 
         with pytest.raises(UnsupportedError, match="another way each time"):
             build(make)
+
+
+def test_drawing_until_the_numbers_suit_is_refused(monkeypatch):
+    monkeypatch.setattr(initialisation, "MOST_DRAWS", 50)
+
+    def make():
+        network = nn.Linear(4, 4)
+        while network.weight.min() < 100:
+            nn.init.normal_(network.weight)
+        return network
+
+    with pytest.raises(UnsupportedError, match="another way each time"):
+        build(make)
 
 
 def test_truncated_normal_numbers_are_one_uniform_draw():

@@ -28,7 +28,7 @@ from typing import Final
 from result import Result, Table, Target
 
 _CONFIG: Final = Path(__file__).resolve().parents[1] / "configs" / "sample_portable.yaml"
-_TINY: Final = ("train.epochs=1", "train.batch_size=8")
+_TINY: Final = ("train.epochs=1", "train.batch_size=8", "data.image_size=32")
 _SHOWN_DIGITS: Final = 12
 _UNSET: Final = "unset"
 

@@ -60,8 +60,8 @@ A run keeps the resolved config, defaults included, as `config.yaml` in its dire
 `strict`, where the machine's own kernels compute), or `never`. Only fields that affect bits at the
 run's level, [act beside the others](#fields-that-act-only-beside-others) and are not at their
 default enter `recipe.config_digest`. So a later version may add a field without changing the
-digest of an old recipe. The level `portable` has a name but is not computed by this version: it is
-refused.
+digest of an old recipe. The level `portable` takes `device: cpu` and `train.precision: float32`;
+others are refused there.
 """
 
 _CONDITIONS: Final = """\

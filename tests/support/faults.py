@@ -258,9 +258,9 @@ def _other_lr(value: str) -> None:
 
     original = step.derive_learning_rate
 
-    def derive(config: Any, number: int, *, steps_per_epoch: int) -> float:
+    def derive(config: Any, number: int, *, steps_per_epoch: int, **options: Any) -> float:
         factor = 2 if number // steps_per_epoch == int(value) else 1
-        return factor * original(config, number, steps_per_epoch=steps_per_epoch)
+        return factor * original(config, number, steps_per_epoch=steps_per_epoch, **options)
 
     step.derive_learning_rate = derive
 

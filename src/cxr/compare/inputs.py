@@ -50,6 +50,7 @@ def find_differences(
         *_compare_config(manifest_a, manifest_b),
         *_compare_data(a, b, manifest_a, manifest_b),
         *_compare_digest("code", "code_digest", manifest_a, manifest_b),
+        *_compare_digest("code", "arithmetic", manifest_a, manifest_b),
         *_compare_digest("weights", "weights_in", manifest_a, manifest_b),
         *_compare_environment(a, b, level),
         *_compare_controls(manifest_a, manifest_b),
@@ -87,10 +88,14 @@ def _compare_data(
 
 
 def _compare_digest(part: Any, field: str, a: Manifest, b: Manifest) -> Iterator[Difference]:
-    """Compare one digest of the recipe; other sources may or may not compute other bits."""
-    value_a, value_b = a["recipe"][field], b["recipe"][field]
-    if value_a != value_b:
-        affects: Affects = "unknown" if part == "code" else "yes"
+    """Compare one digest of the recipe; other sources may or may not compute other bits.
+
+    The version of the arithmetic stands only in recipes of the level ``portable``.
+    """
+    value_a, value_b = a["recipe"].get(field), b["recipe"].get(field)
+    # Other levels differ as a field of the config does.
+    if value_a != value_b and not (field == "arithmetic" and None in (value_a, value_b)):
+        affects: Affects = "unknown" if field == "code_digest" else "yes"
         yield Difference(part=part, field=field, a=value_a, b=value_b, affects_bits=affects)
 
 

@@ -31,6 +31,7 @@ _INPUTS: Final = {
     "config_digest": "config",
     "data_digest": "data",
     "weights_in": "given weights",
+    "arithmetic": "arithmetic",
 }
 """Parts of the recipe that must be the same; other code is what is asked about."""
 
@@ -204,7 +205,7 @@ def require_same_recipe(wanted: Wanted, manifest: Manifest) -> None:
     names = [
         word
         for name, word in _INPUTS.items()
-        if wanted.recipe.get(name) != manifest["recipe"][name]
+        if wanted.recipe.get(name) != manifest["recipe"].get(name)
     ]
     if names:
         raise _describe_other(wanted, names)

@@ -59,7 +59,7 @@ def check_run(directory: Path, manifest: Manifest, spoiled: set[str]) -> list[Fi
     findings += _check_environment(directory, manifest, recipe.get("determinism"))
     spoiled = spoiled | {finding.path for finding in findings}
     if PREDICTIONS not in spoiled:
-        findings += _check_figures(directory, manifest)
+        findings += _check_figures(directory, manifest, recipe.get("determinism"))
     if CONFIG not in spoiled:
         findings += _check_config(directory, manifest)
     if ENVIRONMENT not in spoiled:
@@ -83,7 +83,7 @@ def check_evaluation(directory: Path, manifest: Manifest, spoiled: set[str]) -> 
     ]
     spoiled = spoiled | {finding.path for finding in findings}
     if PREDICTIONS not in spoiled:
-        findings += _check_figures(directory, manifest)
+        findings += _check_figures(directory, manifest, manifest.get("determinism"))
     if ENVIRONMENT not in spoiled:
         findings += _check_libraries(load_json_object(directory / ENVIRONMENT), manifest)
     return findings
@@ -106,14 +106,16 @@ def _digest_lock(path: Path) -> str:
     return load_data_lock(path).digest
 
 
-def _check_figures(directory: Path, manifest: Manifest) -> Iterator[Finding]:
+def _check_figures(directory: Path, manifest: Manifest, level: Any) -> Iterator[Finding]:
     """Compute the figures again from the predictions."""
     figures = take(manifest, "metrics")
     if not figures:
         return
     try:
         classes, predictions = load_predictions(directory / PREDICTIONS)
-        again = compute_metrics(classes, predictions).to_json()
+        # Exponential and logarithm are the platform's at all other levels.
+        kind = Level.PORTABLE if level == Level.PORTABLE else Level.STRICT
+        again = compute_metrics(classes, predictions, level=kind).to_json()
     except (RecordError, KeyError):
         # The file's own findings say so.
         return

@@ -40,12 +40,14 @@ def find_inconsistencies(config: RunConfig, document: Document) -> list[Problem]
 
 
 def _check_promise(config: RunConfig) -> Iterator[_Finding]:
-    if config.determinism is Level.PORTABLE:
-        yield (
-            "determinism",
-            "this version does not compute at the level portable",
-            "use strict: the same bits on this machine with this stack",
-        )
+    if config.determinism is not Level.PORTABLE:
+        return
+    if config.train.precision != "float32":
+        problem = f"portable has no {config.train.precision}: processors round it differently"
+        yield "train.precision", problem, "use float32, or determinism: strict"
+    if config.device != "cpu":
+        problem = f"portable is untested on {config.device}, so it promises nothing there"
+        yield "device", problem, "use cpu, or determinism: strict"
 
 
 def _check_data(config: RunConfig) -> Iterator[_Finding]:

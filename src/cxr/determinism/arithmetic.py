@@ -1,7 +1,8 @@
 """The context that initialisation, training steps and evaluation compute in.
 
 One place where a level takes hold of the arithmetic: it names every op that has no deterministic
-kernel, as an error under ``strict`` and as an entry of the manifest under ``warn``.
+kernel, as an error under ``strict`` and as an entry of the manifest under ``warn``. Under
+``portable`` no op is left to the machine's own kernels: see `cxr.determinism.portable`.
 """
 
 from __future__ import annotations
@@ -39,11 +40,18 @@ def arithmetic(level: Level, *, ops_without_kernel: Counter[str], where: str) ->
         where: What is being computed, for an error (``step 12``).
 
     Raises:
-        DeterminismError: Under ``strict``, an op without a deterministic kernel was called.
+        DeterminismError: Under ``strict``, an op without a deterministic kernel was called; under
+            ``portable``, one that has no portable form.
     """
     try:
         if level is Level.WARN:
             with _counted_warnings(ops_without_kernel):
+                yield
+        elif level is Level.PORTABLE:
+            # Imported only where it computes: the other levels need none of it.
+            from cxr.determinism.portable.mode import portable_arithmetic
+
+            with portable_arithmetic(where):
                 yield
         else:
             yield

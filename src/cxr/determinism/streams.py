@@ -26,9 +26,11 @@ MAX_SEED: Final = 2**64 - 1
 
 PURPOSES: Final[dict[str, str]] = {
     "init": "one stream: initial weights",
+    "weights": "indices (parameter, later draws of it): initial weights at the level portable",
     "order": "indices (epoch): order of the training samples",
     "augment": "indices (epoch, sample): augmentation of one sample",
     "step": "indices (step): global generators before a training step",
+    "draw": "indices (step, shard, number): what a shard draws, as dropout, at the level portable",
     "evaluation": "one stream: global generators before an evaluation",
     "split": "indices (group): validation split; root is data.split_seed",
     "synthetic": "indices (split): synthetic vectors; root is data.synthetic.seed",

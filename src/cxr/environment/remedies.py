@@ -21,9 +21,7 @@ from cxr.environment.install_commands import derive_pin, derive_reinstall
 _NO_MATTER: Final = "nothing: bits do not depend on it"
 _OTHER_MACHINE: Final = {
     Level.WARN: "no command: {what}; warn promises no bits",
-    Level.STRICT: (
-        "no command: {what}: strict gives no promise here; portable would, not in this version"
-    ),
+    Level.STRICT: "no command: {what}: strict gives no promise here; determinism: portable does",
     Level.PORTABLE: _NO_MATTER,
 }
 _COMMIT: Final = re.compile(r"[0-9a-f]{7,64}")

@@ -1,7 +1,8 @@
 """Figures of predictions in which each label is decided by itself; only known ones are counted.
 
 Ranks and losses come from the logits, as in `cxr.evaluation.metrics`. The exponential and the
-logarithm act on the loss alone, whose last bit may differ between machines.
+logarithm act on the loss alone, whose last bit may differ between machines, but not at the level
+``portable``, which has its own.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from cxr.evaluation.elementary import PLATFORM, Elementary
 from cxr.evaluation.figures import (
     ClassMetrics,
     Metrics,
@@ -35,7 +37,9 @@ class _Entry:
     logit: float
 
 
-def compute_label_metrics(classes: Sequence[str], predictions: Sequence[Prediction]) -> Metrics:
+def compute_label_metrics(
+    classes: Sequence[str], predictions: Sequence[Prediction], functions: Elementary
+) -> Metrics:
     """Compute every figure of a split.
 
     ``loss`` is the mean binary cross-entropy and ``accuracy`` the share of right decisions, over
@@ -46,6 +50,7 @@ def compute_label_metrics(classes: Sequence[str], predictions: Sequence[Predicti
     Args:
         classes: Names of the labels, in order.
         predictions: One an image.
+        functions: The exponential and the logarithm of the level.
 
     Raises:
         KeyError: A text names what is no label.
@@ -55,7 +60,9 @@ def compute_label_metrics(classes: Sequence[str], predictions: Sequence[Predicti
     per_class = {name: _compute_label(entries[name], confusion[name]) for name in classes}
     num = sum(len(found) for found in entries.values())
     right = sum(table[side][side] for table in confusion.values() for side in range(_SIDES))
-    surprises = [derive_label_surprise(entry) for found in entries.values() for entry in found]
+    surprises = [
+        derive_label_surprise(entry, functions) for found in entries.values() for entry in found
+    ]
     return Metrics(
         num_images=len(predictions),
         loss=math.fsum(surprises) / num if num else None,
@@ -68,10 +75,10 @@ def compute_label_metrics(classes: Sequence[str], predictions: Sequence[Predicti
     )
 
 
-def derive_label_surprise(entry: _Entry) -> float:
+def derive_label_surprise(entry: _Entry, functions: Elementary = PLATFORM) -> float:
     """Return minus the logarithm of the probability of what is true, in nats; always finite."""
     towards = -entry.logit if entry.is_true else entry.logit
-    return max(towards, 0.0) + math.log1p(math.exp(-abs(towards)))
+    return max(towards, 0.0) + functions.log1p(functions.exp(-abs(towards)))
 
 
 def _list_entries(

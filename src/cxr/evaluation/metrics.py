@@ -7,7 +7,8 @@ Ranks and losses come from the logits, not from the probabilities: those of an o
 round to 0 and 1, and images that it tells apart would be ties. Decisions, counts and ranks of two
 classes are the same on every machine for the same predictions. Beyond that the exponential and the
 logarithm of the mathematics library act, whose last bit may differ between machines: on the loss,
-and on the rank of two images whose log-odds of three or more classes are that close.
+and on the rank of two images whose log-odds of three or more classes are that close. At the level
+``portable`` they are those of the portable arithmetic, and every figure is the same everywhere.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import math
 from collections.abc import Sequence
 from itertools import compress
 
+from cxr.determinism.levels import Level
+from cxr.evaluation.elementary import PLATFORM, Elementary, choose_elementary
 from cxr.evaluation.figures import (
     ClassMetrics,
     Metrics,
@@ -28,7 +31,12 @@ from cxr.evaluation.label_metrics import compute_label_metrics
 from cxr.records.predictions import Prediction
 
 
-def compute_metrics(classes: Sequence[str], predictions: Sequence[Prediction]) -> Metrics:
+def compute_metrics(
+    classes: Sequence[str],
+    predictions: Sequence[Prediction],
+    *,
+    level: Level = Level.STRICT,
+) -> Metrics:
     """Compute every figure of a split.
 
     Of one class an image: ``loss`` is the mean cross-entropy, ``balanced_accuracy`` the mean recall
@@ -39,9 +47,11 @@ def compute_metrics(classes: Sequence[str], predictions: Sequence[Prediction]) -
     Args:
         classes: Class names in label order.
         predictions: One an image.
+        level: The promise; it chooses the exponential and the logarithm.
     """
+    functions = choose_elementary(level)
     if any(row.asks_each_label for row in predictions):
-        return compute_label_metrics(classes, predictions)
+        return compute_label_metrics(classes, predictions, functions)
     numbers = {name: index for index, name in enumerate(classes)}
     confusion = [[0] * len(classes) for _ in classes]
     for row in predictions:
@@ -49,11 +59,14 @@ def compute_metrics(classes: Sequence[str], predictions: Sequence[Prediction]) -
     labels = [numbers[row.label] for row in predictions]
     logits = [read_logits(row) for row in predictions]
     per_class = {
-        name: _compute_class(index, confusion, labels, logits) for index, name in enumerate(classes)
+        name: _compute_class(index, confusion, labels, logits, functions)
+        for index, name in enumerate(classes)
     }
     num = len(predictions)
     right = sum(confusion[index][index] for index in range(len(classes)))
-    surprises = [derive_surprise(row, label) for row, label in zip(logits, labels, strict=True)]
+    surprises = [
+        derive_surprise(row, label, functions) for row, label in zip(logits, labels, strict=True)
+    ]
     aurocs = [found.auroc for found in per_class.values()]
     return Metrics(
         num_images=num,
@@ -67,7 +80,7 @@ def compute_metrics(classes: Sequence[str], predictions: Sequence[Prediction]) -
     )
 
 
-def derive_log_odds(logits: Sequence[float], index: int) -> float:
+def derive_log_odds(logits: Sequence[float], index: int, functions: Elementary = PLATFORM) -> float:
     """Return ``z_k - log(sum of exp(z_j), j != k)``: the logarithm of p_k / (1 - p_k).
 
     Of two classes it is the difference of the logits, rounded once. What all logits have in common
@@ -77,20 +90,21 @@ def derive_log_odds(logits: Sequence[float], index: int) -> float:
     Args:
         logits: Of one image, one a class.
         index: k.
+        functions: Of the level.
     """
     others = [*logits[:index], *logits[index + 1 :]]
-    return (logits[index] - max(others)) - _excess(others)
+    return (logits[index] - max(others)) - _excess(others, functions)
 
 
-def derive_surprise(logits: Sequence[float], index: int) -> float:
+def derive_surprise(logits: Sequence[float], index: int, functions: Elementary = PLATFORM) -> float:
     """Return ``-log(p_k)`` in nats, the cross-entropy of one image of class k; always finite."""
-    return (max(logits) - logits[index]) + _excess(logits)
+    return (max(logits) - logits[index]) + _excess(logits, functions)
 
 
-def _excess(logits: Sequence[float]) -> float:
+def _excess(logits: Sequence[float], functions: Elementary) -> float:
     """Return how far the logarithm of the sum of exponentials lies above the largest logit."""
     largest, *rest = sorted(logits, reverse=True)
-    return math.log1p(math.fsum(math.exp(value - largest) for value in rest))
+    return functions.log1p(math.fsum(functions.exp(value - largest) for value in rest))
 
 
 def _compute_class(
@@ -98,12 +112,13 @@ def _compute_class(
     confusion: Sequence[Sequence[int]],
     labels: Sequence[int],
     logits: Sequence[Sequence[float]],
+    functions: Elementary,
 ) -> ClassMetrics:
     """Compute the figures of one class against all others."""
     support = sum(confusion[index])
     predicted = sum(row[index] for row in confusion)
     right = confusion[index][index]
-    scores = [derive_log_odds(row, index) for row in logits]
+    scores = [derive_log_odds(row, index, functions) for row in logits]
     is_positive = [label == index for label in labels]
     is_negative = [label != index for label in labels]
     return derive_class_metrics(

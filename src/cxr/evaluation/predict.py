@@ -17,6 +17,7 @@ from cxr.data.prefetch import prefetch
 from cxr.determinism.seeding import seed_global_generators
 from cxr.determinism.streams import derive_seed
 from cxr.errors import TrainingError
+from cxr.evaluation.elementary import PLATFORM, Elementary, choose_elementary
 from cxr.label_text import format_labels
 from cxr.models.failures import explained_failures
 from cxr.progress import SILENCE, Progress
@@ -56,8 +57,9 @@ def predict_split(
     for module, training in zip(network.modules(), was_training, strict=True):
         module.training = training
     describe = _describe_each if config.train.asks_each_label else _describe_one
+    functions = choose_elementary(config.determinism)
     return [
-        describe(path, text, row, classes)
+        describe(path, text, row, classes, functions)
         for path, text, row in zip(split.paths, split.label_texts, logits, strict=True)
     ]
 
@@ -98,23 +100,27 @@ def autocast(config: RunConfig) -> torch.autocast:
     )
 
 
-def softmax(logits: NDArray[np.float32]) -> tuple[float, ...]:
+def softmax(logits: NDArray[np.float32], functions: Elementary = PLATFORM) -> tuple[float, ...]:
     """Return probabilities of one image: float64, from an exactly rounded sum."""
     values = [float(value) for value in logits]
     largest = max(values)
-    powers = [math.exp(value - largest) for value in values]
+    powers = [functions.exp(value - largest) for value in values]
     total = math.fsum(powers)
     return tuple(power / total for power in powers)
 
 
-def sigmoid(logit: float) -> float:
+def sigmoid(logit: float, functions: Elementary = PLATFORM) -> float:
     """Return the probability of one label; the exponential never overflows."""
-    power = math.exp(-abs(logit))
+    power = functions.exp(-abs(logit))
     return (1.0 if logit >= 0 else power) / (1.0 + power)
 
 
 def _describe_one(
-    path: str, label: str, logits: NDArray[np.float32], classes: tuple[str, ...]
+    path: str,
+    label: str,
+    logits: NDArray[np.float32],
+    classes: tuple[str, ...],
+    functions: Elementary = PLATFORM,
 ) -> Prediction:
     """Decide for one class: the classes exclude each other."""
     return Prediction(
@@ -123,15 +129,19 @@ def _describe_one(
         decision=classes[int(np.argmax(logits))],
         # The shortest text that reads back to the same float32.
         logits=tuple(str(value) for value in logits),
-        probabilities=softmax(logits),
+        probabilities=softmax(logits, functions),
     )
 
 
 def _describe_each(
-    path: str, label: str, logits: NDArray[np.float32], classes: tuple[str, ...]
+    path: str,
+    label: str,
+    logits: NDArray[np.float32],
+    classes: tuple[str, ...],
+    functions: Elementary = PLATFORM,
 ) -> Prediction:
     """Decide for or against each label by itself."""
-    probabilities = tuple(sigmoid(float(value)) for value in logits)
+    probabilities = tuple(sigmoid(float(value), functions) for value in logits)
     return Prediction(
         path=path,
         label=label,

@@ -23,7 +23,7 @@ from cxr.environment.facts import digest_environment
 from cxr.errors import DataError, RecordError
 from cxr.evaluation.metrics import compute_metrics
 from cxr.evaluation.predict import predict_split
-from cxr.models.build import build_network
+from cxr.models.build import build_network, require_known_model
 from cxr.models.weights import load_tensors
 from cxr.progress import SILENCE, Progress
 from cxr.records.manifest import (
@@ -125,7 +125,7 @@ def _write_record(
         make_directory(growing)
         digest = write_predictions(growing / PREDICTIONS, classes, predictions)
         write_bytes(growing / ENVIRONMENT, canonical_json(environment) + b"\n")
-        figures = compute_metrics(classes, predictions).to_json()
+        figures = compute_metrics(classes, predictions, level=level).to_json()
         written = write_manifest(
             growing,
             {
@@ -179,6 +179,8 @@ def _predict(
             hint="choose another --split",
         )
     where = f"prediction of {split.name}"
+    # Ahead of the block: timm registers ops of its own when it is imported.
+    require_known_model(config.model.name)
     with arithmetic(config.determinism, ops_without_kernel=ops, where=where):
         network = build_network(config, num_classes=len(dataset.lock.classes))
         network.load_state_dict(tensors)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import functools
 from typing import Any, Final
 
 from torch import nn
 
 from cxr.config.schema import ModelConfig, RunConfig
+from cxr.determinism.levels import Level
 from cxr.determinism.seeding import seed_global_generators
 from cxr.determinism.streams import derive_seed
-from cxr.errors import ConfigError, WeightsError
+from cxr.errors import ConfigError, DeterminismError, WeightsError
 from cxr.models.fit import find_classifiers, load_whole, loading_whole
 from cxr.models.mlp import Mlp
 from cxr.models.weights import InitialWeights, find_weights, load_tensors
@@ -39,8 +41,7 @@ def find_initial_weights(config: RunConfig) -> InitialWeights | None:
         ConfigError: No model has this name, or a hub's revision is not given.
         WeightsError: The weights are missing, or not those that the config names.
     """
-    if config.model.name != MLP:
-        require_known_model(config.model.name)
+    require_known_model(config.model.name)
     return find_weights(config.model.weights) if config.model.weights is not None else None
 
 
@@ -49,24 +50,37 @@ def build_network(
 ) -> nn.Module:
     """Build a network from its stream, or from given weights.
 
+    At the level ``portable`` each parameter has a stream of its own.
+
     Raises:
         ConfigError: The model does not take these settings.
+        DeterminismError: Its weights cannot be drawn at the level ``portable``.
         WeightsError: The weights do not fit.
     """
-    seed_global_generators(derive_seed(config.seed, "init"))
-    if config.model.name == MLP:
-        return _build_mlp(config, num_classes, weights)
-    network = _build_timm(config, num_classes, weights)
-    freeze_backbone(network, config.model)
-    return network
+    build = functools.partial(_build, config, num_classes, weights)
+    if config.determinism is not Level.PORTABLE:
+        return build()
+    from cxr.determinism.portable.errors import UnsupportedError
+    from cxr.determinism.portable.initialisation import build_portably
+
+    try:
+        return build_portably(build, config.seed)
+    except UnsupportedError as error:
+        raise DeterminismError(
+            f"the model cannot be initialised portably: {error}",
+            where=f"model.name: {config.model.name}",
+            hint="choose another model, or determinism: strict (the bits of this machine)",
+        ) from error
 
 
 def require_known_model(name: str) -> None:
-    """Refuse a name that timm does not know.
+    """Refuse a name that neither cxr nor timm knows; timm is imported where it is asked.
 
     Raises:
         ConfigError: Naming the nearest models.
     """
+    if name == MLP:
+        return
     import timm
 
     if "/" not in name and ":" not in name and timm.is_model(name):
@@ -110,6 +124,16 @@ def set_training_mode(network: nn.Module, config: ModelConfig) -> None:
     if config.freeze == "backbone":
         for classifier in find_classifiers(network):
             classifier.train()
+
+
+def _build(config: RunConfig, num_classes: int, weights: InitialWeights | None) -> nn.Module:
+    """Build a network once."""
+    seed_global_generators(derive_seed(config.seed, "init"))
+    if config.model.name == MLP:
+        return _build_mlp(config, num_classes, weights)
+    network = _build_timm(config, num_classes, weights)
+    freeze_backbone(network, config.model)
+    return network
 
 
 def _build_mlp(config: RunConfig, num_classes: int, weights: InitialWeights | None) -> nn.Module:

@@ -6,6 +6,8 @@ from typing import Any
 
 from cxr.config.fields import digest_config
 from cxr.config.schema import RunConfig
+from cxr.determinism.levels import Level
+from cxr.determinism.portable.version import ARITHMETIC_VERSION
 from cxr.digests.canonical import digest_json
 from cxr.environment.code import digest_code
 from cxr.records.data_lock import DataLock
@@ -14,7 +16,11 @@ Recipe = dict[str, Any]
 
 
 def derive_recipe(config: RunConfig, lock: DataLock, weights_in: str | None) -> Recipe:
-    """Return the digests of config, data, code and given weights, with seed and level."""
+    """Return the digests of config, data, code and given weights, with seed and level.
+
+    Only at ``portable`` the arithmetic is part of it: otherwise the machine's own computes.
+    """
+    portable = config.determinism is Level.PORTABLE
     return {
         "config_digest": digest_config(config),
         "data_digest": lock.digest,
@@ -22,6 +28,7 @@ def derive_recipe(config: RunConfig, lock: DataLock, weights_in: str | None) -> 
         "weights_in": weights_in,
         "seed": config.seed,
         "determinism": str(config.determinism),
+        **({"arithmetic": ARITHMETIC_VERSION} if portable else {}),
     }
 
 

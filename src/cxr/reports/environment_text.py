@@ -7,7 +7,6 @@ from collections import Counter
 from typing import Final
 
 from cxr.compare.environment_report import EnvironmentDifference, EnvironmentReport
-from cxr.determinism.levels import Level
 from cxr.reports.values import describe_values
 
 HEADER: Final = ("field", "expected", "found", "bits")
@@ -31,8 +30,6 @@ def describe_verdict(report: EnvironmentReport) -> str:
 def describe_limits(report: EnvironmentReport) -> list[str]:
     """Return what the verdict does not cover, a line each."""
     lines = []
-    if report.level is Level.PORTABLE:
-        lines.append("this version of cxr computes nothing at portable: it promises no bits there")
     if report.ignored:
         noun = "difference" if report.ignored == 1 else "differences"
         lines.append(f"ignored, as asked for: {report.ignored} {noun}")

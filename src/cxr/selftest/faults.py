@@ -67,9 +67,9 @@ def double_learning_rate(epoch: int) -> Fault:
     """In ``epoch`` the learning rate is twice the schedule's."""
 
     def plant(original: Callable[..., float]) -> Callable[..., float]:
-        def derive(config: Any, number: int, *, steps_per_epoch: int) -> float:
+        def derive(config: Any, number: int, *, steps_per_epoch: int, **options: Any) -> float:
             factor = 2 if number // steps_per_epoch == epoch else 1
-            return factor * original(config, number, steps_per_epoch=steps_per_epoch)
+            return factor * original(config, number, steps_per_epoch=steps_per_epoch, **options)
 
         return derive
 

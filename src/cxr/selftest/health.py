@@ -125,9 +125,19 @@ def derive_promises(checks: Sequence[Check], capture: dict[str, Any]) -> dict[st
     devices = capture["gpu"]["devices"]
     return {
         "strict": strict,
-        "portable": Promise(holds=False, why="not in this version"),
+        "portable": _derive_portable(strict, checks),
         "gpu": Promise(holds=isinstance(devices, list) and bool(devices), why=gpu.found),
     }
+
+
+def _derive_portable(strict: Promise, checks: Sequence[Check]) -> Promise:
+    """Return what holds on any machine: libraries that work, and images decoded as elsewhere."""
+    if not strict.holds:
+        return strict
+    for one in checks:
+        if one.name == "decoders" and not one.ok:
+            return Promise(holds=False, why=f"{one.name}: {one.found}")
+    return Promise(holds=True, why=PROMISES[Level.PORTABLE])
 
 
 def _check_library(name: str) -> Check:

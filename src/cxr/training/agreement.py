@@ -64,7 +64,9 @@ def name_disagreement(
 def _digest_optimizer(step: int, learner: Learner, tensors: Mapping[str, torch.Tensor]) -> Digests:
     """Digest the learning rate of a step and the optimizer's tensors, ordered as in a trace."""
     config = learner.config.train
-    lr = derive_learning_rate(config, step, steps_per_epoch=learner.steps_per_epoch)
+    lr = derive_learning_rate(
+        config, step, steps_per_epoch=learner.steps_per_epoch, level=learner.config.determinism
+    )
     places = {name: place for place, (name, _) in enumerate(learner.network.named_parameters())}
     ordered = sorted(tensors, key=lambda name: (places[name.rpartition(".")[0]], name))
     return {

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 
 from cxr.data.dataset import Dataset
 from cxr.determinism.arithmetic import arithmetic
+from cxr.determinism.levels import Level
 from cxr.evaluation.figures import Metrics
 from cxr.evaluation.metrics import compute_metrics
 from cxr.evaluation.predict import predict_split
@@ -83,7 +86,7 @@ def run_training(
         where = f"validation, epoch {epoch}"
         with arithmetic(level, ops_without_kernel=ops, where=where):
             figures = validate(learner, dataset, progress)
-        mean_loss = sum(losses) / len(losses)
+        mean_loss = take_mean(losses, level)
         line = {"epoch": epoch, "train_loss": mean_loss, "val": figures and figures.to_json()}
         record.append_metrics(line)
         progress.note(describe_epoch(epoch, config.train.epochs, mean_loss, figures))
@@ -110,6 +113,16 @@ def run_training(
     return Trained(weights=best, epoch=chosen, selection=selection)
 
 
+def take_mean(losses: Sequence[float], level: Level) -> float:
+    """Return the mean loss; at ``portable`` by one rounding of the sum.
+
+    Python's own sum of floats depends on its version.
+    Source: docs.python.org, "What's New In Python 3.12", on sum.
+    """
+    total = math.fsum(losses) if level is Level.PORTABLE else sum(losses)
+    return total / len(losses)
+
+
 def trace_initial_state(learner: Learner) -> dict[str, dict[str, bytes]]:
     """Return the digests of the ledger's first line."""
     return {
@@ -126,7 +139,7 @@ def validate(learner: Learner, dataset: Dataset, progress: Progress) -> Metrics 
         return None
     classes = dataset.lock.classes
     predictions = predict_split(learner.network, split, classes, learner.config, progress=progress)
-    return compute_metrics(classes, predictions)
+    return compute_metrics(classes, predictions, level=learner.config.determinism)
 
 
 def describe_epoch(epoch: int, epochs: int, loss: float, figures: Metrics | None) -> str:

@@ -8,18 +8,22 @@ import torch
 from torch import nn
 
 from cxr.config.schema import TrainConfig
+from cxr.determinism.levels import Level
 
 
-def build_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+def build_optimizer(
+    network: nn.Module, config: TrainConfig, *, level: Level = Level.STRICT
+) -> torch.optim.Optimizer:
     """Build SGD or AdamW over the parameters that are trained.
 
     Vectors (biases and the scales of normalisation) are not decayed. The fused kernels make one
     pass over memory where the others make ten, and are as deterministic: each element is computed
-    alone.
+    alone. At the level ``portable``, where they are refused, every step is an op of its own.
 
     Args:
         network: On its device, backbone frozen or not.
         config: The training section.
+        level: The promise.
     """
     trained = [value for value in network.parameters() if value.requires_grad]
     groups: list[dict[str, Any]] = [
@@ -27,6 +31,8 @@ def build_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.Opti
         {"params": [v for v in trained if v.ndim <= 1], "weight_decay": 0.0},
     ]
     groups = [group for group in groups if group["params"]]
+    if level is Level.PORTABLE:
+        return _build_portably(groups, config)
     if config.optimizer == "sgd":
         return torch.optim.SGD(
             groups,
@@ -36,6 +42,14 @@ def build_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.Opti
             fused=True,
         )
     return torch.optim.AdamW(groups, lr=config.lr, betas=config.betas, eps=config.eps, fused=True)
+
+
+def _build_portably(groups: list[dict[str, Any]], config: TrainConfig) -> torch.optim.Optimizer:
+    from cxr.determinism.portable.optimizers import PortableAdamW, PortableSGD
+
+    if config.optimizer == "sgd":
+        return PortableSGD(groups, lr=config.lr, momentum=config.momentum, nesterov=config.nesterov)
+    return PortableAdamW(groups, lr=config.lr, betas=config.betas, eps=config.eps)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:

@@ -90,7 +90,7 @@ def build_learner(prepared: Prepared) -> Learner:
     return Learner(
         config=config,
         network=network,
-        optimizer=build_optimizer(network, config.train),
+        optimizer=build_optimizer(network, config.train, level=config.determinism),
         class_weights=weights.to(config.device) if weights is not None else None,
         steps_per_epoch=len(prepared.dataset.split("train")) // config.train.batch_size,
     )

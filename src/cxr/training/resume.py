@@ -117,9 +117,13 @@ def _name_data(directory: Path, manifest: Manifest, prepared: Prepared) -> list[
 
 def _name_code_and_weights(manifest: Manifest, prepared: Prepared) -> list[str]:
     """Say whether cxr's own sources or the given weights are others."""
-    names = {"code_digest": "the code of cxr", "weights_in": "model.weights"}
+    names = {
+        "code_digest": "the code of cxr",
+        "arithmetic": "the portable arithmetic",
+        "weights_in": "model.weights",
+    }
     before, now = manifest["recipe"], prepared.recipe
-    return [name for field, name in names.items() if now[field] != before[field]]
+    return [name for field, name in names.items() if now.get(field) != before.get(field)]
 
 
 def _name_environment(directory: Path, manifest: Manifest) -> list[str]:

@@ -236,7 +236,7 @@ def _predict(
     digest = write_predictions(record.directory / PREDICTIONS, classes, predictions)
     last = {"predictions": trace_predictions(predictions)}
     ledger.append(ledger.num_steps, trained.epoch, last)
-    figures = compute_metrics(classes, predictions)
+    figures = compute_metrics(classes, predictions, level=config.determinism)
     outcome = {
         "weights_digest": digest_weights(trained.weights),
         "predictions_digest": digest,

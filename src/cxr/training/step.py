@@ -16,6 +16,7 @@ from cxr.errors import TrainingError
 from cxr.evaluation.predict import autocast
 from cxr.models.failures import explained_failures
 from cxr.training.batches import Batch
+from cxr.training.draws import shard_draws
 from cxr.training.loss import derive_share, prepare_targets
 from cxr.training.optimizer import set_learning_rate
 from cxr.training.schedule import derive_learning_rate
@@ -62,7 +63,8 @@ def run_step(learner: Learner, batch: Batch) -> StepResult:
     """Take one step.
 
     Nothing carries over from the step before but weights, buffers and optimizer state: the global
-    generators are seeded from the stream ``("step", n)``.
+    generators are seeded from the stream ``("step", n)``, and at the level ``portable`` each shard
+    draws from streams of its own.
 
     Raises:
         TrainingError: The loss is not a finite number, or the model cannot compute the batch;
@@ -83,7 +85,12 @@ def run_step(learner: Learner, batch: Batch) -> StepResult:
     parts["buffers"] = trace_buffers(learner.network)
     parts["loss"] = {"loss": digest_value(loss)}
     parts["gradients"] = trace_gradients(learner.network)
-    lr = derive_learning_rate(config.train, batch.step, steps_per_epoch=learner.steps_per_epoch)
+    lr = derive_learning_rate(
+        config.train,
+        batch.step,
+        steps_per_epoch=learner.steps_per_epoch,
+        level=config.determinism,
+    )
     set_learning_rate(learner.optimizer, lr)
     learner.optimizer.step()
     parts["optimizer"] = trace_optimizer(learner.optimizer, learner.network)
@@ -108,7 +115,10 @@ def accumulate_gradients(learner: Learner, batch: Batch) -> float:
     size = num_images // config.train.shards
     loss = torch.zeros((), device=config.device)
     for start in range(0, num_images, size):
-        with explained_failures(f"step {batch.step}, epoch {batch.epoch}, a shard of {size}"):
+        with (
+            explained_failures(f"step {batch.step}, epoch {batch.epoch}, a shard of {size}"),
+            shard_draws(config, batch.step, start // size),
+        ):
             with autocast(config):
                 logits = learner.network(images_BCHW[start : start + size])
             share = derive_share(logits.float(), targets, start, config.train)

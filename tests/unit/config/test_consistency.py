@@ -57,7 +57,6 @@ def refuse(load, text, overrides):
 @pytest.mark.parametrize(
     ("text", "change", "key", "message"),
     [
-        (FOLDER, "determinism=portable", "determinism", "this version does not compute"),
         (FOLDER, "data.root=null", "data.root", "a folder source needs data.root"),
         (FOLDER, "data.classes=[a]", "data.classes", "needs at least two classes"),
         (FOLDER, "data.classes=[a, b, a]", "data.classes", "a class stands twice"),
@@ -161,6 +160,20 @@ def test_a_warm_up_before_one_cycle_is_refused(load):
     assert any("train.warmup_epochs: one_cycle has a rise" in problem for problem in problems)
 
 
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ("train.precision=bfloat16", "train.precision: portable has no bfloat16"),
+        ("device=cuda", "device: portable is untested on cuda"),
+    ],
+)
+def test_what_has_no_portable_form_is_refused_there_alone(load, change, problem):
+    load(FOLDER, ["determinism=portable"])
+    load(FOLDER, [change])
+    problems = refuse(load, FOLDER, ["determinism=portable", change])
+    assert [problem in said for said in problems] == [True]
+
+
 @pytest.mark.parametrize("name", ["drop_rate", "drop_path_rate"])
 def test_dropout_in_a_frozen_backbone_is_refused(load, name):
     load(FOLDER, [f"model.{name}=0.1"])
@@ -171,12 +184,10 @@ def test_dropout_in_a_frozen_backbone_is_refused(load, name):
 def test_every_group_is_reported_at_once_with_the_line_of_its_field(load, tmp_path):
     text = FOLDER.replace("classes: [a, b]", "classes: [a]") + "  shards: 3\n  min_lr: 0.5\n"
     path = tmp_path / "c.yaml"
-    found = [problem.split(" (")[0] for problem in refuse(load, text, ["determinism=portable"])]
+    promised = ["determinism=portable", "device=cuda"]
+    found = [problem.split(" (")[0] for problem in refuse(load, text, promised)]
     assert found == [
-        (
-            "--set determinism=portable: determinism: "
-            "this version does not compute at the level portable"
-        ),
+        ("--set device=cuda: device: portable is untested on cuda, so it promises nothing there"),
         f"{path}:6: data.classes: needs at least two classes",
         f"{path}:12: train.shards: must divide train.batch_size",
         f"{path}:13: train.min_lr: is above train.lr",

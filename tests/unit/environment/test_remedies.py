@@ -66,7 +66,7 @@ ROWS = [
     ("variables.OMP_NUM_THREADS", "1", "2", "nothing: cxr sets it for every run, by the recipe"),
     ("variables.OMP_WAIT_POLICY", "PASSIVE", None, "nothing: bits do not depend on it"),
     ("cpu.machine", "x86_64", "aarch64", "no command: another kind of processor: strict gives no"),
-    ("cpu.model", "A", "B", "no command: other processor: strict gives no promise here; portable"),
+    ("cpu.model", "A", "B", "no command: other processor: strict gives no promise here; det"),
     ("cpu.instruction_sets", ["avx2"], [], "no command: other processor: strict gives no promise"),
     ("cpu.cores", 4, 2, "nothing: the recipe says how many threads compute"),
     ("cpu.cores_available", 4, 2, "nothing: the recipe says how many threads compute"),

@@ -68,7 +68,9 @@ def test_of_long_values_only_what_differs_is_shown(
 
 def test_one_remedy_is_said_once_and_sentences_are_folded():
     command = f"uv pip install {'x' * 80}"
-    sentence = "no command: other processor: strict gives no promise here; portable would, not yet"
+    sentence = (
+        "no command: other processor: strict gives no promise here; determinism: portable does"
+    )
     found = report(
         *(differ(f"packages.{name}") for name in "abcde"),
         differ("cpu.model", do=sentence),

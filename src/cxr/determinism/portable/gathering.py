@@ -1,0 +1,125 @@
+"""Adding rows to places that may occur several times: in the order of the rows, whoever computes.
+
+Torch adds rows that meet in one place in the order in which its threads come to them. Here the
+first row of every place is added, then the second of every place, and so on: within such a round
+no place occurs twice, so nothing depends on an order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
+
+import torch
+
+from cxr.determinism.portable.errors import UnsupportedError
+
+Tensor = torch.Tensor
+
+
+def iterate_rounds(places: Tensor) -> Iterator[Tensor]:
+    """Yield the numbers of the rows of each round.
+
+    Args:
+        places: Shape (rows,), int64.
+    """
+    if not len(places):
+        return
+    order = torch.argsort(places, stable=True)
+    ordered = places[order]
+    counts = torch.bincount(ordered)
+    starts = torch.cumsum(counts, 0) - counts
+    ranks = torch.arange(len(places), device=places.device) - starts[ordered]
+    for rank in range(int(counts.max())):
+        yield order[ranks == rank]
+
+
+def add_rows(target: Tensor, places: Tensor, rows: Tensor) -> Tensor:
+    """Add ``rows`` to the places of ``target`` that each belongs to, in place.
+
+    Args:
+        target: Shape (places, ...).
+        places: Shape (rows,), int64, none negative.
+        rows: Shape (rows, ...), of the dtype of ``target``.
+    """
+    for numbers in iterate_rounds(places):
+        here = places[numbers]
+        target[here] = target[here] + rows[numbers]
+    return target
+
+
+def index_put(
+    self: Tensor,
+    indices: Sequence[Tensor | None],
+    values: Tensor,
+    accumulate: bool = False,
+) -> Tensor:
+    """Return a copy with ``values`` put, or added, where ``indices`` point to."""
+    return index_put_(
+        self.clone(memory_format=torch.contiguous_format), indices, values, accumulate
+    )
+
+
+def index_put_(
+    self: Tensor,
+    indices: Sequence[Tensor | None],
+    values: Tensor,
+    accumulate: bool = False,
+) -> Tensor:
+    """Put or add in place; for each place only rows that are added may be several."""
+    if any(one is not None and one.dtype is torch.bool for one in indices):
+        if accumulate:
+            raise UnsupportedError("values added by a mask")
+        # A mask names each place once.
+        return self.index_put_(tuple(indices), values)
+    given = [one for one in indices if one is not None]
+    if any(one is None for one in indices[: len(given)]):
+        raise UnsupportedError("indices after an axis that is taken whole")
+    shape = torch.broadcast_shapes(*(one.shape for one in given))
+    places = torch.zeros(shape, dtype=torch.int64, device=self.device)
+    for axis, one in enumerate(given):
+        size = self.shape[axis]
+        places = places * size + torch.where(one < 0, one + size, one)
+    rest = self.shape[len(given) :]
+    rows = values.expand(*shape, *rest).reshape(-1, *rest)
+    places = places.reshape(-1)
+    flat = self.reshape(-1, *rest)
+    if accumulate:
+        add_rows(flat, places, rows)
+    else:
+        if len(torch.unique(places)) != len(places):
+            raise UnsupportedError("several values put into one place")
+        flat[places] = rows
+    return self if flat.data_ptr() == self.data_ptr() else self.copy_(flat.view(self.shape))
+
+
+def index_add(self: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
+    """Return a copy with the slices of ``source`` added where ``index`` says."""
+    if alpha != 1:
+        raise UnsupportedError("index_add with alpha")
+    moved = self.clone().movedim(dim, 0).contiguous()
+    return add_rows(moved, index, source.movedim(dim, 0)).movedim(0, dim)
+
+
+def embedding_backward(
+    grad_output: Tensor,
+    indices: Tensor,
+    num_weights: int,
+    padding_idx: int,
+    scale_grad_by_freq: bool,
+) -> Tensor:
+    """Return the gradient of an embedding's table."""
+    if scale_grad_by_freq or padding_idx >= 0:
+        raise UnsupportedError("an embedding with padding, or scaled by frequency")
+    width = grad_output.shape[-1]
+    table = grad_output.new_zeros(num_weights, width)
+    return add_rows(table, indices.reshape(-1), grad_output.reshape(-1, width))
+
+
+REPLACED: Final[dict[str, Callable[..., Any]]] = {
+    "aten.index_put.default": index_put,
+    "aten.index_put_.default": index_put_,
+    "aten._unsafe_index_put.default": index_put,
+    "aten.index_add.default": index_add,
+    "aten.embedding_dense_backward.default": embedding_backward,
+}

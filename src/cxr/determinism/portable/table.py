@@ -48,7 +48,7 @@ def _pair(overloads: str) -> frozenset[str]:
 
 
 VIEWS: Final = _name(
-    """alias as_strided detach detach_ diagonal expand lift lift_fresh permute select.int
+    """alias as_strided as_strided_ detach detach_ diagonal expand lift lift_fresh permute select.int
     slice.Tensor split.Tensor split_with_sizes squeeze squeeze.dim squeeze.dims squeeze_.dim t t_
     transpose.int transpose_ unbind.int unfold unsqueeze unsqueeze_ view view.dtype _unsafe_view
     _reshape_alias movedim.int"""

@@ -1,6 +1,6 @@
 """log and log1p in float64, after fdlibm: x = 2^k (1 + f), with 1 + f from sqrt(1/2) to sqrt(2).
 
-Source: fdlibm, e_log.c and s_log1p.c: error below 1 ulp.
+Source: fdlibm, e_log.c and s_log1p.c.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def log64(x: torch.Tensor) -> torch.Tensor:
 
 
 def log1p_64(x: torch.Tensor) -> torch.Tensor:
-    """Return ln(1 + x), float64, within 1 ulp, small x included; -inf at -1, NaN below.
+    """Return ln(1 + x), float64, within 2 ulp, small x included; -inf at -1, NaN below.
 
     Args:
         x: float64, of any shape.

@@ -37,7 +37,7 @@ _FLOAT_EXPONENTS: Final = 1100
 
 
 def exp(x: float) -> float:
-    """Return exp(x), within 1 ulp; infinite above float64's range."""
+    """Return the exponential, within 1 ulp; infinite above float64's range."""
     if math.isnan(x):
         return x
     k, rest = _reduce(min(max(x, _EXP_LEAST), _EXP_MOST))
@@ -93,8 +93,8 @@ def cos(x: float) -> float:
     Raises:
         ValueError: x is beyond 2^40 either way.
     """
-    quadrant, rest = _reduce_angle(x)
-    value = _sin_of_eighth(rest) if quadrant % 2 else _cos_of_eighth(rest)
+    quadrant, rest, low = _reduce_angle(x)
+    value = _sin_of_eighth(rest, low) if quadrant % 2 else _cos_of_eighth(rest, low)
     return -value if quadrant in {1, 2} else value
 
 
@@ -104,8 +104,8 @@ def sin(x: float) -> float:
     Raises:
         ValueError: x is beyond 2^40 either way.
     """
-    quadrant, rest = _reduce_angle(x)
-    value = _cos_of_eighth(rest) if quadrant % 2 else _sin_of_eighth(rest)
+    quadrant, rest, low = _reduce_angle(x)
+    value = _cos_of_eighth(rest, low) if quadrant % 2 else _sin_of_eighth(rest, low)
     return -value if quadrant in {2, 3} else value
 
 
@@ -174,30 +174,40 @@ def _log_of_parts(k: int, f: float, lost: float) -> float:
     return k * LN2_HI - ((half_square - (series + (k * LN2_LO + lost))) - f)
 
 
-def _reduce_angle(x: float) -> tuple[int, float]:
-    """Return the quadrant, modulo 4, and what is left of x, at most pi/4 either way."""
+def _reduce_angle(x: float) -> tuple[int, float, float]:
+    """Return the quadrant, modulo 4, and what is left of x as a sum of two floats.
+
+    The first of them is at most pi/4 either way, the second is what rounding it has left out.
+    """
     if not abs(x) <= _ANGLE_MOST:
         raise ValueError(f"cosine or sine of {x}")
     if abs(x) <= _EIGHTH_TURN:
-        return 0, x
+        return 0, x, 0.0
     # Integers with 192 binary places: near a multiple of pi/2 all digits of the rest are right.
     numerator, denominator = x.as_integer_ratio()
     angle = (numerator << HALF_PI_BITS) // denominator
     count = (2 * angle + HALF_PI_SCALED) // (2 * HALF_PI_SCALED)
+    rest = angle - count * HALF_PI_SCALED
     # Python rounds the quotient of two integers correctly.
-    return count % 4, (angle - count * HALF_PI_SCALED) / (1 << HALF_PI_BITS)
+    high = rest / (1 << HALF_PI_BITS)
+    numerator, denominator = high.as_integer_ratio()
+    low = rest - (numerator << HALF_PI_BITS) // denominator
+    return count % 4, high, low / (1 << HALF_PI_BITS)
 
 
-def _sin_of_eighth(r: float) -> float:
+def _sin_of_eighth(r: float, low: float) -> float:
+    """Return the sine of r + low. Source: fdlibm, k_sin.c."""
     square = r * r
-    return r + square * r * _horner(square, SIN_SERIES)
+    return r + (square * r * _horner(square, SIN_SERIES) + low * (1.0 - 0.5 * square))
 
 
-def _cos_of_eighth(r: float) -> float:
+def _cos_of_eighth(r: float, low: float) -> float:
+    """Return the cosine of r + low. Source: fdlibm, k_cos.c."""
     square = r * r
     half = 0.5 * square
     most = 1.0 - half
-    return most + (((1.0 - most) - half) + square * square * _horner(square, COS_SERIES))
+    series = square * square * _horner(square, COS_SERIES) - r * low
+    return most + (((1.0 - most) - half) + series)
 
 
 def _cut(value: int, place: int) -> tuple[int, int]:

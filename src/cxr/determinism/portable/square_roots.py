@@ -39,7 +39,7 @@ def sqrt64(x: torch.Tensor) -> torch.Tensor:
 
 
 def rsqrt64(x: torch.Tensor) -> torch.Tensor:
-    """Return 1/sqrt(x), float64, within 1 ulp; infinite at 0 with its sign, NaN below.
+    """Return 1/sqrt(x), float64, within 1.5 ulp; infinite at 0 with its sign, NaN below.
 
     Args:
         x: float64, of any shape.

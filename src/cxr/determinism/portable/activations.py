@@ -154,7 +154,7 @@ def elu_backward(
     alpha: float,
     scale: float,
     input_scale: float,
-    is_result: bool,  # noqa: FBT001 - aten's signature
+    is_result: bool,
     value: torch.Tensor,
 ) -> torch.Tensor:
     """Return the gradient of `elu`, float32, from its argument or from its result."""

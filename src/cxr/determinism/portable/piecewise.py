@@ -80,7 +80,7 @@ def leaky_relu_backward(
     grad: torch.Tensor,
     x: torch.Tensor,
     slope: float,
-    is_result: bool,  # noqa: FBT001 - aten's signature
+    is_result: bool,
 ) -> torch.Tensor:
     """Return the gradient of `leaky_relu`, float32; its result has its argument's sign."""
     del is_result

@@ -23,7 +23,7 @@ from cxr.determinism.portable.logarithms import log64
 from cxr.determinism.portable.sums import sum_tree
 
 
-def softmax(x: torch.Tensor, dim: int, half_to_float: bool) -> torch.Tensor:  # noqa: FBT001
+def softmax(x: torch.Tensor, dim: int, half_to_float: bool) -> torch.Tensor:
     """Return exp(x) over its sum along a dimension, float32; NaN where all are -inf."""
     _require_single(to_float=half_to_float)
 
@@ -48,7 +48,7 @@ def softmax_backward(
     return _map_rows(compute, dim, grad, y)
 
 
-def log_softmax(x: torch.Tensor, dim: int, half_to_float: bool) -> torch.Tensor:  # noqa: FBT001
+def log_softmax(x: torch.Tensor, dim: int, half_to_float: bool) -> torch.Tensor:
     """Return x less the logarithm of the sum of exp(x) along a dimension, float32."""
     _require_single(to_float=half_to_float)
 

@@ -2,8 +2,8 @@
 
 Halving a dimension of length n adds its upper half to its lower one: element i and element
 i + ceil(n/2), the middle one of an odd n passing through. ceil(log2 n) halvings leave the sum. Each
-halving is one elementwise addition, which every machine rounds alike, and which elements meet depends
-on their places in the logical order alone: layout, threads, vector length and batch cannot matter.
+halving is one elementwise addition, which every machine rounds alike, and which elements meet
+depends on their places in the logical order alone: not on layout, threads or vector length.
 
 Error: a sum over L levels in a type of unit roundoff u is within L u sum|x| of the exact one, to
 first order. `sum_tree_wide` takes at most `FLOAT32_LEVELS` levels in float32 and the others in
@@ -22,14 +22,13 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from cxr.determinism.portable.blocks import BLOCK_ELEMENTS, split_into_blocks
+from cxr.determinism.portable.blocks import is_one_block, split_into_blocks
 from cxr.determinism.portable.errors import NotFiniteError
 
 FLOAT32_LEVELS: Final = 4
 """Levels of `sum_tree_wide` in float32."""
 
 _ALL_LEVELS: Final = 64
-_SHORT: Final = 32
 
 
 def sum_tree(x: Tensor, dims: Sequence[int], *, keepdim: bool = False) -> Tensor:
@@ -43,7 +42,8 @@ def sum_tree(x: Tensor, dims: Sequence[int], *, keepdim: bool = False) -> Tensor
     Returns:
         The sums; 0 where there is nothing to add.
     """
-    return _finish(_sum_along(x, dims, _ALL_LEVELS, owned=False), dims, keepdim=keepdim)
+    total = _compact(_sum_along(x, dims, _ALL_LEVELS, owned=False))
+    return _finish(total, dims, keepdim=keepdim)
 
 
 def mean_tree(x: Tensor, dims: Sequence[int], *, keepdim: bool = False) -> Tensor:
@@ -76,6 +76,7 @@ def sum_blocks(
     dims: Sequence[int],
     *,
     num_sums: int = 1,
+    dtype: torch.dtype | None = None,
 ) -> list[Tensor]:
     """Add up elementwise values that are computed block by block and never stored whole.
 
@@ -83,33 +84,35 @@ def sum_blocks(
 
     Args:
         compute: Gives ``num_sums`` values for a block of each tensor: each of the block's full
-            shape and dtype, and either fresh (it is overwritten) or one of the arguments.
+            shape, and either fresh (it is overwritten) or one of the arguments.
         tensors: As for `split_into_blocks`.
         dims: Dimensions in the order of summation.
         num_sums: How many sums.
+        dtype: Of the values; None for that of the first tensor.
 
     Returns:
         float64 sums; the dimensions are kept with length 1.
     """
     dims = [dim % tensors[0].ndim for dim in dims]
-    if not dims or tensors[0].numel() <= BLOCK_ELEMENTS:
+    if not dims or is_one_block(tensors[0]):
         values = compute(*tensors)
-        return [_sum_wide(value, dims, owned=_is_fresh(value, tensors)) for value in values]
+        return [
+            _finish_wide(_sum_along(value, dims, FLOAT32_LEVELS, owned=_is_fresh(value, tensors)))
+            for value in values
+        ]
     first, others = dims[0], dims[1:]
     num_levels = count_levels(tensors[0].shape[first])
     wide = num_levels > FLOAT32_LEVELS
+    kind = torch.float64 if wide else dtype or tensors[0].dtype
     place = tensors[0].narrow(first, 0, 1)
-    rests = [
-        torch.empty_like(place, dtype=torch.float64 if wide else place.dtype)
-        for _ in range(num_sums)
-    ]
+    rests = [torch.empty_like(place, dtype=kind) for _ in range(num_sums)]
     for parts in split_into_blocks((*tensors, *rests), whole=first):
         blocks, places = parts[: len(tensors)], parts[len(tensors) :]
         for value, part in zip(compute(*blocks), places, strict=True):
             owned = _is_fresh(value, blocks)
             part.copy_(_sum_along(value, (first,), FLOAT32_LEVELS, owned=owned))
     levels_left = max(0, FLOAT32_LEVELS - num_levels)
-    return [_sum_along(rest, others, levels_left, owned=True).double() for rest in rests]
+    return [_finish_wide(_sum_along(rest, others, levels_left, owned=True)) for rest in rests]
 
 
 def count_levels(length: int) -> int:
@@ -128,13 +131,24 @@ def refuse_not_finite(sums: Tensor, what: str) -> None:
     Raises:
         NotFiniteError: One is infinite or NaN.
     """
-    if not bool(torch.isfinite(sums).all()):
+    if sums.numel() == 0:
+        return
+    # One pass; a NaN wins both extremes. torch's `isfinite` takes several.
+    low, high = torch.aminmax(sums)
+    if not (math.isfinite(low.item()) and math.isfinite(high.item())):
         raise NotFiniteError(f"{what}: the sum is infinite or NaN")
 
 
-def _sum_wide(x: Tensor, dims: Sequence[int], *, owned: bool) -> Tensor:
-    """Return float64 sums of few elements, the dimensions kept."""
-    return _sum_along(x, dims, FLOAT32_LEVELS, owned=owned).double()
+def _finish_wide(total: Tensor) -> Tensor:
+    """Return sums as float64, in memory of their own."""
+    return _compact(total.to(torch.float64))
+
+
+def _compact(total: Tensor) -> Tensor:
+    """Return a copy of what lies in a part of a larger buffer, so that the buffer can go."""
+    if total.untyped_storage().nbytes() > total.numel() * total.element_size():
+        return total.clone(memory_format=torch.contiguous_format)
+    return total
 
 
 def _sum_along(x: Tensor, dims: Sequence[int], narrow_levels: int, *, owned: bool) -> Tensor:
@@ -151,10 +165,8 @@ def _sum_along(x: Tensor, dims: Sequence[int], narrow_levels: int, *, owned: boo
             shape = [1 if place == dim else length for place, length in enumerate(x.shape)]
             x, owned = x.new_zeros(shape), True
         while x.shape[dim] > 1:
-            widens = narrow_levels == 0 and x.dtype == torch.float32
-            brings_out = x.stride(dim) == 1 and x.shape[dim] <= _SHORT < x.numel()
-            if widens or brings_out:
-                x, owned = _copy_outermost(x, dim, torch.float64 if widens else x.dtype), True
+            if narrow_levels == 0 and x.dtype == torch.float32:
+                x, owned = _widen(x, dim), True
             x = _halve(x, dim, owned=owned)
             owned = True
             narrow_levels -= 1
@@ -162,13 +174,12 @@ def _sum_along(x: Tensor, dims: Sequence[int], narrow_levels: int, *, owned: boo
     return x if owned else x.clone()
 
 
-def _copy_outermost(x: Tensor, dim: int, dtype: torch.dtype) -> Tensor:
-    """Return a copy in which ``dim`` lies farthest apart: short rows are slow to step through."""
+def _widen(x: Tensor, dim: int) -> Tensor:
+    """Return a float64 copy in which ``dim`` does not lie closest: short rows are slow."""
     if x.stride(dim) != 1:
-        return x.to(dtype)
+        return x.to(torch.float64)
     outermost = x.movedim(dim, 0)
-    # Without `copy` torch may return the input itself, which is not ours to overwrite.
-    copy = outermost.to(dtype, copy=True, memory_format=torch.contiguous_format)
+    copy = outermost.to(torch.float64, memory_format=torch.contiguous_format)
     return copy.movedim(0, dim)
 
 

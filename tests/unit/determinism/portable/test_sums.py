@@ -7,16 +7,7 @@ import torch
 
 from cxr.determinism.portable import blocks, sums
 from cxr.determinism.portable.errors import NotFiniteError
-
-
-def draw(*shape, seed=0):
-    """Return float32 values of mixed signs and magnitudes from a fixed integer formula."""
-    number = torch.arange(max(1, torch.Size(shape).numel()), dtype=torch.int64) + 7919 * seed
-    mixed = (number * 2654435761 + 12345) % 2**32
-    mixed = (mixed ^ (mixed >> 15)) * 2246822519 % 2**32
-    signed = ((mixed >> 8) - 2**23).to(torch.float32)
-    exponent = -23 + mixed % 7
-    return (signed * 2.0**exponent)[: torch.Size(shape).numel()].reshape(shape)
+from support.fixed_numbers import draw_fixed as draw
 
 
 def sum_by_definition(values):
@@ -35,7 +26,6 @@ def sum_by_definition(values):
 @pytest.fixture
 def small_blocks(monkeypatch):
     monkeypatch.setattr(blocks, "BLOCK_ELEMENTS", 64)
-    monkeypatch.setattr(sums, "BLOCK_ELEMENTS", 64)
 
 
 LAYOUTS = {
@@ -62,17 +52,18 @@ def test_layout_and_blocks_change_no_bit(layout, add, monkeypatch):
         assert torch.equal(add(LAYOUTS[layout](x), dims), whole)
         with monkeypatch.context() as patch:
             patch.setattr(blocks, "BLOCK_ELEMENTS", 64)
-            patch.setattr(sums, "BLOCK_ELEMENTS", 64)
             assert torch.equal(add(LAYOUTS[layout](x), dims), whole)
 
 
-def test_expanded_and_unexpanded_inputs_give_the_same_bits(small_blocks):
+@pytest.mark.usefixtures("small_blocks")
+def test_expanded_and_unexpanded_inputs_give_the_same_bits():
     x = draw(5, 1, 7, 1).expand(5, 6, 7, 11)
     for dims in ((0, 2, 3), (3,), (1, 2)):
         assert torch.equal(sums.sum_tree_wide(x, dims), sums.sum_tree_wide(x.clone(), dims))
 
 
-def test_the_input_is_left_as_it_was(small_blocks):
+@pytest.mark.usefixtures("small_blocks")
+def test_the_input_is_left_as_it_was():
     x = draw(9, 30, 4)
     before = x.clone()
     sums.sum_tree_wide(x, (0, 1))
@@ -80,7 +71,8 @@ def test_the_input_is_left_as_it_was(small_blocks):
     assert torch.equal(x, before)
 
 
-def test_values_of_blocks_add_up_as_whole_values_do(small_blocks):
+@pytest.mark.usefixtures("small_blocks")
+def test_values_of_blocks_add_up_as_whole_values_do():
     x, y = draw(6, 5, 40), draw(6, 5, 40, seed=1)
     plain, product = sums.sum_blocks(lambda a, b: (a, a * b), (x, y), (0, 2), num_sums=2)
     assert torch.equal(plain, sums.sum_tree_wide(x, (0, 2), keepdim=True))

@@ -69,7 +69,7 @@ def _bernoulli_p(
 def native_dropout(
     values: torch.Tensor,
     probability: float,
-    train: bool | None,  # noqa: FBT001 - torch's own
+    train: bool | None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return ``values`` with some of them 0 and the others scaled up, and which are kept.
 

@@ -8,13 +8,13 @@ variance v, r = 1 / sqrt(v + eps) and h = (x - m) r:
 
 Sums are trees (`cxr.determinism.portable.sums`), what remains of a unit is float64, and each step
 over the elements is one elementwise operation. The variance takes two passes: it is the mean square
-of x - m', where m' is m rounded to float32, less (m - m')^2.
+of x - m', where m' is the computed m, rounded to float32.
 
 Error of v, to first order: 8 * 2^-24 v from rounding differences, squares and four levels of the
-sum, and whatever moving the mean by 4 * 2^-24 mean|x| does, which is its square.
+sum, and (m - m')^2, where |m - m'| is at most 5 * 2^-24 mean|x|.
 
 Source: Ioffe and Szegedy, "Batch normalization", ICML 2015, section 3; Chan, Golub and LeVeque,
-"Algorithms for computing the sample variance", Am. Stat. 37 (1983), for the corrected two passes.
+"Algorithms for computing the sample variance", Am. Stat. 37 (1983), for the two passes.
 """
 
 from __future__ import annotations
@@ -40,8 +40,7 @@ def find_moments(x: Tensor, dims: Sequence[int], what: str) -> tuple[Tensor, Ten
         what: The operation, for errors.
 
     Returns:
-        float64 tensors: the mean and the sum with ``dims`` kept, never below 0; the number without
-        dimensions.
+        float64 tensors: the mean and the sum with ``dims`` kept; the number without dimensions.
 
     Raises:
         NotFiniteError: An element is infinite or NaN, there are none, or squares overflow.
@@ -57,10 +56,8 @@ def find_moments(x: Tensor, dims: Sequence[int], what: str) -> tuple[Tensor, Ten
         return (difference.mul_(difference),)
 
     (squares,) = sum_blocks(square_differences, (x, near), dims)
-    missed = mean - near.to(torch.float64)
-    squares = squares - missed * missed * count
     refuse_not_finite(squares, what)
-    return mean, torch.where(squares > 0.0, squares, 0.0), count
+    return mean, squares, count
 
 
 def standardise(x: Tensor, mean: Tensor, factors: Sequence[Tensor], shift: Tensor | None) -> Tensor:

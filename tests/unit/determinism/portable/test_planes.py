@@ -75,13 +75,17 @@ def test_products_are_exact(backend, num_rows, inner, num_columns):
 
 @BACKENDS
 @pytest.mark.usefixtures("_arrangement")
-def test_the_largest_sums_are_exact(backend):
+# The second is the first whose digits do not add up in pairs.
+@pytest.mark.parametrize("inner", [2040, 2041, CHUNK])
+def test_the_largest_sums_are_exact(backend, inner):
     for number, factor in itertools.product(EXTREMES, EXTREMES):
-        a = torch.full((1, CHUNK), number, dtype=torch.int32)
-        b = torch.full((CHUNK, 1), factor, dtype=torch.int32)
-        # An odd sum: those are the first to go wrong beyond 2^53.
-        a[0, -1], b[-1, 0] = 1, 1
-        assert int(multiply(backend, a, b)) == (CHUNK - 1) * number * factor + 1
+        a = torch.full((2, inner), number, dtype=torch.int32)
+        b = torch.full((inner, 2), factor, dtype=torch.int32)
+        # An odd sum as well: those are the first to go wrong beyond 2^53.
+        a[1, -1], b[-1, 1] = 1, 1
+        rest = (inner - 1) * number * factor
+        expected = [[rest + number * factor, rest + number], [rest + factor, rest + 1]]
+        assert multiply(backend, a, b).tolist() == expected
 
 
 @BACKENDS

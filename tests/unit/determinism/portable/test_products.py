@@ -118,6 +118,16 @@ def test_chunks_are_exact_and_added_in_their_order(inner):
         assert float(multiply_planes(backend.split(a), backend.split(b))) == expected
 
 
+def test_where_chunks_begin_and_in_which_order_they_are_added_is_fixed():
+    # Chunks of 2^52, 2^52, 1 and 1: each one is lost to the 2^53 before it, but not both together.
+    a = torch.zeros(1, 2**16, dtype=torch.int32)
+    a[0, : 2**15] = 2**19
+    b = a.t().clone()
+    a[0, [2**15, 3 * 2**14]], b[[2**15, 3 * 2**14], 0] = 1, 1
+    for backend in (FLOAT64, INT8):
+        assert int(multiply_planes(backend.split(a), backend.split(b))) == 2**53
+
+
 def test_an_exponent_belongs_to_its_row_and_column_alone():
     a, b = draw_float32((6, 40), 1), draw_float32((40, 5), 2)
     whole = matmul(a, b)

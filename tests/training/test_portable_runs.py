@@ -7,10 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+from cxr.digests.files import digest_file
+from cxr.models.weights import load_tensors
 from support.program import read_answer, run_cxr
 from support.recipes import images
 from support.runs import FinishedRuns, Run
+
+ROOT = Path(__file__).parents[2]
 
 GOLDEN = "sha256:88dafc414f6c4367747b7f4f029ba602cb018cb8330330320adec0d22d34a446"
 """Outcome of arithmetic version 1 with this recipe: another one is another version."""
@@ -79,3 +84,31 @@ def test_steps_are_doubled_replayed_and_traced_like_any_other(runs: list[Run], t
 def test_an_evaluation_elsewhere_gives_the_predictions_of_the_run(runs: list[Run]):
     finished = run_cxr("evaluate", runs[0].directory, "--json", env=OTHER_MACHINE)
     assert read_answer(finished)["same_as_run"] is True
+
+
+def test_given_weights_are_loaded_and_their_frozen_backbone_is_left_alone(
+    runs: list[Run], finished_run: FinishedRuns, radiographs: Path
+):
+    file = runs[0].directory / "model.safetensors"
+    given = {"source": "file", "path": str(file), "sha256": digest_file(file)}
+    here, there = train(
+        finished_run,
+        radiographs,
+        "portable",
+        train__epochs=1,
+        model__weights=given,
+        model__freeze="backbone",
+        model__drop_rate=0.0,
+    )
+    assert here.manifest["outcome_digest"] == there.manifest["outcome_digest"] != GOLDEN
+    before, after = (load_tensors(run.directory / "model.safetensors") for run in (runs[0], here))
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert changed == {"fc.weight", "fc.bias"}
+
+
+def test_the_readme_says_what_everybody_gets(tmp_path: Path):
+    config = ROOT / "configs/sample_portable.yaml"
+    ran = run_cxr("train", "--config", config, "--out", tmp_path / "run", "--json", "-q")
+    outcome = read_answer(ran)["outcome_digest"]
+    for page in ("README.md", "docs/portable.md"):
+        assert outcome in (ROOT / page).read_text(encoding="utf-8")

@@ -82,7 +82,8 @@ def load_tensors(path: Path) -> dict[str, torch.Tensor]:
         WeightsError: The file is missing, damaged or of another format.
     """
     try:
-        return safetensors.torch.load_file(path)
+        # Not load_file: it asks torch for a kind of tensor that no mode can be handed.
+        return safetensors.torch.load(path.read_bytes())
     except (OSError, safetensors.SafetensorError) as error:
         raise WeightsError(
             f"cannot read the tensors: {' '.join(str(error).split())[:200]}",

@@ -177,6 +177,8 @@ def _require_integers(values: Iterable[Any]) -> None:
             raise UnsupportedError("tensors of floats")
         if isinstance(value, float):
             raise UnsupportedError("a scalar that is no whole number")
+        if isinstance(value, torch.dtype) and value.is_floating_point:
+            raise UnsupportedError("a result of floats")
 
 
 def _find_native(func: Any, name: str) -> _Call | None:
@@ -195,7 +197,9 @@ def _checked(compute: Callable[..., Any], *, of_integers: bool = False) -> _Call
         require_known(args)
         require_known(kwargs.values())
         if of_integers:
-            _require_integers(args)
+            _require_integers([*args, *kwargs.values()])
+            if kwargs.get("stable") is False:
+                raise UnsupportedError("an order of equal elements that nobody fixes")
         if kwargs.get("dtype") not in (None, *KNOWN_DTYPES):
             raise UnsupportedError(f"results of {kwargs['dtype']}")
         return compute(*args, **kwargs)

@@ -94,6 +94,8 @@ def test_evaluation_computes_what_training_computes():
         (lambda: torch.complex(ROWS, ROWS) + 1, "complex"),
         (lambda: ROWS.to_sparse() + 1, "layout|_to_sparse"),
         (lambda: torch.cumsum(ROWS, 0), "tensors of floats"),
+        (lambda: torch.cumsum(ROWS.int(), 0, dtype=torch.float32), "a result of floats"),
+        (lambda: torch.sort(ROWS.int(), stable=False), "an order of equal elements"),
         (lambda: torch.fmod(torch.arange(3), 0.5), "no whole number"),
         (lambda: torch.arange(0.0, 1.0, 0.1), "small whole numbers"),
         (lambda: (ROWS * 1e10).to(torch.int32), "outside the range of torch.int32"),

@@ -7,9 +7,9 @@ import torch
 
 from cxr.determinism.portable.exact import planes
 from cxr.determinism.portable.exact.planes import FLOAT64, INT8, choose_backend, current_backend
-from cxr.determinism.portable.exact.scaling import CHUNK
+from cxr.determinism.portable.exact.scaling import CHUNK, OPERAND_BITS
 
-LARGEST = 2**19
+LARGEST = 2**OPERAND_BITS
 # The digits of these are 63 and -64 throughout, and their halves beside them.
 EXTREMES = [LARGEST, -LARGEST, LARGEST - 1, 1 - LARGEST, 8127, -8256, LARGEST - 129, 0, 1, -1]
 BACKENDS = pytest.mark.parametrize("backend", [FLOAT64, INT8], ids=lambda backend: backend.name)

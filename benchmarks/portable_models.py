@@ -22,10 +22,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from cxr.determinism.portable.drawing import drawing
-from cxr.determinism.portable.initialisation import build_portably
 from cxr.determinism.portable.mode import portable_arithmetic
 from cxr.determinism.portable.optimizers import PortableAdamW
+from cxr.determinism.portable.random.drawing import drawing
+from cxr.determinism.portable.random.initialisation import build_portably
 from cxr.determinism.threefry import threefry2x32
 from cxr.digests.tensors import digest_weights
 from cxr.errors import CxrError

@@ -18,8 +18,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cxr.determinism.portable import normalisation, pooling, reductions
+from cxr.determinism.portable.layers import normalisation, pooling
 from cxr.determinism.portable.memory import keep_freed_memory
+from cxr.determinism.portable.trees import reductions
 
 REPLACED = {**reductions.REPLACED, **normalisation.REPLACED, **pooling.REPLACED}
 ALL = [True, True, True]

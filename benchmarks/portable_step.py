@@ -28,10 +28,10 @@ from torch import nn
 from torch.nn import functional
 
 from cxr.determinism.portable.attention import FixedAttention
-from cxr.determinism.portable.drawing import drawing
-from cxr.determinism.portable.initialisation import build_portably
 from cxr.determinism.portable.mode import PortableArithmetic, portable_arithmetic
 from cxr.determinism.portable.optimizers import PortableSGD
+from cxr.determinism.portable.random.drawing import drawing
+from cxr.determinism.portable.random.initialisation import build_portably
 from result import Result, Table, Target, format_ms
 
 _BATCH: Final = 8

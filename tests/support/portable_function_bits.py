@@ -11,8 +11,9 @@ import sys
 
 import torch
 
-from cxr.determinism.portable import activations, functions, losses, piecewise, softmax
-from cxr.determinism.portable import scalar_functions as scalar
+from cxr.determinism.portable.elementary import functions
+from cxr.determinism.portable.elementary import scalar_functions as scalar
+from cxr.determinism.portable.layers import activations, losses, piecewise, softmax
 from cxr.determinism.threefry import threefry2x32
 
 # More than one block of elements for a thread, and no multiple of a vector's length.

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 
 import torch
 
-from cxr.determinism.portable.planes import use_backend
-from cxr.determinism.portable.products import REPLACED, batched_matmul, matmul
-from cxr.determinism.portable.scaling import find_exponents, quantise_twice
+from cxr.determinism.portable.exact.planes import use_backend
+from cxr.determinism.portable.exact.products import REPLACED, batched_matmul, matmul
+from cxr.determinism.portable.exact.scaling import find_exponents, quantise_twice
 from support.portable_inputs import draw_float32
 
 

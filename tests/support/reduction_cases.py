@@ -10,7 +10,8 @@ import math
 
 import torch
 
-from cxr.determinism.portable import normalisation, pooling, reductions
+from cxr.determinism.portable.layers import normalisation, pooling
+from cxr.determinism.portable.trees import reductions
 from support.fixed_numbers import draw_fixed
 
 REPLACED = {**reductions.REPLACED, **normalisation.REPLACED, **pooling.REPLACED}

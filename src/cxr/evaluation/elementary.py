@@ -35,6 +35,6 @@ def choose_elementary(level: Level) -> Elementary:
     """Return the functions that a level's promise allows."""
     if level is not Level.PORTABLE:
         return PLATFORM
-    from cxr.determinism.portable.scalar_functions import exp, log1p
+    from cxr.determinism.portable.elementary.scalar_functions import exp, log1p
 
     return Elementary(exp=exp, log1p=log1p)

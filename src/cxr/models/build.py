@@ -61,7 +61,7 @@ def build_network(
     if config.determinism is not Level.PORTABLE:
         return build()
     from cxr.determinism.portable.errors import UnsupportedError
-    from cxr.determinism.portable.initialisation import build_portably
+    from cxr.determinism.portable.random.initialisation import build_portably
 
     try:
         return build_portably(build, config.seed)

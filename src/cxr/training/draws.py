@@ -23,6 +23,6 @@ def shard_draws(
     """
     if config.determinism is not Level.PORTABLE:
         return contextlib.nullcontext()
-    from cxr.determinism.portable.drawing import drawing
+    from cxr.determinism.portable.random.drawing import drawing
 
     return drawing(config.seed, "draw", step, shard)

@@ -48,6 +48,6 @@ def _anneal(start: float, end: float, position: float, level: Level) -> float:
 def _take_cosine(angle: float, level: Level) -> float:
     if level is not Level.PORTABLE:
         return math.cos(angle)
-    from cxr.determinism.portable.scalar_functions import cos
+    from cxr.determinism.portable.elementary.scalar_functions import cos
 
     return cos(angle)

@@ -7,7 +7,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from cxr.determinism.levels import Level
 from cxr.determinism.portable.optimizers import PortableAdamW, PortableSGD
-from cxr.determinism.portable.random_numbers import REPLACED
+from cxr.determinism.portable.random.random_numbers import REPLACED
 from cxr.errors import DeterminismError, TrainingError
 from cxr.models import build
 from cxr.models.build import build_network

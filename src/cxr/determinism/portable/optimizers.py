@@ -17,8 +17,8 @@ from typing import Any, Final
 import torch
 from torch.utils._python_dispatch import _disable_current_modes
 
-from cxr.determinism.portable.scalar_functions import power
-from cxr.determinism.portable.scalars import round_to_float32
+from cxr.determinism.portable.elementary.scalar_functions import power
+from cxr.determinism.portable.elementary.scalars import round_to_float32
 
 BLOCK: Final = 2**17
 """Elements that are updated at a time, so that they stay in a core's cache from step to step."""

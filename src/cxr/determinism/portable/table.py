@@ -14,22 +14,22 @@ from typing import Any, Final
 Handler = Callable[..., Any]
 
 MODULES: Final = (
-    "products",
-    "convolution",
-    "functions",
-    "activations",
-    "piecewise",
-    "softmax",
-    "losses",
-    "reductions",
-    "normalisation",
-    "pooling",
-    "random_numbers",
-    "arithmetic_ops",
-    "gathering",
-    "creation",
+    "exact.products",
+    "exact.convolution",
+    "elementary.functions",
+    "layers.activations",
+    "layers.piecewise",
+    "layers.softmax",
+    "layers.losses",
+    "trees.reductions",
+    "layers.normalisation",
+    "layers.pooling",
+    "random.random_numbers",
+    "ops.arithmetic_ops",
+    "ops.gathering",
+    "ops.creation",
 )
-"""Modules beside this one whose ``REPLACED`` names ops and what computes them instead."""
+"""Modules in the rooms here whose ``REPLACED`` names ops and what computes them instead."""
 
 
 def _name(overloads: str) -> frozenset[str]:
@@ -48,10 +48,10 @@ def _pair(overloads: str) -> frozenset[str]:
 
 
 VIEWS: Final = _name(
-    """alias as_strided as_strided_ detach detach_ diagonal expand lift lift_fresh permute select.int
-    slice.Tensor split.Tensor split_with_sizes squeeze squeeze.dim squeeze.dims squeeze_.dim t t_
-    transpose.int transpose_ unbind.int unfold unsqueeze unsqueeze_ view view.dtype _unsafe_view
-    _reshape_alias movedim.int"""
+    """alias as_strided as_strided_ detach detach_ diagonal expand lift lift_fresh permute
+    select.int slice.Tensor split.Tensor split_with_sizes squeeze squeeze.dim squeeze.dims
+    squeeze_.dim t t_ transpose.int transpose_ unbind.int unfold unsqueeze unsqueeze_ view
+    view.dtype _unsafe_view _reshape_alias movedim.int"""
 )
 """The same memory, read otherwise."""
 

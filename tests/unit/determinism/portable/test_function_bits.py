@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from cxr.determinism.portable import exponentials, functions, softmax, square_roots
+from cxr.determinism.portable.elementary import exponentials, functions, square_roots
+from cxr.determinism.portable.layers import softmax
 from support import portable_function_bits as bits
 
 TESTS = Path(__file__).parents[3]

@@ -22,9 +22,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from cxr.config.schema import TrainConfig
 from cxr.determinism.levels import Level
-from cxr.determinism.portable.drawing import drawing
-from cxr.determinism.portable.initialisation import build_portably
-from cxr.determinism.portable.random_numbers import REPLACED, native_dropout
+from cxr.determinism.portable.random.drawing import drawing
+from cxr.determinism.portable.random.initialisation import build_portably
+from cxr.determinism.portable.random.random_numbers import REPLACED, native_dropout
 from cxr.determinism.streams import derive_stream
 from cxr.digests.canonical import canonical_json
 from cxr.evaluation import elementary, predict

@@ -5,8 +5,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from cxr.determinism.portable import arithmetic_ops, creation, gathering, piecewise, products, table
+from cxr.determinism.portable import table
+from cxr.determinism.portable.exact import products
+from cxr.determinism.portable.layers import piecewise
 from cxr.determinism.portable.mode import PortableArithmetic, portable_arithmetic
+from cxr.determinism.portable.ops import arithmetic_ops, creation, gathering
 from cxr.errors import DeterminismError, TrainingError
 from cxr.training.op_trace import OpTrace
 

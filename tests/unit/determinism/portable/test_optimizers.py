@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from cxr.determinism.portable import optimizers
+from cxr.determinism.portable.elementary.scalars import round_to_float32
 from cxr.determinism.portable.optimizers import PortableAdamW, PortableSGD
-from cxr.determinism.portable.scalars import round_to_float32
 from cxr.determinism.streams import derive_stream
 
 STEPS = 6

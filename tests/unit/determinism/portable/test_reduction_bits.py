@@ -10,15 +10,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from cxr.determinism.portable import (
+from cxr.determinism.portable.layers import (
     batch_normalisation,
-    blocks,
     pooling,
     pooling_windows,
     sample_normalisation,
-    standardisation,
-    sums,
 )
+from cxr.determinism.portable.trees import blocks, standardisation, sums
 from support import reduction_cases
 from support.reduction_cases import REPLACED, digest_cases, find_native, list_cases
 

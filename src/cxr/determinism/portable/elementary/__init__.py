@@ -1,0 +1,1 @@
+"""Functions of one element as fixed sequences of IEEE operations."""

@@ -1,0 +1,1 @@
+"""Products without a rounding inside: matrices and convolutions."""

@@ -1,0 +1,205 @@
+"""Convolutions whose groups hold a channel or two: multiplications and additions in a fixed order.
+
+A matrix product of one column has nothing to gain from exactness, and a fixed graph needs none.
+Each output element adds its terms in float32 in the order of the group's channels, the kernel's
+rows and the kernel's columns, zeros around the image included; a weight's gradient adds the terms
+of all samples, of a row's positions and of the rows, in this order, each by a pairwise tree.
+Products and sums are separate operations, for a fused one rounds once where two round twice.
+
+Error, with ``u = 2^-24`` and n terms: at most ``n u sum |x w|`` for outputs and input gradients, to
+first order, and ``(1 + levels) u sum |x w|`` for weight gradients, where the levels of the three
+trees are at most ``log2 n + 3``. Source: Higham, "Accuracy and stability of numerical algorithms",
+2nd ed., sections 3.1 and 4.2.
+
+Blocks of output rows keep the accumulator in a core's cache and never change a bit.
+
+Legend as in ``unfolding``; R rows of a block, I terms' channels of a group.
+"""
+
+# ruff: noqa: N803, N806 - suffixes name the axes
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import torch
+
+from cxr.determinism.portable.errors import NotFiniteError
+from cxr.determinism.portable.exact.unfolding import Frame, Piece, frame_image, iterate_pieces
+from cxr.determinism.portable.exact.windows import Geometry, Window
+from cxr.determinism.portable.trees.sums import sum_tree
+
+BLOCK_ELEMENTS: Final = 2**17
+"""Elements of an accumulator: half a MiB, and as much for a term."""
+
+
+def write_output(
+    out: torch.Tensor, x: torch.Tensor, weight: torch.Tensor, geometry: Geometry
+) -> None:
+    """Write the convolution, without a bias, into ``out``; as in ``window_products``.
+
+    Raises:
+        NotFiniteError: The result has an infinity or a NaN, for an operand has or it overflows.
+    """
+    windows = geometry.forward_windows()
+    frame = frame_image(x, [windows[0]], [windows[1]])
+    weight_GOIHW = weight.unflatten(0, (geometry.num_groups, -1))
+    for channel, out_NHWG in enumerate(_group_channels(out.permute(0, 2, 3, 1), geometry)):
+        weight_IHWG = weight_GOIHW[:, channel].permute(1, 2, 3, 0)
+        _correlate(out_NHWG, frame, windows, weight_IHWG)
+
+
+def write_input_gradient(
+    out: torch.Tensor, grad: torch.Tensor, weight: torch.Tensor, geometry: Geometry
+) -> None:
+    """Write the gradient of the convolution's input into ``out``; as in ``window_products``.
+
+    Raises:
+        NotFiniteError: The result has an infinity or a NaN, for an operand has or it overflows.
+    """
+    classes = list(geometry.gradient_classes())
+    out.zero_()
+    if not classes:
+        return
+    frame = frame_image(
+        grad,
+        [rows.window for rows, _ in classes],
+        [columns.window for _, columns in classes],
+    )
+    weight_GOIHW = weight.unflatten(0, (geometry.num_groups, -1))
+    for rows, columns in classes:
+        taps_GOIHW = weight_GOIHW[..., list(rows.taps), :][..., list(columns.taps)]
+        places = out.permute(0, 2, 3, 1)[:, rows.first :: rows.step, columns.first :: columns.step]
+        for channel, places_NHWG in enumerate(_group_channels(places, geometry)):
+            weight_OHWG = taps_GOIHW[:, :, channel].permute(1, 2, 3, 0)
+            _correlate(places_NHWG, frame, (rows.window, columns.window), weight_OHWG)
+
+
+def write_weight_gradient(
+    out: torch.Tensor, grad: torch.Tensor, x: torch.Tensor, geometry: Geometry
+) -> None:
+    """Write the gradient of the convolution's weight into ``out``; as in ``window_products``.
+
+    Raises:
+        NotFiniteError: The result has an infinity or a NaN, for an operand has or it overflows.
+    """
+    rows, columns = geometry.forward_windows()
+    frame = frame_image(x, [rows], [columns])
+    out_GOIHW = out.unflatten(0, (geometry.num_groups, -1))
+    grads = _group_channels(grad.permute(0, 2, 3, 1), geometry)
+    images = _group_channels(frame.values, geometry)
+    for grad_channel, grad_NHWG in enumerate(grads):
+        # A copy, unless it lies in this order already.
+        contiguous_grad = grad_NHWG.contiguous()
+        for image_channel, image_NHWG in enumerate(images):
+            sums_HWG = _sum_products(contiguous_grad, image_NHWG, frame, rows, columns)
+            _refuse_not_finite(sums_HWG)
+            out_GOIHW[:, grad_channel, image_channel].copy_(sums_HWG.permute(2, 0, 1))
+
+
+def _correlate(
+    out_NHWG: torch.Tensor,
+    frame: Frame,
+    windows: tuple[Window, Window],
+    weight_IHWG: torch.Tensor,
+) -> None:
+    """Write the sums of windows times weights, over taps and a group's channels."""
+    rows, columns = windows
+    num_channels = weight_IHWG.shape[0]
+    # Weights repeated along a row: image, weight and term are then one run of numbers each.
+    tiles_IHW1WG = (
+        weight_IHWG.unsqueeze(3)
+        .expand(-1, -1, -1, columns.num_positions, -1)
+        .contiguous()
+        .unsqueeze(3)
+    )
+    for piece in _iterate_blocks(out_NHWG, rows.num_positions):
+        part_NRWG = out_NHWG[
+            piece.first_sample : piece.last_sample, piece.first_row : piece.last_row
+        ]
+        total = torch.zeros(part_NRWG.shape)
+        term = torch.empty(part_NRWG.shape)
+        for channel in range(num_channels):
+            image = frame.values[..., channel::num_channels]
+            for row_tap, column_tap in _taps(rows, columns):
+                image_NRWG = _shifted(image, frame, windows, piece, row_tap, column_tap)
+                torch.mul(image_NRWG, tiles_IHW1WG[channel, row_tap, column_tap], out=term)
+                total.add_(term)
+        _refuse_not_finite(total)
+        part_NRWG.copy_(total)
+
+
+def _sum_products(
+    grad_NHWG: torch.Tensor,
+    image_NHWG: torch.Tensor,
+    frame: Frame,
+    rows: Window,
+    columns: Window,
+) -> torch.Tensor:
+    """Return the sums over positions of gradient times image, ``(KH, KW, G)``, by fixed trees."""
+    num_rows, num_groups = grad_NHWG.shape[1], grad_NHWG.shape[3]
+    sums_HWRG = grad_NHWG.new_empty((rows.num_taps, columns.num_taps, num_rows, num_groups))
+    step = max(1, BLOCK_ELEMENTS // (grad_NHWG.numel() // num_rows))
+    for first in range(0, num_rows, step):
+        last = min(first + step, num_rows)
+        piece = Piece(
+            first_sample=0, last_sample=grad_NHWG.shape[0], first_row=first, last_row=last
+        )
+        grad_NRWG = grad_NHWG[:, first:last]
+        term = torch.empty(grad_NRWG.shape)
+        for row_tap, column_tap in _taps(rows, columns):
+            shifted = _shifted(image_NHWG, frame, (rows, columns), piece, row_tap, column_tap)
+            torch.mul(shifted, grad_NRWG, out=term)
+            sums_HWRG[row_tap, column_tap, first:last] = sum_tree(term, (0, 2))
+    return sum_tree(sums_HWRG, (2,))
+
+
+def _shifted(
+    image_NHWG: torch.Tensor,
+    frame: Frame,
+    windows: tuple[Window, Window],
+    piece: Piece,
+    row_tap: int,
+    column_tap: int,
+) -> torch.Tensor:
+    """Return the places that a piece's positions read through one tap, as a view."""
+    rows, columns = windows
+    row = frame.rows_before + rows.start + rows.spacing * row_tap + rows.stride * piece.first_row
+    column = frame.columns_before + columns.start + columns.spacing * column_tap
+    num_rows = piece.last_row - piece.first_row
+    return image_NHWG[
+        piece.first_sample : piece.last_sample,
+        row : row + rows.stride * (num_rows - 1) + 1 : rows.stride,
+        column : column + columns.stride * (columns.num_positions - 1) + 1 : columns.stride,
+    ]
+
+
+def _group_channels(values: torch.Tensor, geometry: Geometry) -> Sequence[torch.Tensor]:
+    """Return views of each group's first channel, of each one's second, and so on."""
+    group_size = values.shape[-1] // geometry.num_groups
+    return [values[..., channel::group_size] for channel in range(group_size)]
+
+
+def _taps(rows: Window, columns: Window) -> Iterator[tuple[int, int]]:
+    """Yield the kernel's taps in the order in which they are added."""
+    for row_tap in range(rows.num_taps):
+        for column_tap in range(columns.num_taps):
+            yield row_tap, column_tap
+
+
+def _iterate_blocks(values_NHWG: torch.Tensor, num_rows: int) -> Iterator[Piece]:
+    """Cut an output into pieces of about ``BLOCK_ELEMENTS``."""
+    num_samples = values_NHWG.shape[0]
+    step = max(1, BLOCK_ELEMENTS // (values_NHWG.shape[2] * values_NHWG.shape[3]))
+    if step > num_rows:
+        step -= step % num_rows
+    for first in range(0, num_samples * num_rows, step):
+        last = min(first + step, num_samples * num_rows)
+        yield from iterate_pieces(first, last, num_rows)
+
+
+def _refuse_not_finite(values: torch.Tensor) -> None:
+    """Raise NotFiniteError where a sum is infinite or NaN."""
+    if not bool(torch.isfinite(values).all()):
+        raise NotFiniteError("a sum of a depthwise convolution is infinite or NaN")

@@ -1,0 +1,1 @@
+"""Ops that move or combine elements one by one."""

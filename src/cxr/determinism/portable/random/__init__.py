@@ -1,0 +1,1 @@
+"""Random numbers, and the weights that are drawn with them."""

@@ -1,0 +1,1 @@
+"""Sums in one order, and what is made of them."""

@@ -1,0 +1,136 @@
+"""Reductions against torch's own in float64, and their special values."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from cxr.determinism.portable.errors import NotFiniteError, UnsupportedError
+from cxr.determinism.portable.trees.reductions import REPLACED
+from support.fixed_numbers import draw_fixed as draw
+
+SHAPES = [(5, 4, 3, 7), (6,), (), (1,), (3, 1, 2)]
+UNIT = 2.0**-24
+
+
+def find(name):
+    """Return the portable and torch's own operation."""
+    _, packet, overload = name.split(".")
+    return REPLACED[name], getattr(getattr(torch.ops.aten, packet), overload)
+
+
+def list_dims(shape):
+    return [[], [0], [-1], list(range(len(shape)))]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("keepdim", [True, False])
+@pytest.mark.parametrize("name", ["aten.sum.dim_IntList", "aten.mean.dim"])
+def test_sums_and_means_are_within_their_bounds(name, shape, keepdim):
+    x = draw(*shape)
+    portable, native = find(name)
+    for dims in list_dims(shape):
+        mine = portable(x, dims, keepdim)
+        exact = native(x.double(), dims, keepdim)
+        size = native(x.double().abs(), dims, keepdim)
+        assert mine.shape == exact.shape
+        assert ((mine.double() - exact).abs() <= 5 * UNIT * size).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.int32, torch.uint8, torch.bool])
+def test_integers_are_added_as_torch_adds_them(dtype):
+    x = draw(5, 4, 3).abs().to(dtype)
+    portable, native = find("aten.sum.dim_IntList")
+    for dims in ([], [1], [-1, 0]):
+        assert torch.equal(portable(x, dims), native(x, dims))
+    converted = portable(x, [0], dtype=torch.float32)
+    assert converted.dtype == torch.float32
+    assert torch.equal(converted, native(x, [0]).float())
+    product, native = find("aten.prod.dim_int")
+    assert torch.equal(product(x, 1), native(x, 1))
+
+
+@pytest.mark.parametrize("shape", [(5, 4, 30), (1000,), (1, 3, 2)])
+@pytest.mark.parametrize("correction", [0, 1, None, 0.5])
+@pytest.mark.parametrize("name", ["var", "var_mean", "std", "std_mean"])
+def test_variances_are_within_their_bounds(name, shape, correction):
+    x = draw(*shape)
+    portable, native = find(f"aten.{name}.correction")
+    for dims in ([], [-1]):
+        mine = portable(x, dims, correction=correction)
+        exact = native(x.double(), dims, correction=correction)
+        if isinstance(mine, tuple):
+            mean, exact_mean = mine[1], exact[1]
+            assert (mean.double() - exact_mean).abs().max() <= 5 * UNIT * x.abs().max()
+            mine, exact = mine[0], exact[0]
+        assert ((mine.double() - exact).abs() <= 16 * UNIT * exact).all()
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.0**100, 2.0**-140])
+@pytest.mark.parametrize("order", [0, 1, 2, math.inf])
+def test_norms_are_right_at_every_magnitude(scale, order):
+    x = draw(5, 40) * scale
+    portable, native = find("aten.linalg_vector_norm.default")
+    for dims in (None, [1]):
+        mine = portable(x, order, dims)
+        assert torch.equal(mine, native(x.double(), order, dims).float())
+    norms, _ = find("aten._foreach_norm.Scalar")
+    assert norms([x, x[0]], order) == [portable(x, order), portable(x[0], order)]
+
+
+@pytest.mark.parametrize("length", [0, 1, 2, 3, 7, 20])
+def test_products_are_within_their_bounds(length):
+    x = draw(3, length) * 0.25
+    portable, native = find("aten.prod.dim_int")
+    for dim in (0, 1):
+        exact = native(x.double(), dim)
+        bound = max(0, x.shape[dim] - 1) * UNIT * exact.abs() * 1.01
+        assert ((portable(x, dim).double() - exact).abs() <= bound).all()
+
+
+def test_extremes_have_one_zero_and_one_nan():
+    zeros = torch.tensor([[-0.0, 0.0], [0.0, -0.0], [-0.0, -0.0]])
+    negative_nan = torch.tensor([-4194304], dtype=torch.int32).view(torch.float32)
+    spoiled = torch.cat([torch.tensor([1.0]), negative_nan])
+    for name in ("max", "min"):
+        reduce = REPLACED[f"aten.{name}.dim"]
+        values, places = reduce(zeros, 1)
+        assert not values.signbit().any()
+        assert places.tolist() == [0, 0, 0]
+        assert not REPLACED[f"aten.a{name}.default"](zeros, [1]).signbit().any()
+        assert not REPLACED[f"aten.{name}.default"](zeros).signbit()
+        assert REPLACED[f"aten.{name}.default"](spoiled).view(torch.int32).item() == 0x7FC00000
+        assert REPLACED[f"aten.{name}.default"](torch.tensor([3, 5])).item() in {3, 5}
+
+
+def test_sums_have_one_zero():
+    assert not REPLACED["aten.sum.default"](torch.tensor([-0.0, -0.0])).signbit()
+    assert not REPLACED["aten.sum.default"](torch.tensor(-0.0)).signbit()
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan, 3e38])
+def test_what_is_not_finite_is_refused(value):
+    # Sums overflow on the way to a mean that float32 could hold.
+    x = torch.full((40,), value)
+    for name in ("sum", "mean", "prod", "linalg_vector_norm"):
+        with pytest.raises(NotFiniteError):
+            REPLACED[f"aten.{name}.default"](x)
+
+
+def test_what_has_no_portable_form_is_refused():
+    with pytest.raises(NotFiniteError):
+        REPLACED["aten.mean.default"](torch.zeros(0))
+    with pytest.raises(NotFiniteError):
+        REPLACED["aten.var.correction"](torch.zeros(1))
+    with pytest.raises(UnsupportedError, match="order 3"):
+        REPLACED["aten.norm.Scalar"](torch.ones(3), 3)
+    with pytest.raises(UnsupportedError, match="float16"):
+        REPLACED["aten.sum.default"](torch.ones(3).half())
+    with pytest.raises(UnsupportedError, match="complex64"):
+        REPLACED["aten.sum.default"](torch.ones(3, dtype=torch.complex64))
+    with pytest.raises(UnsupportedError, match="twice"):
+        REPLACED["aten.sum.dim_IntList"](torch.ones(3, 3), [1, -1])
+    with pytest.raises(IndexError):
+        REPLACED["aten.sum.dim_IntList"](torch.ones(3, 3), [2])

@@ -27,6 +27,9 @@ _CONSEQUENCES: Final = {
 }
 """Switches that follow from a config field: one difference, not two."""
 
+_PORTABLE_SWITCHES: Final = frozenset({"torch.default_dtype", "torch.denormals_kept"})
+"""Switches of which the portable arithmetic makes use; no other reaches its bits."""
+
 _NAME_WEIGHTS: Final = "model.weights"
 """Beginning of the config fields that say where given weights are."""
 
@@ -53,7 +56,7 @@ def find_differences(
         *_compare_digest("code", "arithmetic", manifest_a, manifest_b),
         *_compare_digest("weights", "weights_in", manifest_a, manifest_b),
         *_compare_environment(a, b, level),
-        *_compare_controls(manifest_a, manifest_b),
+        *_compare_controls(manifest_a, manifest_b, level),
     ]
     rank = {"yes": 0, "unknown": 1, "no": 2}
     return sorted(found, key=lambda difference: rank[difference.affects_bits])
@@ -113,7 +116,7 @@ def _compare_environment(a: Path, b: Path, level: Level) -> Iterator[Difference]
             )
 
 
-def _compare_controls(a: Manifest, b: Manifest) -> Iterator[Difference]:
+def _compare_controls(a: Manifest, b: Manifest, level: Level) -> Iterator[Difference]:
     """Compare switches as read back, leaving out those that follow from the config.
 
     What the environment's capture holds as well is compared there: the processor's instruction
@@ -128,10 +131,11 @@ def _compare_controls(a: Manifest, b: Manifest) -> Iterator[Difference]:
         value_a, value_b = controls_a[name], controls_b[name]
         captured = name == "torch.cpu_capability" or (name.isupper() and name not in OWN_VARIABLES)
         if value_a != value_b and not captured and _CONSEQUENCES.get(name) not in changed:
+            reaches = level is not Level.PORTABLE or name in _PORTABLE_SWITCHES
             yield Difference(
                 part="environment",
                 field=f"controls.{name}",
                 a=value_a,
                 b=value_b,
-                affects_bits="yes",
+                affects_bits="yes" if reaches else "no",
             )

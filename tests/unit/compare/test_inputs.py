@@ -281,6 +281,23 @@ def test_a_switch_that_read_back_otherwise_is_named(make_run):
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "affects"),
+    [
+        # torch 2.7 has no such switch.
+        ("mkldnn.matmul.fp32_precision", "absent", "no"),
+        ("torch.num_threads", 3, "no"),
+        ("torch.denormals_kept", False, "yes"),
+        ("torch.default_dtype", "float64", "yes"),
+    ],
+)
+def test_few_switches_reach_the_portable_arithmetic(make_run, name, value, affects):
+    portable = {"determinism": "portable"}
+    one, two = make_run(config=portable), make_run(config=portable, controls={name: value})
+    [(_, field, _, found, said)] = compare(one, two)
+    assert (field, found, said) == (f"controls.{name}", value, affects)
+
+
 def test_a_switch_that_an_older_version_did_not_read_is_not_known_to_differ(make_run):
     one, two = make_run(), make_run(controls={"newer.switch": "ieee"})
     assert compare(one, two) == compare(two, one) == []

@@ -116,15 +116,25 @@ OTHERS = {
 @pytest.mark.parametrize("name", OTHERS)
 def test_others_are_float64s_rounded_once(name):
     module, mine, torchs = OTHERS[name]
-    x = torch.cat(
-        [draw_float32(2000, -10, 4), torch.tensor([3.0, -3.0, 6.0, 2.9999998, -2.9999998])]
-    )
+    x = torch.cat([draw_float32(2000, -10, 4), torch.tensor([6.0, 2.9999998, -2.9999998])])
+    if name == "hardswish_backward":
+        # At the knees torch 2.7 has other slopes than torch 2.15.
+        x = x[x.abs() != 3.0]
+    else:
+        x = torch.cat([x, torch.tensor([3.0, -3.0])])
     grads = (draw_float32(len(x), -3, 3, seed=4),) if name.endswith("_backward") else ()
     found = getattr(module, name)(*grads, x, *mine)
     wanted = getattr(torch.ops.aten, name)(*(t.double() for t in (*grads, x)), *torchs)
     found, wanted = (found[0], wanted[0]) if name == "log_sigmoid_forward" else (found, wanted)
     assert float((found - wanted.float()).abs().max()) <= 2e-7
     assert float((found == wanted.float()).double().mean()) > 0.999
+
+
+def test_the_slope_of_hardswish_at_the_knees_is_that_beyond_them():
+    found = piecewise.hardswish_backward(
+        torch.full((4,), 0.7), torch.tensor([-INF, -3.0, 3.0, INF])
+    )
+    assert same_bits(found, torch.tensor([0.0, 0.0, 0.7, 0.7]))
 
 
 def test_the_slope_of_hardsigmoid_is_a_sixth_between_the_knees():

@@ -67,7 +67,8 @@ COPIES: Final = _name(
 CREATED: Final = _name(
     """empty.memory_format empty_like empty_strided eye eye.m fill_.Scalar fill_.Tensor full
     full_like new_empty new_empty_strided new_full new_ones new_zeros ones ones_like scalar_tensor
-    zero_ zeros zeros_like _efficientzerotensor resize_ set_.source_Tensor set_.source_Storage"""
+    zero_ zeros zeros_like _efficientzerotensor resize_
+    set_.source_Tensor set_.source_Storage set_.source_Storage_storage_offset"""
 )
 """New memory, with a constant in it or with nothing yet."""
 

@@ -52,12 +52,19 @@ def erfinv64(y: torch.Tensor) -> torch.Tensor:
     erfinv(y) is that of (1 + y)/2, over sqrt(2).
     """
     q = y * 0.5
-    centre = _divide(CENTRE, 0.180625 - q * q).mul_(q)
+    found = _divide(CENTRE, 0.180625 - q * q).mul_(q)
+    # Logarithm and root, which cost most, only where they count; a NaN is there too.
+    outside = ~(q.abs() <= _CENTRE_LIMIT)
+    found[outside] = _find_tail(y[outside])
+    return found.mul_(HALF_ROOT)
+
+
+def _find_tail(y: torch.Tensor) -> torch.Tensor:
+    """Return the normal distribution's quantile of (1 + y)/2, float64, for |y| above 0.85."""
     # The smaller of both tails, without the cancellation of 1 - (1 + y)/2.
     r = sqrt64(-log64((1.0 - y.abs()) * 0.5))
     far = torch.where(r <= _NEAR_LIMIT, _divide(NEAR_TAIL, r - 1.6), _divide(FAR_TAIL, r - 5.0))
-    far = torch.where(r == torch.inf, r, far).copysign_(y)
-    return torch.where(q.abs() <= _CENTRE_LIMIT, centre, far).mul_(HALF_ROOT)
+    return torch.where(r == torch.inf, r, far).copysign_(y)
 
 
 def normal_tail_single(a: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -8,13 +8,14 @@ memory nor an interrupt has to wait for a whole data set.
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from itertools import islice
 from typing import Final, TypeVar
+
+from cxr.environment.processor import count_cores
 
 _AHEAD_PER_WORKER: Final = 2
 
@@ -23,10 +24,9 @@ Job = TypeVar("Job")
 Result = TypeVar("Result")
 
 
-def count_cores() -> int:
-    """Return how many cores this process may use."""
-    has_affinity = hasattr(os, "sched_getaffinity")
-    return len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
+def count_workers() -> int:
+    """Return how many threads are worth starting: one for each core that may be used."""
+    return count_cores() or 1
 
 
 def prefetch(

@@ -18,6 +18,11 @@ _INSTRUCTION_SETS: Final = frozenset(
 """Feature flags for which numerical libraries have code of their own, on x86-64 and aarch64."""
 
 
+def count_cores() -> int | None:
+    """Return how many cores this process may use, None where nobody knows."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
 def capture_cpu(root: Path = ROOT) -> dict[str, Any]:
     """Return model, instruction sets, cores and memory: what is there, and this process's share.
 
@@ -25,13 +30,12 @@ def capture_cpu(root: Path = ROOT) -> dict[str, Any]:
         root: Where the file system begins.
     """
     model, flags = _read_cpuinfo(root)
-    available = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
     return {
         "machine": platform.machine(),
         "model": model or platform.processor() or None,
         "instruction_sets": sorted(_INSTRUCTION_SETS & flags),
         "cores": os.cpu_count(),
-        "cores_available": len(available) if available is not None else os.cpu_count(),
+        "cores_available": count_cores(),
         "cores_quota": read_cpu_quota(root),
         "memory_bytes": _read_memory_bytes(),
         "memory_limit_bytes": read_memory_limit_bytes(root),

@@ -82,7 +82,8 @@ def load_tensors(path: Path) -> dict[str, torch.Tensor]:
         WeightsError: The file is missing, damaged or of another format.
     """
     try:
-        # Not load_file: it asks torch for a kind of tensor that no mode can be handed.
+        # Not load_file: it asks torch for a kind of tensor that no mode can be handed. For a moment
+        # this takes twice the file's size.
         return safetensors.torch.load(path.read_bytes())
     except (OSError, safetensors.SafetensorError) as error:
         raise WeightsError(

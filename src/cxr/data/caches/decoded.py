@@ -23,7 +23,7 @@ from cxr.config.data_section import DataConfig
 from cxr.data.caches.growing_file import GrowingFile, name_parts
 from cxr.data.caches.looked_with import digest_decoding
 from cxr.data.decoding.decode import DecodePlan
-from cxr.data.prefetch import count_cores, prefetch
+from cxr.data.prefetch import count_workers, prefetch
 from cxr.data.sources.source import FoundImage, Source
 from cxr.digests.canonical import canonical_json, digest_bytes, digest_json
 from cxr.digests.files import digest_file
@@ -234,7 +234,7 @@ def _build(
         warnings.simplefilter("ignore")
         kept = done = pixels_file.kept_bytes // (plan.size_px * plan.size_px * plan.channels)
         jobs = zip(found[kept:], lock.samples[kept:], strict=True)
-        for pixels in prefetch(decode, jobs, workers=count_cores()):
+        for pixels in prefetch(decode, jobs, workers=count_workers()):
             if isinstance(pixels, DataError):
                 failures.append(pixels)
                 continue

@@ -23,7 +23,7 @@ from cxr.data.caches.store import Store
 from cxr.data.inspection.inspectors import Inspectors
 from cxr.data.inspection.look import Look
 from cxr.data.inspection.look_text import dump_look, parse_look
-from cxr.data.prefetch import count_cores, prefetch
+from cxr.data.prefetch import count_workers, prefetch
 from cxr.data.sources.scan import describe_unreadable, find_own_files
 from cxr.data.sources.source import FoundImage, Source
 from cxr.digests.canonical import PREFIX
@@ -70,7 +70,7 @@ def look_at_images(
         ]
         batches = [jobs[start : start + _AT_ONCE] for start in range(0, len(jobs), _AT_ONCE)]
         # Closed last: threads that wait for a process are freed by its end.
-        ahead = contextlib.closing(prefetch(memory.look, batches, workers=count_cores()))
+        ahead = contextlib.closing(prefetch(memory.look, batches, workers=count_workers()))
         with ahead as looked_at, inspectors, warnings.catch_warnings():
             # Pillow warns of large images; they are findings of our own.
             warnings.simplefilter("ignore")

@@ -19,7 +19,7 @@ from cxr.config.strict_yaml import load_document
 from cxr.data.checks.kinds import DataProblem, describe_problem
 from cxr.data.checks.report import DataReport, find_grave, sort_problems
 from cxr.data.decoding.image_file import read_image
-from cxr.data.prefetch import count_cores, prefetch
+from cxr.data.prefetch import count_workers, prefetch
 from cxr.data.sources.listing import explain_unlisted
 from cxr.errors import DataError, RecordError
 from cxr.interruption import obey
@@ -129,7 +129,7 @@ def _hash_below(place: Path, progress: Progress) -> Iterator[_Hashed]:
             return _Hashed(name, 0, "", error.problem)
         return _Hashed(name, len(content), hashlib.md5(content, usedforsecurity=False).hexdigest())
 
-    hashed = prefetch(hash_one, files, workers=count_cores(), at_once=_AT_ONCE)
+    hashed = prefetch(hash_one, files, workers=count_workers(), at_once=_AT_ONCE)
     for done, one in enumerate(hashed, start=1):
         yield one
         progress.advance("hashing files", done, len(files))

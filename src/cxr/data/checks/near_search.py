@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from cxr.data.inspection.likeness import NUM_BITS
-from cxr.data.prefetch import count_cores, prefetch
+from cxr.data.prefetch import count_workers, prefetch
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,7 +70,7 @@ def find_clusters(words: NDArray[np.uint64]) -> list[NDArray[np.int64]]:
 
     cluster_of = np.arange(num)
     # NumPy lets go of the interpreter while it sorts and counts, so all cores search.
-    for of_band in prefetch(search, range(NUM_BANDS), workers=count_cores()):
+    for of_band in prefetch(search, range(NUM_BANDS), workers=count_workers()):
         _join(cluster_of, np.arange(num), of_band)
     order = np.argsort(cluster_of, kind="stable")
     starts = np.nonzero(np.diff(cluster_of[order]))[0] + 1

@@ -9,7 +9,7 @@ from typing import Final
 
 from cxr.data.decoding.image_file import BLOCK_BYTES, digest_image_file
 from cxr.data.inspection.look import Look
-from cxr.data.prefetch import count_cores, prefetch
+from cxr.data.prefetch import count_workers, prefetch
 from cxr.data.sources.source import FoundImage, Source
 from cxr.digests.canonical import digest_bytes
 from cxr.errors import DataError
@@ -129,7 +129,7 @@ def _hash_all(
         return Look(num_bytes=num_bytes, sha256=sha256)
 
     jobs = zip(found, find_own_files(found), strict=True)
-    workers = count_cores()
+    workers = count_workers()
     for done, look in enumerate(prefetch(digest, jobs, workers=workers, at_once=_AT_ONCE), start=1):
         yield look
         progress.advance("hashing images", done, len(found))

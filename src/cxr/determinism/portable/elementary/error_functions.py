@@ -13,19 +13,14 @@ from cxr.determinism.portable.elementary.constants import (
     NORMAL_TAIL,
 )
 from cxr.determinism.portable.elementary.exponentials import exp64, exp_single, invert
-from cxr.determinism.portable.elementary.logarithms import log64
 from cxr.determinism.portable.elementary.polynomials import horner
-from cxr.determinism.portable.elementary.quantiles import CENTRE, FAR_TAIL, NEAR_TAIL, Rational
-from cxr.determinism.portable.elementary.square_roots import sqrt64
+from cxr.determinism.portable.elementary.quantiles import normal_quantile64
 
 _ERF_IS_ONE: Final = 6.0
 """From here on erf is 1 in float64."""
 
 TAIL_LIMIT: Final = 15.0
 """From here on a tail of the normal distribution, times its argument, is 0 in float32."""
-
-_CENTRE_LIMIT: Final = 0.425
-_NEAR_LIMIT: Final = 5.0
 
 
 def erf64(x: torch.Tensor) -> torch.Tensor:
@@ -48,23 +43,9 @@ def erfinv64(y: torch.Tensor) -> torch.Tensor:
     Args:
         y: float64, of any shape.
 
-    Source: Wichura, "Algorithm AS 241: the percentage points of the normal distribution", 1988;
-    erfinv(y) is that of (1 + y)/2, over sqrt(2).
+    Source: erfinv(y) is the normal distribution's quantile of (1 + y)/2, over sqrt(2).
     """
-    q = y * 0.5
-    found = _divide(CENTRE, 0.180625 - q * q).mul_(q)
-    # Logarithm and root, which cost most, only where they count; a NaN is there too.
-    outside = ~(q.abs() <= _CENTRE_LIMIT)
-    found[outside] = _find_tail(y[outside])
-    return found.mul_(HALF_ROOT)
-
-
-def _find_tail(y: torch.Tensor) -> torch.Tensor:
-    """Return the normal distribution's quantile of (1 + y)/2, float64, for |y| above 0.85."""
-    # The smaller of both tails, without the cancellation of 1 - (1 + y)/2.
-    r = sqrt64(-log64((1.0 - y.abs()) * 0.5))
-    far = torch.where(r <= _NEAR_LIMIT, _divide(NEAR_TAIL, r - 1.6), _divide(FAR_TAIL, r - 5.0))
-    return torch.where(r == torch.inf, r, far).copysign_(y)
+    return normal_quantile64(y * 0.5).mul_(HALF_ROOT)
 
 
 def normal_tail_single(a: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -76,8 +57,3 @@ def normal_tail_single(a: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     s = invert((a * 0.25).add_(1.0))
     ratio = horner(s, NORMAL_TAIL).mul_(s)
     return exp_single((a * a).mul_(-0.5)), ratio
-
-
-def _divide(rational: Rational, x: torch.Tensor) -> torch.Tensor:
-    """Return a rational function's value."""
-    return horner(x, rational.numerator).div_(horner(x, rational.denominator))

@@ -1,4 +1,4 @@
-"""The rational functions of the normal distribution's quantiles, by rising powers.
+"""The quantile of the normal distribution, as a fixed sequence of float64 steps.
 
 Source: Wichura, "Algorithm AS 241: the percentage points of the normal distribution", Applied
 Statistics 37, 1988, PPND16: relative error about 1e-16.
@@ -9,16 +9,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+import torch
+
+from cxr.determinism.portable.elementary.logarithms import log64
+from cxr.determinism.portable.elementary.polynomials import horner
+from cxr.determinism.portable.elementary.square_roots import sqrt64
+
+_CENTRE_LIMIT: Final = 0.425
+_CENTRE_ORIGIN: Final = 0.180625
+_NEAR_LIMIT: Final = 5.0
+_NEAR_ORIGIN: Final = 1.6
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rational:
+class _Rational:
     """A quotient of two polynomials, each by rising powers."""
 
     numerator: tuple[float, ...]
     denominator: tuple[float, ...]
 
 
-CENTRE: Final = Rational(
+_CENTRE: Final = _Rational(
     numerator=(
         3.3871328727963665,
         133.14166789178438,
@@ -42,7 +53,7 @@ CENTRE: Final = Rational(
 )
 """Of 0.180625 - q^2, times q: the quantile of 1/2 + q, for |q| <= 0.425."""
 
-NEAR_TAIL: Final = Rational(
+_NEAR_TAIL: Final = _Rational(
     numerator=(
         1.4234371107496835,
         4.630337846156546,
@@ -66,7 +77,7 @@ NEAR_TAIL: Final = Rational(
 )
 """Of r - 1.6: the quantile, up to its sign, where the tail is exp(-r^2), r <= 5."""
 
-FAR_TAIL: Final = Rational(
+_FAR_TAIL: Final = _Rational(
     numerator=(
         6.657904643501103,
         5.463784911164114,
@@ -89,3 +100,34 @@ FAR_TAIL: Final = Rational(
     ),
 )
 """Of r - 5, for r > 5."""
+
+
+def normal_quantile64(offset: torch.Tensor) -> torch.Tensor:
+    """Return the standard normal's quantile at the probability ``1/2 + offset``.
+
+    Logarithm and root, which cost most, are taken of tails alone: 15 % of uniform numbers.
+
+    Args:
+        offset: float64, of any shape; beyond -1/2 and 1/2 the result is NaN.
+
+    Returns:
+        float64, relative error at most 2e-15; infinite at -1/2 and 1/2.
+    """
+    found = _divide(_CENTRE, _CENTRE_ORIGIN - offset * offset).mul_(offset)
+    # A NaN is there too.
+    outside = ~(offset.abs() <= _CENTRE_LIMIT)
+    found[outside] = _find_tail(offset[outside])
+    return found
+
+
+def _find_tail(offset: torch.Tensor) -> torch.Tensor:
+    """Return the quantiles of offsets of more than 0.425, shape (n,), float64."""
+    r = sqrt64(-log64(0.5 - offset.abs()))
+    near = _divide(_NEAR_TAIL, r - _NEAR_ORIGIN)
+    far = torch.where(r <= _NEAR_LIMIT, near, _divide(_FAR_TAIL, r - _NEAR_LIMIT))
+    return torch.where(r == torch.inf, r, far).copysign_(offset)
+
+
+def _divide(rational: _Rational, x: torch.Tensor) -> torch.Tensor:
+    """Return a rational function's value."""
+    return horner(x, rational.numerator).div_(horner(x, rational.denominator))

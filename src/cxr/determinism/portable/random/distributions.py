@@ -14,10 +14,10 @@ from typing import Any, Final
 
 import torch
 
+from cxr.determinism.portable.elementary.quantiles import normal_quantile64
 from cxr.determinism.portable.elementary.scalars import round_to_float32
 from cxr.determinism.portable.errors import UnsupportedError
 from cxr.determinism.portable.random.drawing import take_key
-from cxr.determinism.portable.random.normal_quantile import normal_quantile64
 from cxr.determinism.portable.random.random_words import WORD_BITS, fill, take_blocks
 
 _WORDS: Final = 2.0**WORD_BITS

@@ -46,15 +46,6 @@ def sum_tree(x: Tensor, dims: Sequence[int], *, keepdim: bool = False) -> Tensor
     return _finish(total, dims, keepdim=keepdim)
 
 
-def mean_tree(x: Tensor, dims: Sequence[int], *, keepdim: bool = False) -> Tensor:
-    """Divide `sum_tree` by the number of elements; NaN where there are none.
-
-    The number must be exact in the type of ``x``: at most 2^24 for float32.
-    """
-    total = sum_tree(x, dims, keepdim=keepdim)
-    return total / count_tensor(x, dims, dtype=x.dtype)
-
-
 def sum_tree_wide(x: Tensor, dims: Sequence[int], *, keepdim: bool = False) -> Tensor:
     """Add up float32 elements along dimensions as `sum_tree`, after a few levels in float64.
 

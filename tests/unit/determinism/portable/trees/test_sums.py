@@ -107,12 +107,6 @@ def test_sums_of_nothing_are_zero(shape):
     assert torch.equal(sums.sum_tree_wide(x, (0, 1)), torch.zeros((), dtype=torch.float64))
 
 
-def test_means_divide_the_sum():
-    x = draw(6, 5)
-    assert torch.equal(sums.mean_tree(x, (0,)), sums.sum_tree(x, (0,)) / torch.tensor(6.0))
-    assert sums.mean_tree(x, (1,), keepdim=True).shape == (6, 1)
-
-
 @pytest.mark.parametrize("value", [float("inf"), -float("inf"), float("nan")])
 def test_a_value_that_is_not_finite_shows_in_the_sum(value):
     x = draw(40)

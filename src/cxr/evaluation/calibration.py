@@ -74,7 +74,7 @@ def compute_calibration(confidences: Sequence[float], hits: Sequence[bool]) -> C
     members: list[list[float]] = [[] for _ in range(NUM_BINS)]
     right = [0] * NUM_BINS
     for confidence, hit in zip(confidences, hits, strict=True):
-        place = bisect_left(EDGES, confidence, lo=1, hi=NUM_BINS) - 1
+        place = find_bin(confidence)
         members[place].append(confidence)
         right[place] += hit
     # |accuracy - mean| weighted by its count is the distance of the two sums: no division before.
@@ -91,6 +91,11 @@ def compute_calibration(confidences: Sequence[float], hits: Sequence[bool]) -> C
     )
     num = len(confidences)
     return Calibration(error=math.fsum(gaps) / num if num else None, bins=bins)
+
+
+def find_bin(probability: float) -> int:
+    """Return the number of the bin that a probability lies in; see `ReliabilityBin`."""
+    return bisect_left(EDGES, probability, lo=1, hi=NUM_BINS) - 1
 
 
 def compute_brier(probabilities: Sequence[float], truths: Sequence[bool]) -> float | None:
@@ -130,7 +135,14 @@ def compute_brier_of_classes(
     return score / 2 if len(probabilities[0]) <= 2 else score  # noqa: PLR2004 - two classes
 
 
+def square_gap(probability: float, truth: bool) -> float:  # noqa: FBT001 - a value, no switch
+    """Return the squared distance of a probability from what came true.
+
+    A product is rounded alike everywhere; a power is the mathematics library's.
+    """
+    gap = probability - truth
+    return gap * gap
+
+
 def _list_squares(probabilities: Sequence[float], truths: Sequence[bool]) -> list[float]:
-    gaps = [value - is_true for value, is_true in zip(probabilities, truths, strict=True)]
-    # A product is rounded alike everywhere; a power is the mathematics library's.
-    return [gap * gap for gap in gaps]
+    return [square_gap(*pair) for pair in zip(probabilities, truths, strict=True)]

@@ -169,10 +169,8 @@ def _list_subgroup(name: str, found: Mapping[str, Any]) -> TextTable:
 
 
 def _describe_hidden(found: Mapping[str, Any]) -> str:
-    return (
-        f"{_count(found['hidden_values'], 'value')} not shown: small (below {found['min_patients']} patients),"
-        " or told by subtraction"
-    )
+    num, least = _count(found["hidden_values"], "value"), found["min_patients"]
+    return f"{num} not shown: small (below {least} patients), or told by subtraction"
 
 
 def list_reasons(figures: Mapping[str, Any]) -> list[str]:

@@ -30,10 +30,8 @@ def list_differences(paired: Mapping[str, Any]) -> TextTable:
 def describe_tests(paired: Mapping[str, Any]) -> list[str]:
     """Return the tests of decisions and, where patients have one image each, of AUROCs."""
     decisions = paired["decisions"]
-    lines = [
-        f"decisions: {decisions['only_first']} right in a alone, {decisions['only_second']} in b"
-        f" alone; p {_format_p(decisions['p_value'])} ({decisions['method']})"
-    ]
+    alone = f"{decisions['only_first']} right in a alone, {decisions['only_second']} in b alone"
+    lines = [f"decisions: {alone}; p {_format_p(decisions['p_value'])} ({decisions['method']})"]
     if paired["auroc"] is None:
         lines.append(f"no DeLong test: {paired['reason']}")
         return lines

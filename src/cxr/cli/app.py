@@ -15,6 +15,7 @@ from cxr.cli import (
     probe,
     repeat,
     replay,
+    report,
     reproduce,
     train,
     verify,
@@ -62,6 +63,7 @@ app.command("repeat")(repeat.repeat)
 app.command("evaluate")(evaluate.evaluate)
 app.command("diff")(diff.diff)
 app.command("verify")(verify.verify)
+app.command("report")(report.report)
 app.command("reproduce")(reproduce.reproduce)
 app.command("doctor")(doctor.doctor)
 app.add_typer(env.app, name="env")

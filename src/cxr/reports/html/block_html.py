@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from functools import singledispatch
 
 from cxr.reports.html.blocks import (
@@ -83,7 +84,7 @@ def _(block: Table) -> Markup:
     )
 
 
-def _render_row(row: list[str | Cell]) -> Markup:
+def _render_row(row: Sequence[str | Cell]) -> Markup:
     first, *others = row
     text = first.text if isinstance(first, Cell) else first
     return element("tr", element("th", text, scope="row"), join(map(_render_cell, others)))

@@ -52,11 +52,11 @@ def _count_splits(lock: DataLock) -> Table:
     rows = []
     for split in SPLITS:
         samples = lock.of_split(split)
-        size = sum(sample.bytes for sample in samples) / 2**20
+        size = sum(sample.bytes for sample in samples)
         patients = len({sample.group for sample in samples})
-        rows.append([split, f"{len(samples):,}", f"{patients:,}", f"{size:,.1f}"])
+        rows.append([split, f"{len(samples):,}", f"{patients:,}", f"{size:,}"])
     return Table(
-        caption="Splits", header=["Split", "Images", "Patients (groups)", "MiB"], rows=rows
+        caption="Splits", header=["Split", "Images", "Patients (groups)", "Bytes"], rows=rows
     )
 
 

@@ -142,9 +142,10 @@ def _draw_precision(
         for point in points:
             precision = point.true_positives / (point.true_positives + point.false_positives)
             recall = point.true_positives / positives
-            # A step: what lies between two thresholds is no point of the curve.
             before = places[-1][0] if places else 0.0
-            places += [(before, precision), (recall, precision)]
+            # The steps whose area is the average precision: one where more images are found.
+            if recall > before:
+                places += [(before, precision), (recall, precision)]
         value = per_class[name]["average_precision"]
         lines.append(Line(points=_thin(places), label=f"{name} {value:.3f}", style=style))
     title = "Precision and sensitivity, with the average precision"

@@ -29,7 +29,7 @@ def _list_blocks(records: RunRecords) -> Iterator[Block]:
     chosen = records.course.weights_epoch
     if chosen is not None:
         monitor = records.config.train.monitor
-        rule = f"the best validation {FIGURE_TITLES.get(monitor, monitor)}"
+        rule = f"the best {monitor.replace('_', ' ')} of validation"
         kept = records.config.train.keep_weights
         yield Text(
             text=f"The weights are those after epoch {chosen + 1} of {len(records.epochs)}, "
@@ -126,7 +126,7 @@ def _draw_rate(records: RunRecords) -> Chart | None:
         description=said,
         x=_epochs_axis(records),
         y=make_axis("learning rate", [0.0, *(rate for _, rate in rates)]),
-        marks=[Line(points=rates, style=2), *_list_rules(records)],
+        marks=[Line(points=rates), *_list_rules(records)],
     )
     return Chart(title=title, description=said, svg=svg)
 
@@ -138,10 +138,8 @@ def _derive_rates(records: RunRecords) -> list[tuple[float, float]]:
     steps_per_epoch = num_images // config.train.batch_size
     if not steps_per_epoch:
         return []
-    first, last = records.epochs[0].number, records.epochs[-1].number
     steps = [epoch.number * steps_per_epoch for epoch in records.epochs]
-    steps.append((last + 1) * steps_per_epoch - 1)
-    del first
+    steps.append((records.epochs[-1].number + 1) * steps_per_epoch - 1)
     return [
         (
             step / steps_per_epoch + 0.5,

@@ -39,10 +39,10 @@ def build_run_report(
         subtitle=f"One training of a chest X-ray classifier; manifest {digest[:16]}",
         sections=[
             describe_verdict(records, analysis),
-            *_list_findings(records, analysis, thumbnails),
-            describe_learning(records),
             describe_recipe(records),
             describe_data(records, thumbnails),
+            describe_learning(records),
+            *_list_findings(records, analysis, thumbnails),
             describe_machine(records),
             describe_checklist(records, analysis),
         ],

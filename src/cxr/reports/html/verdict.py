@@ -27,6 +27,7 @@ from cxr.reports.html.wording import (
 )
 
 _LARGE: Final = ("auroc", "balanced_accuracy", "accuracy")
+_DIGITS: Final = 3
 _MOST_FINDINGS: Final = 8
 _SPLITS: Final = {"train": "training", "val": "validation", "test": "test"}
 
@@ -92,12 +93,12 @@ def _describe_figures(records: RunRecords, analysis: RunAnalysis) -> Headlines:
         note = analysis.figures["undefined"].get(name, "") if value is None else ""
         if value is not None and intervals is not None:
             share = f"{intervals['level'] * 100:.0f} %"
-            ends = show_interval(analysis.interval(name))
+            ends = show_interval(analysis.interval(name), digits=_DIGITS)
             note = f"no {share} interval" if ends == NO_INTERVAL else f"{share} interval {ends}"
         headlines.append(
             Headline(
                 name=f"{FIGURE_TITLES[name]}, {_SPLITS.get(records.split, records.split)}",
-                value="undefined" if value is None else f"{value:.3f}",
+                value="undefined" if value is None else f"{value:.{_DIGITS}f}",
                 note=note,
             )
         )

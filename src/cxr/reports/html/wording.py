@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from cxr.reports.evaluation_text import format_figure, format_range
+from cxr.reports.evaluation_text import format_figure
 
 FIGURE_TITLES: Final = {
     "accuracy": "Accuracy",
@@ -48,9 +48,11 @@ def show_value(value: Any) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
-def show_interval(interval: Mapping[str, Any] | None) -> str:
+def show_interval(interval: Mapping[str, Any] | None, *, digits: int = 4) -> str:
     """Return the ends of an interval, or `NO_INTERVAL`."""
-    return format_range(interval) or NO_INTERVAL
+    if interval is None or interval["low"] is None:
+        return NO_INTERVAL
+    return f"{interval['low']:.{digits}f} to {interval['high']:.{digits}f}"
 
 
 def show_figure(value: float | None) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cxr.cli import options
-from cxr.cli.console import print_json, print_line
+from cxr.cli.console import print_json, print_line, print_note
 from cxr.errors import UsageError
 
 
@@ -38,16 +38,16 @@ def report(
 
     Example: cxr report runs/sample-20261121T120000Z-0123abcd --out report.html
     """
+    from cxr.reports.html.run_records import load_run_records
+    from cxr.reports.html.run_report import build_run_report
+    from cxr.reports.html.write_report import write_report
+
     if len(runs) > 1:
         raise UsageError(
             "a report is of one run",
             where=", ".join(map(str, runs)),
             hint="name one run; cxr diff compares two",
         )
-    from cxr.reports.html.run_records import load_run_records
-    from cxr.reports.html.run_report import build_run_report
-    from cxr.reports.html.write_report import write_report
-
     records = load_run_records(runs[0])
     thumbnails = None
     if data is not None:
@@ -66,7 +66,19 @@ def report(
     short = str(records.manifest["manifest_digest"]).removeprefix("sha256:")[:8]
     path = out or Path(f"report-{short}.{'md' if markdown else 'html'}")
     write_report(path, text, force=force)
+    found = records.verification
+    is_verified = found is not None and not found.findings
     if json:
-        print_json({"report": str(path), "format": "markdown" if markdown else "html"})
+        print_json(
+            {
+                "report": str(path),
+                "format": "markdown" if markdown else "html",
+                "runs": [str(run) for run in runs],
+                "status": records.course.status,
+                "verified": is_verified,
+            }
+        )
     elif not quiet:
         print_line(f"written: {path}")
+        if not is_verified:
+            print_note("the record is not verified: the report begins with what was found")

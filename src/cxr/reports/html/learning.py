@@ -49,7 +49,8 @@ def _epochs_axis(records: RunRecords) -> Axis:
 
 def _list_rules(records: RunRecords) -> list[Rule]:
     chosen = records.course.weights_epoch
-    return [] if chosen is None else [Rule(x=chosen + 1, label="chosen")]
+    is_drawn = chosen in (epoch.number for epoch in records.epochs)
+    return [Rule(x=chosen + 1, label="chosen")] if chosen is not None and is_drawn else []
 
 
 def _draw_loss(records: RunRecords) -> Chart:

@@ -7,7 +7,6 @@ whoever wrote it may have written anything.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,6 +38,8 @@ from cxr.records.run_directory import (
 )
 
 _LARGEST_FLOAT32: Final = 3.4028234663852886e38
+_LARGEST_FIGURE: Final = 1e100
+_MOST_EPOCHS: Final = 10**6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +170,7 @@ def load_run_records(run: Path) -> RunRecords:
     """
     manifest = load_sealed_run(run)
     config = load_config(run / CONFIG)
-    lock = load_data_lock(run / DATA_LOCK)
+    lock = _load_lock(run / DATA_LOCK)
     completed = manifest["status"] == "completed"
     with _readable(run / MANIFEST):
         level = Level(manifest["recipe"]["determinism"])
@@ -211,6 +212,14 @@ def _readable(path: Path) -> Iterator[None]:
         ) from error
 
 
+def _load_lock(path: Path) -> DataLock:
+    lock = load_data_lock(path)
+    with _readable(path):
+        for split in {sample.split for sample in lock.samples}:
+            lock.count_answers(split)
+    return lock
+
+
 def _read_course(manifest: Manifest) -> Course:
     failure = manifest.get("failure", {})
     volatile = manifest["volatile"]
@@ -223,7 +232,7 @@ def _read_course(manifest: Manifest) -> Course:
         num_steps=None if steps is None else int(steps),
         weights_epoch=None if selection is None else int(selection),
         started=str(volatile["started"]),
-        duration_s=None if duration is None else float(duration),
+        duration_s=_read_figure(duration),
         num_interruptions=len(volatile.get("interruptions", [])),
         ops_without_kernel=tuple(
             sorted(map(str, manifest.get("ops_without_deterministic_kernel", {})))
@@ -255,7 +264,7 @@ _ROW_FIGURES: Final = ("accuracy", "balanced_accuracy", "auroc", "average_precis
 
 
 def _load_epochs(run: Path) -> list[Epoch]:
-    epochs = []
+    epochs: list[Epoch] = []
     for number, line in read_epoch_lines(run):
         with _readable(run / METRICS):
             content = json.loads(line)
@@ -264,15 +273,19 @@ def _load_epochs(run: Path) -> list[Epoch]:
             if loss is None:
                 raise TypeError("train_loss is no number")
             found = {name: _read_figure(figures[name]) for name in SCALARS if name in figures}
+            if not len(epochs) <= number < _MOST_EPOCHS:
+                raise ValueError(f"epoch {number} in line {len(epochs) + 1}")
             epochs.append(Epoch(number=number, train_loss=loss, validation=found))
     return epochs
 
 
 def _read_figure(value: Any) -> float | None:
-    """Return a finite number, or None where a figure is undefined."""
+    """Return a number that can be drawn, or None where a figure is undefined."""
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    # A comparison with what is not a number is false.
+    if not is_number or not abs(value) <= _LARGEST_FIGURE:
         raise TypeError(f"{value!r} is no figure")
     return float(value)
 

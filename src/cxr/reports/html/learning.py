@@ -49,8 +49,9 @@ def _epochs_axis(records: RunRecords) -> Axis:
 
 def _list_rules(records: RunRecords) -> list[Rule]:
     chosen = records.course.weights_epoch
-    is_drawn = chosen in (epoch.number for epoch in records.epochs)
-    return [Rule(x=chosen + 1, label="chosen")] if chosen is not None and is_drawn else []
+    if chosen is None or all(epoch.number != chosen for epoch in records.epochs):
+        return []
+    return [Rule(x=chosen + 1, label="chosen")]
 
 
 def _draw_loss(records: RunRecords) -> Chart:

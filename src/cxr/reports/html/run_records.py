@@ -39,7 +39,6 @@ from cxr.records.run_directory import (
 
 _LARGEST_FLOAT32: Final = 3.4028234663852886e38
 _LARGEST_FIGURE: Final = 1e100
-_MOST_EPOCHS: Final = 10**6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,7 +272,7 @@ def _load_epochs(run: Path) -> list[Epoch]:
             if loss is None:
                 raise TypeError("train_loss is no number")
             found = {name: _read_figure(figures[name]) for name in SCALARS if name in figures}
-            if not len(epochs) <= number < _MOST_EPOCHS:
+            if number != len(epochs):
                 raise ValueError(f"epoch {number} in line {len(epochs) + 1}")
             epochs.append(Epoch(number=number, train_loss=loss, validation=found))
     return epochs

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cxr.reports.html.checklist import load_checklist
-from cxr.reports.html.checklist_answers import ANSWERS
+from cxr.reports.html.checklist import ANSWERS, load_checklist
 
 PAGE = Path(__file__).parents[4] / "docs" / "reproducibility_checklist.md"
 

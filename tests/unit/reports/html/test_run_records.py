@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -129,3 +132,27 @@ def test_ten_thousand_classes_with_names_to_break_a_page_make_a_short_one(run: P
     assert "9,950 more classes are not shown" in page
     assert len(page) < 300_000
     assert list_faults(page) == []
+
+
+def test_the_library_gives_the_same_page_whatever_the_hash_seed():
+    # The program sets one hash seed for itself; whoever calls the library has another.
+    code = (
+        "import sys; from pathlib import Path;"
+        "from cxr.reports.html.page import render_page;"
+        "from cxr.reports.html.run_records import load_run_records;"
+        "from cxr.reports.html.run_report import build_run_report;"
+        "records = load_run_records(Path(sys.argv[1]));"
+        "sys.stdout.write(render_page(build_run_report(records, replicates=50)))"
+    )
+    pages = set()
+    for seed in ("1", "2", "3"):
+        environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONUTF8": "1"}
+        finished = subprocess.run(
+            [sys.executable, "-c", code, str(RELEASED)],
+            capture_output=True,
+            check=True,
+            env=environment,
+        )
+        pages.add(finished.stdout)
+    assert len(pages) == 1
+    assert len(pages.pop()) > 10_000

@@ -23,8 +23,8 @@ from cxr.data.inspection.look import Look
 from cxr.errors import DataError
 
 MIN_FILES: Final = 200
-"""Files that are inspected before processes are started: starting one takes as long as a few
-hundred inspections of small files."""
+"""Files for which no process is started: starting one takes as long as a few hundred inspections
+of small files."""
 
 _VARIABLES: Final = {
     # Its products are small: NumPy's threads would only wait, and that costs time too.
@@ -78,6 +78,7 @@ class Inspectors:
         self._lock = threading.Lock()
         self._started: list[_Inspector] = []
         self._num_inspected = 0
+        self._num_expected = 0
         self._is_over = False
 
     def __enter__(self) -> Self:
@@ -95,6 +96,11 @@ class Inspectors:
             self._is_over = True
         for inspector in self._started:
             inspector.end(at_once=kind is not None)
+
+    def expect(self, num_files: int) -> None:
+        """Say that so many files are likely to come, so that processes are started at once."""
+        with self._lock:
+            self._num_expected = max(self._num_expected, num_files)
 
     def inspect(self, files: Sequence[FileBytes]) -> list[Look]:
         """Do what `inspect_files` does.
@@ -133,7 +139,7 @@ class Inspectors:
         if not hasattr(self._own, "inspector"):
             with self._lock:
                 self._num_inspected += num_files
-                if self._num_inspected <= MIN_FILES:
+                if max(self._num_inspected, self._num_expected) <= MIN_FILES:
                     return None
             self._own.inspector = self._start()
         found: _Inspector | None = self._own.inspector

@@ -42,6 +42,7 @@ def look_at_images(
     trust_stat: bool = False,
     full: bool = False,
     progress: Progress = SILENCE,
+    inspectors: Inspectors | None = None,
 ) -> list[Look]:
     """Read and inspect every image, on all cores, or remember what was seen of it.
 
@@ -52,13 +53,14 @@ def look_at_images(
             Otherwise all bytes are read and hashed.
         full: Whether everything is read and inspected as if nothing were remembered.
         progress: Told how far it is.
+        inspectors: Processes that were started ahead; they end with this.
 
     Returns:
         What was seen, in the order of ``found``; an image that cannot be read is a finding. Each
         look's size and digest are those of its bytes, so that nothing need be hashed again.
     """
     store = Store.open()
-    inspectors = Inspectors()
+    inspectors = inspectors or Inspectors()
     memory = _Memory(store=store, source=source, inspectors=inspectors, is_used=not full)
     looks: list[Look] = []
     try:

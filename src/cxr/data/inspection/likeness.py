@@ -47,8 +47,8 @@ def derive_likeness(grey: Image) -> int | None:
     from PIL.Image import Resampling
 
     small = grey.resize((_SIDE, _SIDE), Resampling.BOX)
-    levels = np.frombuffer(small.tobytes(), dtype=np.uint8)
-    if int(levels.max()) - int(levels.min()) < _MIN_RANGE:
+    levels: NDArray[np.uint8] = np.frombuffer(small.tobytes(), dtype=np.uint8)
+    if np.ptp(levels) < _MIN_RANGE:
         return None
     cosines, order = _prepare_transform()
     cells = levels.reshape(_SIDE, _SIDE).astype(np.float64)

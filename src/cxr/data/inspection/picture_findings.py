@@ -94,8 +94,8 @@ def _find_strange_values(pixels: NDArray[np.generic]) -> list[Finding]:
     if pixels.dtype.kind == "f" and (num_strange := int((~np.isfinite(pixels)).sum())):
         return [("nan-pixels", f"{num_strange:,} of {pixels.size:,} pixels")]
     # Along the picture, not the channels: one colour all over is constant.
-    axes = None if pixels.ndim == _GREY_AXES else (0, 1)
-    low, high = pixels.min(axis=axes), pixels.max(axis=axes)
+    flat = pixels.reshape(-1, *pixels.shape[_GREY_AXES:])
+    low, high = flat.min(axis=0), flat.max(axis=0)
     if (low == high).all():
         return [("constant", f"all pixels are {', '.join(map(str, low.reshape(-1)))}")]
     return []

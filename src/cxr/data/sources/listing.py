@@ -36,9 +36,7 @@ def list_images(directory: Path) -> list[Path]:
             continue
         seen.add(real)
         place = Path(parent)
-        for name in (*children, *names):
-            if _is_named_as_image(name):
-                found.append(place / name)
+        found += [place / name for name in (*children, *names) if _is_named_as_image(name)]
         for name in names:
             if not _is_named_as_image(name):
                 _require_no_lost_directory(place / name)
@@ -62,7 +60,11 @@ def sort_paths(paths: Iterable[Path]) -> list[Path]:
 
     Told once for each path what it is compared by, which takes a third of the time.
     """
-    return sorted(paths, key=lambda path: os.path.normcase(path).split(os.sep))
+    return sorted(paths, key=_split)
+
+
+def _split(path: Path) -> list[str]:
+    return os.path.normcase(path).split(os.sep)  # noqa: PTH206 - the parts as pathlib compares them
 
 
 def name_below(root: Path, file: Path) -> str:

@@ -65,7 +65,7 @@ def test_only_a_portable_recipe_has_the_version_of_the_arithmetic(
     runs: list[Run], finished_run: FinishedRuns, radiographs: Path
 ):
     strict = train(finished_run, radiographs, "strict")[0]
-    assert runs[0].manifest["recipe"]["arithmetic"] == 1
+    assert runs[0].manifest["recipe"]["arithmetic"] == 2
     assert "arithmetic" not in strict.manifest["recipe"]
 
 

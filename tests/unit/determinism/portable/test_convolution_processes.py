@@ -39,7 +39,7 @@ def print_digests():
     import torch
 
     from cxr.determinism.portable.exact.convolution import REPLACED
-    from cxr.determinism.portable.exact.planes import use_backend
+    from cxr.determinism.portable.exact.backend_choice import use_backend
     from support.convolutions import LAYERS, Layer
 
     forward = REPLACED["aten.convolution.default"]

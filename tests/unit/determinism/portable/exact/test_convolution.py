@@ -4,9 +4,15 @@ import pytest
 import torch
 
 from cxr.determinism.portable.errors import NotFiniteError, UnsupportedError
-from cxr.determinism.portable.exact import convolution, depthwise, window_products
+from cxr.determinism.portable.exact import (
+    convolution,
+    depthwise,
+    weight_gradients,
+    window_blocks,
+    window_products,
+)
 from cxr.determinism.portable.exact.convolution import REPLACED
-from cxr.determinism.portable.exact.planes import use_backend
+from cxr.determinism.portable.exact.backend_choice import use_backend
 from cxr.determinism.portable.exact.scaling import find_exponents
 from support.convolutions import LAYERS, Layer, draw
 
@@ -171,7 +177,7 @@ def test_layout_blocks_and_backend_change_no_bit(name, monkeypatch):
     assert_same_bits(plain, run_portable(layer, *strided))
     with use_backend("int8"):
         assert_same_bits(plain, run_portable(layer, *operands))
-    monkeypatch.setattr(window_products, "BLOCK_BYTES", 2000)
+    monkeypatch.setattr(window_blocks, "BLOCK_BYTES", 2000)
     monkeypatch.setattr(depthwise, "BLOCK_ELEMENTS", 20)
     assert_same_bits(plain, run_portable(layer, *operands))
 
@@ -240,14 +246,14 @@ def test_positions_are_added_in_chunks_of_fixed_length(monkeypatch):
     assert defined != sum_in_chunks(image, grad, chunk=2**18)
     assert multiply_long_sum() == defined
     # Blocks that end elsewhere than chunks.
-    monkeypatch.setattr(window_products, "BLOCK_BYTES", 7 * 2800)
+    monkeypatch.setattr(window_blocks, "BLOCK_BYTES", 7 * 2800)
     assert multiply_long_sum() == defined
 
 
 @pytest.mark.parametrize("chunk", [2**15, 2**18])
 def test_chunks_of_another_length_are_seen(monkeypatch, chunk):
     right = multiply_long_sum()
-    monkeypatch.setattr(window_products, "CHUNK", chunk)
+    monkeypatch.setattr(weight_gradients, "CHUNK", chunk)
     monkeypatch.setattr("cxr.determinism.portable.exact.products.CHUNK", chunk)
     assert multiply_long_sum() != right
 

@@ -38,7 +38,9 @@ _LONGEST_IN_PAIRS: Final = (2**31 - 1) // (2**12 * (1 + 2**8))
 """Inner length up to which the sums of two weights are added in int32."""
 
 _WIDE_ABOVE: Final = 8
-"""Inner lengths of more than eight times the columns: nine narrow sums cost less than copies."""
+_WIDE_ABOVE_LYING: Final = 4
+"""Inner lengths of so many times the columns, or the rows where the columns' digits lie side by
+side: nine narrow sums then cost less than copies."""
 
 
 def split_digits(integers: torch.Tensor, *, inside: bool = False) -> torch.Tensor:
@@ -88,7 +90,10 @@ def multiply_digits(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
         return a.new_zeros((num_rows, num_columns), dtype=torch.float64)
     # Digits that lie side by side already, as those of windows do, need no copy.
     rows_lie, columns_lie = a.stride(0) < a.stride(1), b.stride(0) < b.stride(1)
-    is_wide = columns_lie or (inner > _WIDE_ABOVE * num_columns and not rows_lie)
+    if columns_lie:
+        is_wide = inner > _WIDE_ABOVE_LYING * num_rows
+    else:
+        is_wide = inner > _WIDE_ABOVE * num_columns and not rows_lie
     add = _add_wide if is_wide else _add_side_by_side
     return _recombine(add(a, b), inner)
 
@@ -123,12 +128,11 @@ def _add_side_by_side(a: torch.Tensor, b: torch.Tensor) -> list[torch.Tensor]:
     """
     inner = a.shape[2]
     rows = a.transpose(0, 1).reshape(a.shape[1], -1)
-    columns = b.flip(0)
+    # Columns that lie one after the other stay so: bytes are slow to transpose.
     if b.stride(1) == 1:
-        # Columns that lie one after the other stay so: bytes are slow to transpose.
-        columns = columns.permute(2, 0, 1).reshape(b.shape[2], -1).t()
+        columns = torch.cat([plane.t() for plane in b.unbind()[::-1]], dim=1).t()
     else:
-        columns = columns.reshape(-1, b.shape[2])
+        columns = torch.cat(b.unbind()[::-1])
     sums = []
     for weight in range(-2, 3):
         first, last = max(0, weight) * inner, (NUM_DIGITS + min(0, weight)) * inner

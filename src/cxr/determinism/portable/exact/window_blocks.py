@@ -61,7 +61,9 @@ def split_frame(
 ) -> Frame:
     """Return the frame of planes, ``(D, N, H, W, C)``, of a rounded image ``(N, C, H, W)``."""
     frame = frame_image(rounded, rows, columns, backend.dtype)
-    return replace(frame, values=backend.split(frame.values))
+    # Windows of one tap are then views; those of several are copied in longer runs without it.
+    are_single = rows[0].num_taps == columns[0].num_taps == 1
+    return replace(frame, values=backend.split(frame.values, inside=are_single))
 
 
 def iterate_blocks(

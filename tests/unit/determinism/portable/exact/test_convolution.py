@@ -11,8 +11,8 @@ from cxr.determinism.portable.exact import (
     window_blocks,
     window_products,
 )
-from cxr.determinism.portable.exact.convolution import REPLACED
 from cxr.determinism.portable.exact.backend_choice import use_backend
+from cxr.determinism.portable.exact.convolution import REPLACED
 from cxr.determinism.portable.exact.scaling import find_exponents
 from support.convolutions import LAYERS, Layer, draw
 

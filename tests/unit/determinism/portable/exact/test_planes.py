@@ -58,7 +58,8 @@ def test_planes_keep_the_layout_of_their_integers():
 @pytest.fixture(params=["wide", "side by side"])
 def _arrangement(monkeypatch, request):
     """Arrange the digits of int8 in one way, whatever the shape."""
-    monkeypatch.setattr(digits, "_WIDE_ABOVE", 0 if request.param == "wide" else CHUNK)
+    for name in ("_WIDE_ABOVE", "_WIDE_ABOVE_LYING"):
+        monkeypatch.setattr(digits, name, 0 if request.param == "wide" else CHUNK)
 
 
 @BACKENDS
@@ -69,8 +70,12 @@ def test_products_are_exact(backend, num_rows, inner, num_columns):
     product = multiply(backend, a, b)
     # Sums of int64 are exact in any order.
     assert torch.equal(product, (a.long() @ b.long()).double())
-    turned = backend.multiply(backend.split(a), backend.split(b.t().contiguous().t()))
-    assert torch.equal(turned, product)
+    turned = backend.split(b.t().contiguous().t())
+    assert torch.equal(backend.multiply(backend.split(a), turned), product)
+    beside = [backend.split(side, inside=True) for side in (a, a.t().contiguous(), b)]
+    for rows in (beside[0], beside[1].transpose(1, 2)):
+        for columns in (beside[2], turned):
+            assert torch.equal(backend.multiply(rows, columns), product)
 
 
 @BACKENDS

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 
 import torch
 
+from cxr.determinism.portable.exact.group_merging import merge_groups, take_groups
 from cxr.determinism.portable.exact.planes import Backend
 from cxr.determinism.portable.exact.scaling import CHUNK, find_exponents
 from cxr.determinism.portable.exact.unfolding import Frame, unfold
@@ -42,6 +43,19 @@ def write_weight_gradient(
     Raises:
         NotFiniteError: An operand has an infinity or a NaN.
     """
+    # Merged as the weight is; what it holds is overwritten.
+    merged, merged_geometry = merge_groups(out, geometry)
+    if merged is not out:
+        _write_merged(merged, grad, x, merged_geometry)
+        take_groups(out, merged, geometry)
+    else:
+        _write_merged(out, grad, x, geometry)
+
+
+def _write_merged(
+    out: torch.Tensor, grad: torch.Tensor, x: torch.Tensor, geometry: Geometry
+) -> None:
+    """Write the gradient of the weight of groups that are merged already."""
     num_groups = geometry.num_groups
     x_exponents, grad_exponents = find_exponents(x, (0, 2, 3)), find_exponents(grad, (0, 2, 3))
     x, geometry = drop_unread(x, geometry)

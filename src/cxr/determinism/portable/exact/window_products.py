@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import torch
 
+from cxr.determinism.portable.exact.group_merging import merge_groups
 from cxr.determinism.portable.exact.planes import Backend
 from cxr.determinism.portable.exact.scaling import OPERAND_BITS, find_exponents
 from cxr.determinism.portable.exact.unfolding import Frame, unfold
@@ -48,6 +49,7 @@ def write_output(
     Raises:
         NotFiniteError: An operand has an infinity or a NaN.
     """
+    weight, geometry = merge_groups(weight, geometry)
     x_exponents, weight_exponents = find_exponents(x, (1, 2, 3)), find_exponents(weight, (1, 2, 3))
     x, geometry = drop_unread(x, geometry)
     rows, columns = geometry.forward_windows()
@@ -79,6 +81,7 @@ def write_input_gradient(
     Raises:
         NotFiniteError: An operand has an infinity or a NaN.
     """
+    weight, geometry = merge_groups(weight, geometry)
     classes = list(geometry.gradient_classes())
     grad_exponents = find_exponents(grad, (1, 2, 3))
     # The largest magnitude over all but the last axis is found fastest.

@@ -7,6 +7,7 @@ from cxr.determinism.portable.errors import NotFiniteError, UnsupportedError
 from cxr.determinism.portable.exact import (
     convolution,
     depthwise,
+    group_merging,
     weight_gradients,
     window_blocks,
     window_products,
@@ -180,6 +181,33 @@ def test_layout_blocks_and_backend_change_no_bit(name, monkeypatch):
     monkeypatch.setattr(window_blocks, "BLOCK_BYTES", 2000)
     monkeypatch.setattr(depthwise, "BLOCK_ELEMENTS", 20)
     assert_same_bits(plain, run_portable(layer, *operands))
+
+
+def run_merged(monkeypatch, widest):
+    """Run groups of three channels in, and of four out, merged up to ``widest`` channels."""
+    monkeypatch.setattr(group_merging, "WIDEST", widest)
+    layer = Layer(channels=(18, 24), image=(9, 7), stride=(2, 2), groups=6)
+    x, weight, bias, grad = layer.draw()
+    merged, _ = group_merging.merge_groups(weight, layer_geometry(layer, x, weight))
+    return merged.shape[1] // 3, run_portable(layer, x, weight, bias, grad)
+
+
+@pytest.mark.parametrize(("widest", "num_merged"), [(8, 2), (12, 3), (23, 3), (24, 6), (999, 6)])
+def test_merged_groups_have_the_bits_of_groups(monkeypatch, widest, num_merged):
+    count, alone = run_merged(monkeypatch, 1)
+    assert count == 1
+    count, merged = run_merged(monkeypatch, widest)
+    assert count == num_merged
+    assert_same_bits(alone, merged)
+
+
+def test_groups_that_meet_are_seen(monkeypatch):
+    _, alone = run_merged(monkeypatch, 1)
+    # Weights where there should be zeros.
+    monkeypatch.setattr(torch.Tensor, "new_zeros", torch.Tensor.new_ones)
+    _, merged = run_merged(monkeypatch, 12)
+    for before, after in zip(alone[:2], merged[:2], strict=True):
+        assert not torch.equal(before, after)
 
 
 def assert_rows_stand_alone(layer):

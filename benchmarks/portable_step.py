@@ -28,6 +28,7 @@ from torch import nn
 from torch.nn import functional
 
 from cxr.determinism.portable.attention import FixedAttention
+from cxr.determinism.portable.exact.backend_choice import NUM_TRIALS
 from cxr.determinism.portable.mode import PortableArithmetic, portable_arithmetic
 from cxr.determinism.portable.optimizers import PortableSGD
 from cxr.determinism.portable.random.drawing import drawing
@@ -38,6 +39,9 @@ _BATCH: Final = 8
 _SMALL_PX: Final = 64
 _LIMITS: Final = {64: 5.0, 224: 3.5}
 _MEMORY_LIMIT: Final = 3.0
+_WARM_UP: Final = 2 * NUM_TRIALS
+"""Steps after which each class of products has its backend."""
+
 _SHOWN_OPS: Final = 12
 _OUTSIDE: Final = "optimizer, autograd and the rest"
 
@@ -113,8 +117,8 @@ def time_in_turns(case: Case, rounds: int) -> tuple[float, float]:
     native = make_step(case, copy.deepcopy(network), portable=False)
     portable = make_step(case, network, portable=True)
     times: dict[str, list[float]] = {"native": [], "portable": []}
-    # The first round warms up: memory is taken, and the backend of the products is chosen.
-    for _ in range(rounds + 1):
+    # The first rounds warm up: memory is taken, and the backends of the products are tried.
+    for _ in range(rounds + _WARM_UP):
         start = time.perf_counter()
         native()
         times["native"].append(time.perf_counter() - start)
@@ -122,7 +126,7 @@ def time_in_turns(case: Case, rounds: int) -> tuple[float, float]:
         with portable_arithmetic("step"), drawing(7, "draw", 0, 0):
             portable()
         times["portable"].append(time.perf_counter() - start)
-    return min(times["native"][1:]), min(times["portable"][1:])
+    return min(times["native"][_WARM_UP:]), min(times["portable"][_WARM_UP:])
 
 
 def time_ops(case: Case, rounds: int) -> dict[str, float]:

@@ -1,9 +1,10 @@
 """aten's convolution and its backward, over one axis or two.
 
-A convolution is a product of unfolded windows, exact inside and rounded once (`window_products`),
-or, where groups hold one or two channels, a fixed sequence of multiplications and additions
-(`depthwise`); its shape alone decides. A bias is added after the rounding, in float32; the bias's
-gradient is a pairwise tree over samples, rows and columns.
+A convolution is a product of unfolded windows, exact inside and rounded once (`window_products`,
+`weight_gradients`), or, where groups hold one or two channels, a fixed sequence of multiplications
+and additions (`depthwise`); its shape alone decides. A bias is added after the rounding, in
+float32; the bias's gradient is a pairwise tree over samples, rows and
+columns.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any, Final
 import torch
 
 from cxr.determinism.portable.errors import UnsupportedError
-from cxr.determinism.portable.exact import depthwise, window_products
+from cxr.determinism.portable.exact import depthwise, weight_gradients, window_products
 from cxr.determinism.portable.exact.windows import Geometry
 from cxr.determinism.portable.trees.sums import sum_tree
 
@@ -129,13 +130,14 @@ def convolution_backward(
         )
     geometry = _geometry(x, weight, stride, padding, dilation, groups)
     method = _method(weight, geometry)
+    write_of_weight = (depthwise if method is depthwise else weight_gradients).write_weight_gradient
     of_x = of_weight = of_bias = None
     if output_mask[0]:
         of_x = torch.empty(x.shape, memory_format=_memory_format(x, weight))
         _write(method.write_input_gradient, of_x, grad, weight, geometry)
     if output_mask[1]:
         of_weight = torch.empty_like(weight)
-        _write(method.write_weight_gradient, of_weight, grad, x, geometry)
+        _write(write_of_weight, of_weight, grad, x, geometry)
     if output_mask[2]:
         of_bias = sum_tree(grad, (0, 2, 3))
     return of_x, of_weight, of_bias

@@ -14,18 +14,19 @@ of the four products add ``2^-52 K 2^(e_i + f_j)``.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any, Final
 
 import torch
 
 from cxr.determinism.portable.errors import UnsupportedError
-from cxr.determinism.portable.exact.planes import FLOAT64, backend_of, current_backend
+from cxr.determinism.portable.exact.backend_choice import chosen_backend
+from cxr.determinism.portable.exact.planes import FLOAT64, Backend, backend_of
 from cxr.determinism.portable.exact.scaling import (
     CHUNK,
     LOW_BITS,
     find_exponents,
-    quantise,
     quantise_twice,
     scale_back,
 )
@@ -81,12 +82,16 @@ def matmul(a: torch.Tensor, b: torch.Tensor, *, slices: int = 1) -> torch.Tensor
     for operand in (a, b):
         if operand.dtype != torch.float32:
             raise UnsupportedError(f"a product of {operand.dtype}")
-    row_exponents = find_exponents(a, (-1,))
-    column_exponents = find_exponents(b, (-2,))
-    product = (_multiply_one_slice if slices == 1 else _multiply_two_slices)(
-        a, row_exponents, b, column_exponents
-    )
-    return scale_back(product, row_exponents, column_exponents)
+    with _choose_backend(a, b) as backend:
+        row_exponents = find_exponents(a, (-1,))
+        column_exponents = find_exponents(b, (-2,))
+        if slices == 1:
+            a_planes = backend.split(backend.round(a, row_exponents))
+            b_planes = backend.split(backend.round(b, column_exponents))
+            product = multiply_planes(a_planes, b_planes)
+            return backend.rescale(product, row_exponents, column_exponents).to(torch.float32)
+        product = _multiply_two_slices(backend, a, row_exponents, b, column_exponents)
+        return scale_back(product, row_exponents, column_exponents)
 
 
 def batched_matmul(a: torch.Tensor, b: torch.Tensor, *, slices: int = 1) -> torch.Tensor:
@@ -96,29 +101,26 @@ def batched_matmul(a: torch.Tensor, b: torch.Tensor, *, slices: int = 1) -> torc
     return matmul(a, b, slices=slices)
 
 
-def _choose_split(a: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
-    """Return how operands are split: there is no int8 GEMM of a batch, so a batch is float64."""
-    return (current_backend() if a.ndim == _MATRIX else FLOAT64).split
-
-
-def _multiply_one_slice(
-    a: torch.Tensor, row_exponents: torch.Tensor, b: torch.Tensor, column_exponents: torch.Tensor
-) -> torch.Tensor:
-    """Return the product of the operands as integers."""
-    split = _choose_split(a)
-    return multiply_planes(split(quantise(a, row_exponents)), split(quantise(b, column_exponents)))
+def _choose_backend(a: torch.Tensor, b: torch.Tensor) -> contextlib.AbstractContextManager[Backend]:
+    """Return what multiplies: there is no int8 GEMM of a batch, so a batch is float64."""
+    if a.ndim > _MATRIX:
+        return contextlib.nullcontext(FLOAT64)
+    return chosen_backend("matrix", *a.shape, b.shape[1])
 
 
 def _multiply_two_slices(
-    a: torch.Tensor, row_exponents: torch.Tensor, b: torch.Tensor, column_exponents: torch.Tensor
+    backend: Backend,
+    a: torch.Tensor,
+    row_exponents: torch.Tensor,
+    b: torch.Tensor,
+    column_exponents: torch.Tensor,
 ) -> torch.Tensor:
     """Return the product of the operands as integers and fractions of ``2^-20``, least part first.
 
     The products of one high and one low part are at most ``2^52`` a chunk: their sum is exact.
     """
-    split = _choose_split(a)
-    a_high, a_low = (split(part) for part in quantise_twice(a, row_exponents))
-    b_high, b_low = (split(part) for part in quantise_twice(b, column_exponents))
+    a_high, a_low = (backend.split(part) for part in quantise_twice(a, row_exponents))
+    b_high, b_low = (backend.split(part) for part in quantise_twice(b, column_exponents))
     total = multiply_planes(a_low, b_low).mul_(2.0**-LOW_BITS)
     total += multiply_planes(a_high, b_low).add_(multiply_planes(a_low, b_high))
     return total.mul_(2.0**-LOW_BITS).add_(multiply_planes(a_high, b_high))

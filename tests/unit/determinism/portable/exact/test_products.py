@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from cxr.determinism.portable.errors import NotFiniteError, UnsupportedError
-from cxr.determinism.portable.exact.planes import FLOAT64, INT8, use_backend
+from cxr.determinism.portable.exact.backend_choice import use_backend
+from cxr.determinism.portable.exact.planes import FLOAT64, INT8
 from cxr.determinism.portable.exact.products import (
     REPLACED,
     batched_matmul,

@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from cxr.config.schema import RunConfig
+from cxr.determinism.levels import Level
 from cxr.determinism.seeding import seed_global_generators
 from cxr.determinism.streams import derive_seed
-from cxr.determinism.levels import Level
 from cxr.digests.tensors import digest_value
 from cxr.errors import TrainingError
 from cxr.evaluation.predict import autocast

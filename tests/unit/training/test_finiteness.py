@@ -21,7 +21,7 @@ def test_what_is_no_number_is_named_wherever_it_is(value: float, place: int):
     tensors = {"first": torch.ones(3, 2), "second.weight": spoiled.reshape(10, 10)}
     with (
         portable_arithmetic("a test"),
-        pytest.raises(TrainingError, match="the gradient of second.weight has") as caught,
+        pytest.raises(TrainingError, match=r"the gradient of second\.weight has") as caught,
     ):
         require_finite(tensors, "gradient", where="step 1")
     assert caught.value.where == "step 1"

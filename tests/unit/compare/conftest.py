@@ -15,6 +15,7 @@ import torch
 
 from cxr.config.schema import RunConfig
 from cxr.determinism.controls import ControlPlan, derive_wanted
+from cxr.determinism.levels import Level
 from cxr.digests.canonical import canonical_json
 from cxr.digests.tensors import digest_weights
 from cxr.environment.kept import Kept
@@ -235,7 +236,7 @@ class Fabricated:
         if not self.computed:
             return METRICS
         predicted = load_predictions(directory / PREDICTIONS)
-        return {"split": "test", **compute_metrics(*predicted).to_json()}
+        return {"split": "test", **compute_metrics(*predicted, level=Level.STRICT).to_json()}
 
 
 @pytest.fixture

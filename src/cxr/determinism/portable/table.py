@@ -119,8 +119,11 @@ class Table:
         return name in self.replaced or name in SAFE or name in OF_INTEGERS
 
 
-def load_table() -> Table:
+def load_table(slices: int = 1) -> Table:
     """Return the table; the modules that compute are imported here.
+
+    Args:
+        slices: Of each operand of a product, one or two.
 
     Raises:
         ValueError: Two modules replace the same op, or one replaces an op that is safe.
@@ -128,7 +131,10 @@ def load_table() -> Table:
     found: dict[str, tuple[str, Handler]] = {}
     for name in MODULES:
         module = importlib.import_module(f"cxr.determinism.portable.{name}")
-        merge(found, name, module.REPLACED)
+        replaced = module.REPLACED
+        if slices == 2:  # noqa: PLR2004 - the number itself
+            replaced = getattr(module, "REPLACED_WITH_TWO_SLICES", replaced)
+        merge(found, name, replaced)
     return Table(replaced={op: handler for op, (_, handler) in found.items()})
 
 

@@ -115,9 +115,9 @@ def test_two_slices_are_another_recipe_with_one_outcome(
     assert here.manifest["trace_digest"] == there.manifest["trace_digest"]
     # The first weights are the same, and all that is computed from them is not.
     usual, other = runs[0].ledger, here.ledger
-    assert usual[0]["parts"]["parameters"] == other[0]["parts"]["parameters"]
-    assert usual[1]["parts"]["batch"] == other[1]["parts"]["batch"]
-    assert usual[1]["parts"]["loss"] != other[1]["parts"]["loss"]
+    assert usual[0]["parameters"] == other[0]["parameters"]
+    assert usual[1]["batch"] == other[1]["batch"]
+    assert usual[1]["loss"] != other[1]["loss"]
     answer = read_answer(run_cxr("evaluate", here.directory, "--json", env=OTHER_MACHINE))
     assert answer["same_as_run"] is True
 

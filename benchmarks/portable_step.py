@@ -111,7 +111,7 @@ def make_step(case: Case, network: nn.Module, *, portable: bool) -> Callable[[],
     return step
 
 
-def time_in_turns(case: Case, rounds: int) -> tuple[float, float]:
+def time_in_turns(case: Case, rounds: int, slices: int) -> tuple[float, float]:
     """Return the seconds of the fastest native and the fastest portable step."""
     network = build(case)
     native = make_step(case, copy.deepcopy(network), portable=False)
@@ -123,7 +123,7 @@ def time_in_turns(case: Case, rounds: int) -> tuple[float, float]:
         native()
         times["native"].append(time.perf_counter() - start)
         start = time.perf_counter()
-        with portable_arithmetic("step"), drawing(7, "draw", 0, 0):
+        with portable_arithmetic("step", slices=slices), drawing(7, "draw", 0, 0):
             portable()
         times["portable"].append(time.perf_counter() - start)
     return min(times["native"][_WARM_UP:]), min(times["portable"][_WARM_UP:])
@@ -195,6 +195,7 @@ def main() -> None:
     parser.add_argument("--image-size", type=int, help="at one size")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--slices", type=int, choices=(1, 2), default=1, help="of each operand")
     parser.add_argument("--memory", choices=("strict", "portable"), help=argparse.SUPPRESS)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
@@ -214,7 +215,7 @@ def main() -> None:
     )
     rows, tables = [], []
     for case in chosen:
-        native, portable = time_in_turns(case, options.rounds)
+        native, portable = time_in_turns(case, options.rounds, options.slices)
         memory = [measure_memory(case, level) for level in ("strict", "portable")]
         ops = time_ops(case, options.rounds)
         result.figures[case.label] = {

@@ -32,6 +32,7 @@ GROUPS = {
     "variables",
     "packages",
     "code",
+    "arithmetic",
     "images",
 }
 

@@ -18,7 +18,6 @@ from cxr.determinism.controls import (
     set_controls,
 )
 from cxr.models.build import build_network, find_initial_weights
-from cxr.models.weights import InitialWeights
 from cxr.progress import Progress
 from cxr.records.recipe import Recipe, derive_recipe
 from cxr.training.loss import derive_class_weights
@@ -38,7 +37,7 @@ class Prepared:
     controls_untaken: list[str]
     dataset: Dataset
     network: nn.Module
-    weights: InitialWeights | None
+    weights_origin: dict[str, str] | None
     tally: Tally
 
 
@@ -67,7 +66,10 @@ def prepare_run(
     require_enough_samples(config, dataset)
     tally = Tally()
     ops = tally.ops_without_kernel
-    with arithmetic(config.determinism, ops_without_kernel=ops, where="initialisation"):
+    slices = config.portable.slices
+    with arithmetic(
+        config.determinism, slices=slices, ops_without_kernel=ops, where="initialisation"
+    ):
         network = build_network(config, num_classes=len(dataset.lock.classes), weights=weights)
     weights_in = weights.content_digest if weights else None
     return Prepared(
@@ -77,7 +79,7 @@ def prepare_run(
         controls_untaken=untaken,
         dataset=dataset,
         network=network,
-        weights=weights,
+        weights_origin=weights.origin if weights else None,
         tally=tally,
     )
 

@@ -15,6 +15,7 @@ of the four products add ``2^-52 K 2^(e_i + f_j)``.
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -126,20 +127,20 @@ def _multiply_two_slices(
     return total.mul_(2.0**-LOW_BITS).add_(multiply_planes(a_high, b_high))
 
 
-def _mm(self: torch.Tensor, mat2: torch.Tensor) -> torch.Tensor:
-    return matmul(self, mat2)
+def _mm(self: torch.Tensor, mat2: torch.Tensor, *, slices: int) -> torch.Tensor:
+    return matmul(self, mat2, slices=slices)
 
 
-def _bmm(self: torch.Tensor, mat2: torch.Tensor) -> torch.Tensor:
-    return batched_matmul(self, mat2)
+def _bmm(self: torch.Tensor, mat2: torch.Tensor, *, slices: int) -> torch.Tensor:
+    return batched_matmul(self, mat2, slices=slices)
 
 
-def _mv(self: torch.Tensor, vec: torch.Tensor) -> torch.Tensor:
-    return matmul(self, vec.unsqueeze(1)).squeeze(1)
+def _mv(self: torch.Tensor, vec: torch.Tensor, *, slices: int) -> torch.Tensor:
+    return matmul(self, vec.unsqueeze(1), slices=slices).squeeze(1)
 
 
-def _dot(self: torch.Tensor, tensor: torch.Tensor) -> torch.Tensor:
-    return matmul(self.unsqueeze(0), tensor.unsqueeze(1)).reshape(())
+def _dot(self: torch.Tensor, tensor: torch.Tensor, *, slices: int) -> torch.Tensor:
+    return matmul(self.unsqueeze(0), tensor.unsqueeze(1), slices=slices).reshape(())
 
 
 def _add_product(
@@ -165,10 +166,11 @@ def _addmm(
     mat1: torch.Tensor,
     mat2: torch.Tensor,
     *,
+    slices: int,
     beta: float = 1,
     alpha: float = 1,
 ) -> torch.Tensor:
-    return _add_product(self, matmul(mat1, mat2), beta, alpha)
+    return _add_product(self, matmul(mat1, mat2, slices=slices), beta, alpha)
 
 
 def _baddbmm(
@@ -176,16 +178,23 @@ def _baddbmm(
     batch1: torch.Tensor,
     batch2: torch.Tensor,
     *,
+    slices: int,
     beta: float = 1,
     alpha: float = 1,
 ) -> torch.Tensor:
-    return _add_product(self, batched_matmul(batch1, batch2), beta, alpha)
+    return _add_product(self, batched_matmul(batch1, batch2, slices=slices), beta, alpha)
 
 
 def _addmv(
-    self: torch.Tensor, mat: torch.Tensor, vec: torch.Tensor, *, beta: float = 1, alpha: float = 1
+    self: torch.Tensor,
+    mat: torch.Tensor,
+    vec: torch.Tensor,
+    *,
+    slices: int,
+    beta: float = 1,
+    alpha: float = 1,
 ) -> torch.Tensor:
-    return _add_product(self, _mv(mat, vec), beta, alpha)
+    return _add_product(self, _mv(mat, vec, slices=slices), beta, alpha)
 
 
 def _addr(
@@ -218,11 +227,26 @@ def _in_place(function: Callable[..., torch.Tensor]) -> Callable[..., torch.Tens
 
 
 _PLAIN: Final = {"mm": _mm, "bmm": _bmm, "mv": _mv, "dot": _dot, "vdot": _dot}
-_ADDING: Final = {"addmm": _addmm, "baddbmm": _baddbmm, "addmv": _addmv, "addr": _addr}
+_ADDING: Final = {"addmm": _addmm, "baddbmm": _baddbmm, "addmv": _addmv}
 
-REPLACED: Final[dict[str, Callable[..., Any]]] = {
-    **{f"aten.{name}.default": function for name, function in (_PLAIN | _ADDING).items()},
-    **{f"aten.{name}.out": _writing(function) for name, function in (_PLAIN | _ADDING).items()},
-    **{f"aten.{name}_.default": _in_place(function) for name, function in _ADDING.items()},
-}
+
+def _list_products(slices: int) -> dict[str, Callable[..., Any]]:
+    """Return the products with so many slices an operand, by the names of their overloads."""
+    plain: dict[str, Callable[..., torch.Tensor]]
+    adding: dict[str, Callable[..., torch.Tensor]]
+    plain = {name: functools.partial(product, slices=slices) for name, product in _PLAIN.items()}
+    adding = {name: functools.partial(product, slices=slices) for name, product in _ADDING.items()}
+    # An outer product has a single term: nothing is added up.
+    adding["addr"] = _addr
+    return {
+        **{f"aten.{name}.default": function for name, function in (plain | adding).items()},
+        **{f"aten.{name}.out": _writing(function) for name, function in (plain | adding).items()},
+        **{f"aten.{name}_.default": _in_place(function) for name, function in adding.items()},
+    }
+
+
+REPLACED: Final = _list_products(1)
 """The products of matrices and vectors, by the names of their overloads."""
+
+REPLACED_WITH_TWO_SLICES: Final = _list_products(2)
+"""The same with two slices an operand."""

@@ -59,7 +59,7 @@ def bound_products(layer, x, weight, bias, grad):
     Each is bilinear, f(a, b). With operands wrong by da and db the product is wrong by at most
     f(|a| + da, |b| + db) - f(|a|, |b|); one rounding to float32 follows, and one for the bias.
     """
-    if convolution._method(weight, layer_geometry(layer, x, weight)) is depthwise:
+    if convolution._method(weight, layer_geometry(layer, x, weight), 1) is depthwise:
         return bound_sequences(layer, x, weight, bias, grad)
     samples = tuple(range(1, x.ndim))
     channels = (0, *range(2, x.ndim))

@@ -15,7 +15,7 @@ from cxr.determinism.portable.exact.products import (
     multiply_planes,
 )
 from cxr.determinism.portable.exact.scaling import CHUNK, find_exponents
-from support.portable_inputs import draw_float32
+from support.fixed_numbers import draw_float32
 
 INNER_LENGTHS = [1, 2, 7, 64, 576, 4608, CHUNK, CHUNK + 1]
 

@@ -160,7 +160,7 @@ def _read_intervals(
         estimate = sample[name, index]
         interval = derive_percentile_interval(
             None if np.isnan(estimate) else estimate,
-            values.tolist(),
+            values,
             num_units=num_groups,
             level=level,
         )

@@ -7,11 +7,14 @@ figure and no rounding can move them.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
 
 from cxr.statistics.quantiles import normal_probability, student_quantile
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 LEVEL: Final = 0.95
 """Share of samples whose interval should hold the truth."""
@@ -56,7 +59,7 @@ class Interval:
 
 def derive_percentile_interval(
     estimate: float | None,
-    replicates: Sequence[float],
+    replicates: ArrayLike,
     *,
     num_units: int,
     level: float = LEVEL,
@@ -77,18 +80,21 @@ def derive_percentile_interval(
 
     Args:
         estimate: The figure of the sample.
-        replicates: The figure of each resample, NaN where undefined.
+        replicates: The figure of each resample, NaN where undefined. Shape (B,).
         num_units: Groups that each resample was drawn from.
         level: Share of samples whose interval should hold the truth.
     """
-    used = sorted(value for value in replicates if not math.isnan(value))
-    dropped = len(replicates) - len(used)
+    import numpy as np
+
+    values = np.sort(np.asarray(replicates, dtype=np.float64))
+    dropped = int(np.isnan(values).sum())
+    used = values[: len(values) - dropped]
     rank = _derive_rank(len(used), num_units, level)
-    is_defined = estimate is not None and rank > 0 and dropped <= MOST_DROPPED * len(replicates)
+    is_defined = estimate is not None and rank > 0 and dropped <= MOST_DROPPED * len(values)
     return Interval(
         estimate=estimate,
-        low=used[rank - 1] if is_defined else None,
-        high=used[len(used) - rank] if is_defined else None,
+        low=float(used[rank - 1]) if is_defined else None,
+        high=float(used[-rank]) if is_defined else None,
         level=level,
         method="bootstrap, expanded percentile",
         replicates=len(used),
@@ -96,6 +102,7 @@ def derive_percentile_interval(
     )
 
 
+@lru_cache
 def _derive_rank(num_used: int, num_units: int, level: float) -> int:
     """Return how many replicates the lower end counts from the smallest; 0 where there is none."""
     if num_units <= 1:

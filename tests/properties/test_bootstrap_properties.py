@@ -21,7 +21,7 @@ from support.naive_figures import (
 )
 
 NUM_CLASSES = 3
-REPLICATES = 6
+REPLICATES = 4
 
 scores = st.lists(
     st.sampled_from([-math.inf, -2.5, -0.0, 0.0, 0.1, 0.7, 1e300]),
@@ -145,19 +145,19 @@ def read(value):
 
 
 @given(draw_splits(classes, classes))
-@examples(max_examples=60)
+@examples(max_examples=25)
 def test_every_figure_of_a_resample_is_that_of_the_images_repeated(rows):
     check_against_naive(*build_classes(rows))
 
 
 @given(draw_splits(answers, answers))
-@examples(max_examples=60)
+@examples(max_examples=25)
 def test_so_are_those_of_labels_that_are_decided_one_by_one(rows):
     check_against_naive(*build_labels(rows))
 
 
 @given(draw_splits(classes, classes), st.randoms(use_true_random=False))
-@examples(max_examples=40)
+@examples(max_examples=15)
 def test_the_order_of_images_does_not_matter(rows, random):
     shuffled = list(rows)
     random.shuffle(shuffled)
@@ -168,7 +168,7 @@ def test_the_order_of_images_does_not_matter(rows, random):
 
 
 @given(draw_splits(classes, classes))
-@examples(max_examples=40)
+@examples(max_examples=15)
 def test_figures_of_ranks_do_not_change_under_a_rising_function(rows):
     cases, groups = build_classes(rows)
     steps = {
@@ -188,7 +188,7 @@ def test_figures_of_ranks_do_not_change_under_a_rising_function(rows):
 
 
 @given(draw_splits(classes, classes), st.integers(1, 61))
-@examples(max_examples=40)
+@examples(max_examples=15)
 def test_blocks_of_any_size_give_the_same_bits(rows, block):
     cases, groups = build_classes(rows)
     whole = bootstrap_figures(cases, groups, root=1, replicates=60)
@@ -196,7 +196,7 @@ def test_blocks_of_any_size_give_the_same_bits(rows, block):
 
 
 @given(draw_splits(classes, classes))
-@examples(max_examples=40)
+@examples(max_examples=15)
 def test_a_model_does_not_differ_from_itself(rows):
     cases, groups = build_classes(rows)
     found = bootstrap_differences(cases, cases, groups, root=1, replicates=200)

@@ -10,9 +10,10 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from operator import mul
 from typing import Any
 
-from cxr.statistics.intervals import LEVEL, Interval, derive_percentile_interval
+from cxr.statistics.intervals import LEVEL, Interval, derive_bca_interval
 from cxr.statistics.quantiles import student_quantile
 
 
@@ -87,11 +88,16 @@ def _derive_bootstrap_interval(
 ) -> Interval:
     """Return the interval of the mean over resamples of seeds."""
     means: list[float] = []
-    if len(values) > 1:
+    left_out: list[float] = []
+    if mean is not None and len(values) > 1:
         from cxr.statistics.resampling import draw_multiplicities
 
-        ordered = sorted(values)
-        for row in draw_multiplicities(root, range(replicates), len(values)).tolist():
-            taken = [value for value, num in zip(ordered, row, strict=True) for _ in range(num)]
-            means.append(statistics.mean(taken) if taken[0] != taken[-1] else taken[0])
-    return derive_percentile_interval(mean, means, num_units=len(values), level=level)
+        # Whole multiples of one power of two, so that sums are exact and a mean is rounded once.
+        ratios = [value.as_integer_ratio() for value in sorted(values)]
+        unit = max(denominator for _, denominator in ratios)
+        parts = [numerator * (unit // denominator) for numerator, denominator in ratios]
+        drawn = draw_multiplicities(root, range(replicates), len(parts)).tolist()
+        means = [sum(map(mul, parts, row)) / (unit * len(parts)) for row in drawn]
+        whole = sum(parts)
+        left_out = [(whole - part) / (unit * (len(parts) - 1)) for part in parts]
+    return derive_bca_interval(mean, means, left_out, num_units=len(values), level=level)

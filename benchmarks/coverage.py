@@ -19,7 +19,6 @@ from statistics import NormalDist
 from typing import Any
 
 import numpy as np
-from result import Result, Table
 
 from cxr.statistics.bootstrap import bootstrap_differences, bootstrap_figures
 from cxr.statistics.cases import Cases, build_class_cases
@@ -27,9 +26,13 @@ from cxr.statistics.delong import delong_interval, delong_test
 from cxr.statistics.intervals import Interval
 from cxr.statistics.mcnemar import compare_decisions
 from cxr.statistics.seeds import describe_seeds
+from result import Result, Table
 
 NORMAL = NormalDist()
 CONTROL = "control: "
+MEAN = 0.9
+"""Of the figure over all seeds."""
+
 SIZE = 0.05
 """Share of tests that may reject what is true."""
 
@@ -195,13 +198,13 @@ def measure_seeds(simulations: int, replicates: int) -> dict[str, tuple[int, int
     found: dict[str, list[int]] = {}
     for num in (5, 10):
         for number in range(simulations):
-            values = np.random.default_rng([13, num, number]).normal(0.9, 0.01, num).tolist()
+            values = np.random.default_rng([13, num, number]).normal(MEAN, 0.01, num).tolist()
             spread = describe_seeds(values, root=number, replicates=replicates)
             for method, interval in (("t", spread.student), ("bootstrap", spread.bootstrap)):
                 if interval.low is not None and interval.high is not None:
                     cell = found.setdefault(f"mean of {num} seeds, {method}", [0, 0])
                     cell[0] += 1
-                    cell[1] += interval.low <= 0.9 <= interval.high
+                    cell[1] += interval.low <= MEAN <= interval.high
     return {name: (num, holding) for name, (num, holding) in found.items()}
 
 

@@ -1,4 +1,4 @@
-"""Prints the digest of every interval of one made-up split; with an argument, in blocks of so many."""
+"""Prints the digest of every interval of a made-up split; with a number, in blocks of so many."""
 
 from __future__ import annotations
 
@@ -59,4 +59,4 @@ def list_intervals(found: FigureIntervals) -> Any:
 
 
 if __name__ == "__main__":
-    print(digest_intervals(int(sys.argv[1]) if len(sys.argv) > 1 else None))
+    sys.stdout.write(digest_intervals(int(sys.argv[1]) if len(sys.argv) > 1 else None) + "\n")

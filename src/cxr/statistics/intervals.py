@@ -143,10 +143,13 @@ def _derive_acceleration(left_out: NDArray[np.float64], num_units: int) -> float
     if not found:
         return 0.0
     mean = math.fsum(found) / len(found)
-    squares = math.fsum((mean - value) ** 2 for value in found)
-    if not squares:
+    largest = max(abs(mean - value) for value in found)
+    if min(found) == max(found):
         return 0.0
-    cubes = math.fsum((mean - value) ** 3 for value in found)
+    # In units of the largest, so that no square is too great or small for a float.
+    influences = [(mean - value) / largest for value in found]
+    squares = math.fsum(one**2 for one in influences)
+    cubes = math.fsum(one**3 for one in influences)
     return cubes / (6 * squares * math.sqrt(squares)) * math.sqrt(len(found) / num_units)
 
 

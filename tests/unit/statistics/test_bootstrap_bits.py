@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from cxr.statistics import counted
-from support.bootstrap_bits import digest_intervals
 
 TESTS = Path(__file__).parents[2]
 

@@ -5,6 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from cxr.determinism.streams import derive_key, uint64_matrix
 from cxr.statistics.resampling import draw_multiplicities
 from support.naive_figures import draw_groups
 
@@ -22,19 +23,16 @@ def test_a_replicate_takes_what_its_stream_says_word_by_word(num_groups):
 def test_words_that_would_favour_some_groups_are_replaced():
     # 2^32 leaves a remainder of 17296 here, so one replicate in five meets such a word.
     num_groups = 50_000
-    taken = draw_groups(0, 5, num_groups)
-    favouring = Counter(draw_without_refusal(0, 5, num_groups))
-    assert favouring != Counter(taken)
+    taken = Counter(draw_groups(0, 5, num_groups))
+    assert draw_without_refusal(0, 5, num_groups) != taken
     row = draw_multiplicities(0, range(5, 6), num_groups)[0]
-    assert row.tolist() == [Counter(taken)[group] for group in range(num_groups)]
+    assert np.array_equal(row, [taken[group] for group in range(num_groups)])
 
 
 def draw_without_refusal(root, replicate, num_groups):
-    from cxr.determinism.streams import derive_key, uint64_matrix
-
     blocks = uint64_matrix([derive_key(root, "bootstrap", replicate)], num_groups // 2)[0]
     words = [half for block in blocks.tolist() for half in (block & 0xFFFFFFFF, block >> 32)]
-    return [word * num_groups >> 32 for word in words]
+    return Counter(word * num_groups >> 32 for word in words)
 
 
 def test_a_replicate_does_not_depend_on_those_drawn_with_it():

@@ -1,8 +1,8 @@
 """Intervals of all figures by the bootstrap against ``scipy.stats.bootstrap`` of one of them.
 
 SciPy draws images, not patients, and calls scikit-learn's AUROC for each resample, which is what
-one would write otherwise. It is timed on a part of the resamples, and its time scaled up. Counts with
-the processor's time, because its threads and other programs share the machine.
+one would write otherwise. It is timed on a part of the resamples, and its time scaled up. What
+counts is the processor's time, because other programs share the machine.
 
     uv run python benchmarks/bootstrap_speed.py
     uv run python benchmarks/bootstrap_speed.py --images 624 50000

@@ -54,15 +54,12 @@ def test_areas_of_the_published_example(name, area, low, high):
     assert found.method == "DeLong, plain"
 
 
-@pytest.mark.parametrize(
-    ("name", "difference", "low", "high", "p_value"),
-    [("ALB", 0.0108, -0.1761, 0.1976, 0.9102), ("TP", -0.0780, -0.2830, 0.1271, 0.4561)],
-)
-def test_differences_of_the_published_example(name, difference, low, high, p_value):
+def test_the_difference_of_the_published_example():
     tests, outcome = read_ovarian()
-    found = delong_test(outcome, tests["K-G"], tests[name], range(43))
+    found = delong_test(outcome, tests["K-G"], tests["ALB"], range(43))
     ends = (found.difference.estimate, found.difference.low, found.difference.high)
-    assert [round(value, 4) for value in (*ends, found.p_value)] == [difference, low, high, p_value]
+    assert [round(value, 4) for value in ends] == [0.0108, -0.1761, 0.1976]
+    assert round(found.p_value, 4) == 0.9102
 
 
 def compute_directly(sides, first, second):

@@ -7,6 +7,7 @@ import pytest
 
 from cxr.config.load import load_config
 from cxr.config.strict_yaml import load_document
+from cxr.errors import RecordError, UsageError
 from cxr.evaluation.reference import flatten_figures, hold_against, load_reference
 
 ROOT = Path(__file__).parents[3]

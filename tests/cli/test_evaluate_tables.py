@@ -60,7 +60,7 @@ def test_all_that_is_shown_fits_80_columns_and_says_what_is_undefined(
     show_evaluation(found)
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 80
-    text = "\n".join(lines)
+    text = " ".join(" ".join(lines).split())
     assert "undefined: auroc, average_precision: no image has the class" in text
     assert "no thresholds: there is no validation split" in text
     assert "by kind: 1 value not shown: small (below 10 patients)" in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -129,7 +130,7 @@ def show_evaluation(found: Evaluation) -> None:
     scalars = text.list_scalars(figures, intervals)
     print_table(scalars.title, scalars.header, scalars.rows)
     for line in (*text.describe_intervals(intervals), *text.list_reasons(figures)):
-        print_line(line)
+        _say(line)
     print_line()
     show_classes(figures)
     print_line()
@@ -145,12 +146,12 @@ def show_evaluation(found: Evaluation) -> None:
     for shown in text.list_subgroups(figures):
         print_line()
         if isinstance(shown, str):
-            print_line(shown)
+            _say(shown)
         else:
             _show(shown)
     print_line()
     for line in _describe_bits(found):
-        print_line(line)
+        _say(line)
 
 
 def _describe_bits(found: Evaluation) -> list[str]:
@@ -168,6 +169,12 @@ def _describe_bits(found: Evaluation) -> list[str]:
     number = found.num_looks
     lines.append(f"look {number} at the {split} split of this run")
     return lines
+
+
+def _say(text: str) -> None:
+    """Print a sentence, in more than one line where it is long."""
+    for line in textwrap.wrap(text, _COLUMNS, subsequent_indent="  "):
+        print_line(line)
 
 
 def show_held(held: list[dict[str, Any]]) -> None:

@@ -122,7 +122,7 @@ def list_thresholds(figures: Mapping[str, Any]) -> TextTable | str:
         else [name, "undefined", "", "", "has one side only"]
         for name, one in thresholds["per_class"].items()
     ]
-    title = f"at the probability chosen on validation (largest Youden index){here}"
+    title = f"thresholds of the largest Youden index on validation{here}"
     return TextTable(title=title, header=header, rows=rows)
 
 

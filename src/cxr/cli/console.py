@@ -47,9 +47,9 @@ def print_note(text: str) -> None:
     sys.stderr.write(show_plainly(text) + "\n")
 
 
-def shorten(text: str) -> str:
+def shorten(text: str, width: int = _SHORT) -> str:
     """Fit a text into a column."""
-    return text if len(text) <= _SHORT else f"{text[: _SHORT - 1]}…"
+    return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 def print_table(

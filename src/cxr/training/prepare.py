@@ -9,6 +9,7 @@ from torch import nn
 
 from cxr.config.schema import RunConfig
 from cxr.data.dataset import Dataset, load_dataset
+from cxr.data.subgroup_values import SubgroupValues, read_subgroup_values
 from cxr.determinism.arithmetic import arithmetic
 from cxr.determinism.controls import (
     ControlPlan,
@@ -36,6 +37,7 @@ class Prepared:
     controls: Controls
     controls_untaken: list[str]
     dataset: Dataset
+    subgroups: SubgroupValues
     network: nn.Module
     weights_origin: dict[str, str] | None
     tally: Tally
@@ -64,6 +66,7 @@ def prepare_run(
     weights = find_initial_weights(config)
     dataset = load_dataset(config.data, recorded=recorded, progress=progress)
     require_enough_samples(config, dataset)
+    subgroups = read_subgroup_values(config, dataset.lock)
     tally = Tally()
     ops = tally.ops_without_kernel
     slices = config.portable.slices
@@ -78,6 +81,7 @@ def prepare_run(
         controls=controls,
         controls_untaken=untaken,
         dataset=dataset,
+        subgroups=subgroups,
         network=network,
         weights_origin=weights.origin if weights else None,
         tally=tally,

@@ -28,6 +28,7 @@ EFFECTS = [
     ("portable.slices", 2, PORTABLE),
     ("threads", 2, NATIVE),
     ("workers", 4, NEVER),
+    ("evaluate.subgroups", {"kind": {"pattern": "_(virus)_"}}, NEVER),
     ("device", "cuda", NATIVE),
     ("fill_memory", True, NATIVE),
     ("data.root", "elsewhere", NEVER),

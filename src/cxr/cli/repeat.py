@@ -17,7 +17,7 @@ from cxr.interruption import held
 from cxr.plain_text import show_plainly
 
 if TYPE_CHECKING:
-    from cxr.compare.repeat_report import AgainstReport, RepeatReport
+    from cxr.repeat.report import AgainstReport, RepeatReport
 
 
 def repeat(
@@ -50,8 +50,8 @@ def repeat(
             hint="ask for two or more, or name with --against what one must equal",
         )
     resolved = load_config(config, overrides or [])
-    from cxr.compare.repeat import RunFailedError, repeat_recipe
-    from cxr.compare.repeat_against import load_comparable
+    from cxr.repeat.against import load_comparable
+    from cxr.repeat.run import RunFailedError, repeat_recipe
 
     wanted = None
     if against is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cxr.compare.repeat_report import AgainstReport
+from cxr.repeat.report import AgainstReport
 from cxr.reports.diff_text import describe_divergence
 
 

@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cxr.compare import repeat
-from cxr.compare.repeat import RunFailedError, repeat_recipe
-from cxr.compare.repeat_report import derive_excluded_rate, summarise_runs
 from cxr.config.load import load_config
 from cxr.config.schema import RunConfig
 from cxr.errors import ExitCode, RunDirectoryTakenError
 from cxr.records.manifest import load_manifest
+from cxr.repeat import run as repeat
+from cxr.repeat.report import derive_excluded_rate, summarise_runs
+from cxr.repeat.run import RunFailedError, repeat_recipe
 
 OTHER = {"weight": 0.75, "upset": frozenset({(1, "gradients", "w")})}
 

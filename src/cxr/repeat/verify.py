@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from cxr.compare.repeat_report import RepeatReport, judge_against, summarise_runs
 from cxr.compare.verify_findings import EDITED, Finding, Verification
 from cxr.compare.verify_run import verify_run
 from cxr.errors import RecordError
 from cxr.json_file import load_json_object
-from cxr.records.manifest import REPEAT_SCHEMA, is_sealed
-from cxr.records.run_directory import CONFIG, MANIFEST, REPEAT
+from cxr.records.manifest import is_sealed
+from cxr.records.repeat_record import read_runs
+from cxr.records.run_directory import CONFIG, REPEAT
+from cxr.repeat.report import RepeatReport, judge_against, summarise_runs
 
 
 def verify_repeat(directory: Path) -> Verification:
@@ -56,40 +56,3 @@ def _agrees(against: object, report: RepeatReport) -> bool:
     equal, place = judge_against(str(outcome), trace, pairs, report.n)
     differs = against.get("differing") is not None
     return against.get("equal") is equal and differs == (place is not None)
-
-
-def find_first_run(directory: Path) -> Path | None:
-    """Return the first run of a repeat; None where the directory is no repeat's.
-
-    Raises:
-        RecordError: The repeat was edited, or has no run.
-    """
-    if not (directory / REPEAT).exists() or (directory / MANIFEST).exists():
-        return None
-    answer = load_json_object(directory / REPEAT)
-    runs, _ = read_runs(directory, answer)
-    if not is_sealed(answer) or not runs:
-        raise RecordError(
-            "the repeat was edited" if runs else "the repeat has no run",
-            where=str(directory / REPEAT),
-            hint="restore it, or name one of the runs; cxr verify says more",
-        )
-    return next(iter(runs.values()))
-
-
-def read_runs(directory: Path, answer: dict[str, Any]) -> tuple[dict[str, Path], int]:
-    """Return the runs by name, and how many there were to be.
-
-    Raises:
-        RecordError: It is no repeat's answer, or names runs that lie elsewhere.
-    """
-    names, num_runs = answer.get("runs"), answer.get("n")
-    runs = {str(name): directory / str(name) for name in names} if isinstance(names, list) else {}
-    beside = all(run.parent == directory for run in runs.values())
-    if answer.get("schema") != REPEAT_SCHEMA or not isinstance(num_runs, int) or not beside:
-        raise RecordError(
-            "not a repeat that this version reads",
-            where=str(directory / REPEAT),
-            hint=f"it reads {REPEAT_SCHEMA}, whose runs stand beside the file",
-        )
-    return runs, num_runs

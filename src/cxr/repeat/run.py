@@ -9,12 +9,6 @@ from pathlib import Path
 
 from cxr.atomic import write_bytes, write_text
 from cxr.child_process import run_cxr
-from cxr.compare.repeat_against import (
-    Wanted,
-    compare_with,
-    require_same_recipe,
-)
-from cxr.compare.repeat_report import RepeatReport, load_completed, summarise_runs
 from cxr.config.fields import digest_config
 from cxr.config.load import dump_config
 from cxr.config.schema import RunConfig
@@ -23,6 +17,12 @@ from cxr.errors import CxrError, ExitCode
 from cxr.interruption import has_signal
 from cxr.records.manifest import REPEAT_SCHEMA, seal_manifest
 from cxr.records.run_directory import CONFIG, REPEAT, create_directory, create_named, name_run
+from cxr.repeat.against import (
+    Wanted,
+    compare_with,
+    require_same_recipe,
+)
+from cxr.repeat.report import RepeatReport, load_completed, summarise_runs
 
 
 class RunFailedError(CxrError):

@@ -11,9 +11,9 @@ from cxr.cli import options
 from cxr.cli.console import print_json, print_line, print_note, print_table, shown_progress
 from cxr.cli.diff import show_diff
 from cxr.cli.github import tell_github
+from cxr.cli.series_progress import shown_series
 from cxr.cli.train import show_promise
 from cxr.errors import ExitCode, UsageError
-from cxr.interruption import held
 from cxr.plain_text import show_plainly
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def repeat(
         Path | None,
         typer.Option(metavar="RUN", help="What every run must equal, whatever the code."),
     ] = None,
+    jobs: Annotated[int, typer.Option(min=1, max=1000, help="Runs at a time.")] = 1,
     *,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -51,23 +52,25 @@ def repeat(
         )
     resolved = load_config(config, overrides or [])
     from cxr.repeat.against import load_comparable
-    from cxr.repeat.run import RunFailedError, repeat_recipe
+    from cxr.repeat.plan import plan_equal_runs
+    from cxr.repeat.run import RunFailedError, Task, repeat_recipe
 
     wanted = None
     if against is not None:
         with shown_progress(quiet=quiet) as progress:
             wanted = load_comparable(against, resolved, progress)
     try:
-        with held():
-            directory, report = repeat_recipe(
-                resolved,
-                num_runs,
-                out=out,
-                quiet=quiet,
-                announce=lambda text: None if quiet else print_note(text),
+        with shown_series(num_runs, quiet=quiet, together=jobs > 1) as watcher:
+            task = Task(
+                config=resolved,
+                plans=plan_equal_runs(resolved, num_runs),
+                watcher=watcher,
                 against=wanted,
+                jobs=jobs,
             )
+            directory, report = repeat_recipe(task, out=out)
     except RunFailedError as error:
+        print_note(error.last_words.rstrip())
         raise typer.Exit(error.code) from error
     if json:
         print_json({**report.to_json(), "determinism": str(resolved.determinism)})

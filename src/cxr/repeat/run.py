@@ -1,60 +1,85 @@
-"""Running one recipe several times, each in a fresh process, and comparing what comes out."""
+"""Training one recipe several times, each in a fresh process, and comparing what comes out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+import contextlib
+import shutil
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, Final
 
-from cxr.atomic import write_bytes, write_text
-from cxr.child_process import run_cxr
+from cxr.atomic import write_text
 from cxr.config.fields import digest_config
 from cxr.config.load import dump_config
 from cxr.config.schema import RunConfig
-from cxr.digests.canonical import canonical_json
-from cxr.errors import CxrError, ExitCode
+from cxr.errors import CxrError
 from cxr.interruption import has_signal
-from cxr.records.manifest import REPEAT_SCHEMA, seal_manifest
-from cxr.records.run_directory import CONFIG, REPEAT, create_directory, create_named, name_run
-from cxr.repeat.against import (
-    Wanted,
-    compare_with,
-    require_same_recipe,
+from cxr.progress import Progress
+from cxr.records.run_directory import (
+    CONFIG,
+    REPEAT,
+    create_directory,
+    create_named,
+    hold_lock,
+    name_run,
 )
+from cxr.repeat.against import Wanted, compare_with, require_same_recipe
+from cxr.repeat.plan import RunPlan
+from cxr.repeat.pool import CONFIGS, RunEnd, Watcher, run_plans
+from cxr.repeat.record import list_varied, write_repeat
 from cxr.repeat.report import RepeatReport, load_completed, summarise_runs
+
+EQUAL: Final = "equal"
+"""The kind of a series whose runs nothing tells apart."""
 
 
 class RunFailedError(CxrError):
-    """The first of the runs ended before it left anything; its own error was printed."""
+    """The first of the runs ended before it left anything.
 
-    def __init__(self, code: int, *, where: str) -> None:
+    Attributes:
+        code: Its exit code.
+        last_words: Its own error.
+    """
+
+    def __init__(self, end: RunEnd, *, where: str) -> None:
         super().__init__(
-            f"the first run ended with exit code {code} before its first step",
+            f"the first run ended with exit code {end.code} before its first step",
             where=where,
             hint="mend what its error above says, then start again",
         )
-        self.code = code
+        self.code = end.code
+        self.last_words = end.last_words
 
 
-def repeat_recipe(
-    config: RunConfig,
-    num_runs: int,
-    *,
-    out: Path | None,
-    quiet: bool,
-    announce: Callable[[str], None],
-    against: Wanted | None = None,
-) -> tuple[Path, RepeatReport]:
-    """Train a recipe ``num_runs`` times and compare.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What is to be trained, and how.
+
+    Attributes:
+        config: The recipe.
+        plans: A run each.
+        series: What was asked for, as ``repeat.json`` keeps it.
+        against: What every run must equal, if anything; it is known to be comparable.
+        jobs: How many run at a time.
+        watcher: Told how it goes.
+    """
+
+    config: RunConfig
+    plans: Sequence[RunPlan]
+    watcher: Watcher
+    series: Mapping[str, Any] = field(default_factory=lambda: {"kind": EQUAL})
+    against: Wanted | None = None
+    jobs: int = 1
+
+
+def repeat_recipe(task: Task, *, out: Path | None) -> tuple[Path, RepeatReport]:
+    """Train a recipe as often as it is planned, and compare.
 
     Args:
-        config: The recipe.
-        num_runs: Two or more, or one that is compared with another run.
+        task: What is to be trained.
         out: Directory for the runs and ``repeat.json``; by default one below ``runs/``.
-        quiet: Whether the runs show no progress.
-        announce: Told which run begins.
-        against: What every run must equal, if anything; it is known to be comparable.
 
     Returns:
         The directory and the report. ``repeat.json`` is written after each run, so that what is
@@ -65,62 +90,97 @@ def repeat_recipe(
             has other data or weights than what it was to equal.
     """
     if out is None:
+        config = task.config
         name = name_run(f"repeat-{config.name}", digest_config(config), datetime.now(UTC))
         out = create_named(name)
     else:
         create_directory(out, what="repeat")
-    write_text(out / CONFIG, dump_config(config, out))
-    report = _record(out, [], num_runs, against)
-    runs: list[Path] = []
-    for number in range(1, num_runs + 1):
-        if has_signal():
-            break
-        announce(f"run {number} of {num_runs}")
-        run = out / f"run-{number}"
-        code = _train_in_fresh_process(out / CONFIG, run, quiet=quiet)
-        if not run.is_dir() and number == 1 and not has_signal():
-            _remove_empty(out)
-            raise RunFailedError(code, where=str(out))
-        runs.append(run)
-        report = _record(out, runs, num_runs, against)
-        if code == ExitCode.INTERRUPTED:
-            break
-    return out, report
+    write_text(out / CONFIG, dump_config(task.config, out))
+    return out, train_planned(task, out)
 
 
-def _train_in_fresh_process(config: Path, out: Path, *, quiet: bool) -> int:
-    """Run ``cxr train`` in an interpreter of its own; its progress goes to this one's stderr."""
-    options = ["--config", str(config), "--out", str(out), *(["--quiet"] if quiet else [])]
-    return run_cxr(["train", *options])
+def train_planned(
+    task: Task, out: Path, *, left: Sequence[RunPlan] | None = None, going_on: Collection[str] = ()
+) -> RepeatReport:
+    """Train runs into the directory of a series, and compare all that is there.
+
+    Args:
+        task: What is to be trained.
+        out: The directory, with ``config.yaml``.
+        left: Those runs that are not there yet; None: all.
+        going_on: Names of those that are to be gone on with.
+
+    Raises:
+        CxrError: As `repeat_recipe`.
+    """
+    plans = task.plans if left is None else left
+    with hold_lock(out):
+        recorder = _Recorder(task, out)
+        run_plans(
+            out,
+            task.config,
+            plans,
+            watcher=recorder,
+            jobs=task.jobs,
+            going_on=going_on,
+            others_matter=lambda _: recorder.refusal is None,
+        )
+    if recorder.refusal is not None:
+        _remove_empty(out)
+        raise RunFailedError(recorder.refusal, where=str(out))
+    return recorder.report
 
 
-def _record(out: Path, runs: Sequence[Path], num_runs: int, against: Wanted | None) -> RepeatReport:
-    """Write ``repeat.json`` as far as the runs have come."""
-    report = summarise_runs(runs, num_runs)
-    completed = load_completed(runs)
-    if against is not None:
-        for manifest in completed.values():
-            require_same_recipe(against, manifest)
-        report = replace(report, against=compare_with(against, completed, num_runs))
-    content = {**report.to_json(), "runs": [_name(out, run) for run in report.runs]}
-    if report.against is not None:
-        # A record holds no path outside of it: whose run it was is told by the digests.
-        differing = report.against.differing
-        content["against"] |= {
-            "run": Path(report.against.run).name,
-            "differing": None if differing is None else _name(out, differing),
-        }
-    sealed = seal_manifest({**content, "schema": REPEAT_SCHEMA})
-    write_bytes(out / REPEAT, canonical_json(sealed) + b"\n")
-    return report
+class _Recorder:
+    """Writes the record after each run, and passes on how it goes.
 
+    Attributes:
+        report: What came of the runs so far.
+        refusal: How a run ended that could not begin, where none had begun before it.
+    """
 
-def _name(out: Path, run: str) -> str:
-    return Path(run).relative_to(out).as_posix()
+    def __init__(self, task: Task, out: Path) -> None:
+        self._task, self._out = task, out
+        self.refusal: RunEnd | None = None
+        self.report = self._record()
+
+    def start(self, plan: RunPlan) -> Progress:
+        """Pass it on."""
+        return self._task.watcher.start(plan)
+
+    def end(self, plan: RunPlan, end: RunEnd) -> None:
+        """Write the record anew, unless the recipe is refused: then nothing is kept."""
+        if self.refusal is not None:
+            return
+        if end.code > 0 and not has_signal() and not any(self._list_runs()):
+            self.refusal = end
+            return
+        self.report = self._record()
+        self._task.watcher.end(plan, end)
+
+    def _list_runs(self) -> list[Path]:
+        places = [self._out / plan.name for plan in self._task.plans]
+        return [place for place in places if place.is_dir()]
+
+    def _record(self) -> RepeatReport:
+        """Write ``repeat.json`` as far as the runs have come."""
+        task, runs = self._task, self._list_runs()
+        report = summarise_runs(runs, len(task.plans))
+        completed = load_completed(runs)
+        if task.against is not None:
+            for manifest in completed.values():
+                require_same_recipe(task.against, manifest)
+            told = compare_with(task.against, completed, len(task.plans))
+            report = replace(report, against=told)
+        report = replace(report, varied=list_varied(task.plans))
+        write_repeat(self._out, report, task.series)
+        return report
 
 
 def _remove_empty(out: Path) -> None:
     """Remove a directory that holds nothing but what this module wrote."""
     for name in (CONFIG, REPEAT):
         (out / name).unlink(missing_ok=True)
-    out.rmdir()
+    shutil.rmtree(out / CONFIGS, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        out.rmdir()

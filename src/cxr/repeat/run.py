@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
 
 from cxr.atomic import write_text
 from cxr.config.fields import digest_config
 from cxr.config.load import dump_config
-from cxr.config.schema import RunConfig
 from cxr.errors import CxrError
 from cxr.interruption import has_signal
 from cxr.progress import Progress
@@ -30,9 +28,7 @@ from cxr.repeat.plan import RunPlan
 from cxr.repeat.pool import CONFIGS, RunEnd, Watcher, run_plans
 from cxr.repeat.record import list_varied, write_repeat
 from cxr.repeat.report import RepeatReport, load_completed, summarise_runs
-
-EQUAL: Final = "equal"
-"""The kind of a series whose runs nothing tells apart."""
+from cxr.repeat.series import Series
 
 
 class RunFailedError(CxrError):
@@ -58,18 +54,16 @@ class Task:
     """What is to be trained, and how.
 
     Attributes:
-        config: The recipe.
+        series: What was asked for.
         plans: A run each.
-        series: What was asked for, as ``repeat.json`` keeps it.
         against: What every run must equal, if anything; it is known to be comparable.
         jobs: How many run at a time.
         watcher: Told how it goes.
     """
 
-    config: RunConfig
+    series: Series
     plans: Sequence[RunPlan]
     watcher: Watcher
-    series: Mapping[str, Any] = field(default_factory=lambda: {"kind": EQUAL})
     against: Wanted | None = None
     jobs: int = 1
 
@@ -90,19 +84,24 @@ def repeat_recipe(task: Task, *, out: Path | None) -> tuple[Path, RepeatReport]:
             has other data or weights than what it was to equal.
     """
     if out is None:
-        config = task.config
+        config = task.series.config
         name = name_run(f"repeat-{config.name}", digest_config(config), datetime.now(UTC))
         out = create_named(name)
     else:
         create_directory(out, what="repeat")
-    write_text(out / CONFIG, dump_config(task.config, out))
-    return out, train_planned(task, out)
+    write_text(out / CONFIG, dump_config(task.series.config, out))
+    try:
+        with hold_lock(out):
+            return out, train_planned(task, out)
+    except RunFailedError:
+        _remove_empty(out)
+        raise
 
 
 def train_planned(
     task: Task, out: Path, *, left: Sequence[RunPlan] | None = None, going_on: Collection[str] = ()
 ) -> RepeatReport:
-    """Train runs into the directory of a series, and compare all that is there.
+    """Train runs into the directory of a series, whose lock is held, and compare all of them.
 
     Args:
         task: What is to be trained.
@@ -114,19 +113,17 @@ def train_planned(
         CxrError: As `repeat_recipe`.
     """
     plans = task.plans if left is None else left
-    with hold_lock(out):
-        recorder = _Recorder(task, out)
-        run_plans(
-            out,
-            task.config,
-            plans,
-            watcher=recorder,
-            jobs=task.jobs,
-            going_on=going_on,
-            others_matter=lambda _: recorder.refusal is None,
-        )
+    recorder = _Recorder(task, out)
+    run_plans(
+        out,
+        task.series.config,
+        plans,
+        watcher=recorder,
+        jobs=task.jobs,
+        going_on=going_on,
+        others_matter=lambda _: recorder.refusal is None,
+    )
     if recorder.refusal is not None:
-        _remove_empty(out)
         raise RunFailedError(recorder.refusal, where=str(out))
     return recorder.report
 
@@ -173,7 +170,7 @@ class _Recorder:
             told = compare_with(task.against, completed, len(task.plans))
             report = replace(report, against=told)
         report = replace(report, varied=list_varied(task.plans))
-        write_repeat(self._out, report, task.series)
+        write_repeat(self._out, report, task.series.asked)
         return report
 
 

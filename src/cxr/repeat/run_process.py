@@ -14,6 +14,7 @@ from typing import Final
 from cxr.determinism.streams import derive_key
 from cxr.progress import Progress
 from cxr.progress_pipe import tell_progress
+from cxr.repeat.load import end_load, start_load
 from cxr.repeat.plan import RunPlan
 
 _READ_BYTES: Final = 2**16
@@ -28,6 +29,7 @@ class RunProcess:
         plan: What it is to be.
         process: Its process.
         progress: The end of a pipe that its progress comes from.
+        load: What is busy beside it.
         words: The end of a pipe, or a terminal's, that what it writes to stderr comes from.
         unread: A line of progress that is not whole yet.
         last_words: The last that it wrote to stderr.
@@ -37,6 +39,7 @@ class RunProcess:
     process: subprocess.Popen[bytes]
     progress: int
     words: int
+    load: Sequence[subprocess.Popen[bytes]]
     unread: bytes = field(default=b"")
     last_words: bytes = field(default=b"")
 
@@ -69,7 +72,8 @@ class RunProcess:
                 pass
 
     def close(self) -> None:
-        """Close the pipes."""
+        """Close the pipes, and end what is busy beside it."""
+        end_load(self.load)
         for pipe in (self.progress, self.words):
             os.close(pipe)
 
@@ -96,7 +100,7 @@ def start_run(plan: RunPlan, config: Path, out: Path, *, goes_on: bool) -> RunPr
         given = [os.path.relpath(path, place) for path in given]
     what = ["--resume", given[1]] if goes_on else ["--config", given[0], "--out", given[1]]
     around = plan.surroundings
-    with contextlib.ExitStack() as opened:
+    with contextlib.ExitStack() as opened, contextlib.ExitStack() as undo:
         progress, progress_end = os.pipe()
         opened.callback(os.close, progress_end)
         words, words_end = os.openpty() if around.on_terminal else os.pipe()
@@ -104,6 +108,8 @@ def start_run(plan: RunPlan, config: Path, out: Path, *, goes_on: bool) -> RunPr
         streams = words_end if around.on_terminal else subprocess.DEVNULL
         for pipe in (progress, words):
             os.set_blocking(pipe, False)
+        load = start_load(around.load)
+        undo.callback(end_load, load)
         process = subprocess.Popen(  # noqa: S603 - this very program
             [
                 *(sys.executable, "-P", "-m", "cxr", "train"),
@@ -118,7 +124,14 @@ def start_run(plan: RunPlan, config: Path, out: Path, *, goes_on: bool) -> RunPr
             pass_fds=[progress_end],
             process_group=0,
         )
-    return RunProcess(plan=plan, process=process, progress=progress, words=words)
+        undo.pop_all()
+    return RunProcess(
+        plan=plan,
+        process=process,
+        progress=progress,
+        words=words,
+        load=load,
+    )
 
 
 def derive_variables(plan: RunPlan, here: Mapping[str, str]) -> dict[str, str]:

@@ -36,3 +36,9 @@ def describe_end(end: RunEnd) -> str:
         return f"killed ({signal.Signals(-end.code).name})"
     except ValueError:
         return f"killed (signal {-end.code})"
+
+
+def describe_status(status: str) -> str:
+    """Return how a run ended that did not complete, by the status in its manifest."""
+    # A process that was killed had no time to write another.
+    return "killed" if status == "running" else status

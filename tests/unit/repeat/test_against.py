@@ -208,26 +208,13 @@ def test_a_golden_cannot_tell_where(make_run, base, tmp_path):
 
 
 @pytest.fixture
-def repeat_with(monkeypatch, make_run, config, base, tmp_path):
+def repeat_with(pool, make_task, config, base, tmp_path):
     """Repeat the recipe with fabricated runs; return directory and report."""
 
-    def repeat(*plans, num_runs=None):
-        left = list(plans)
-
-        def fabricate(_, out, *, quiet):
-            del quiet
-            make_run(computed=True, **left.pop(0)).rename(out)
-            return 0
-
-        monkeypatch.setattr("cxr.repeat.run._train_in_fresh_process", fabricate)
-        return repeat_recipe(
-            config,
-            num_runs or len(plans),
-            out=tmp_path / "repeat",
-            quiet=True,
-            announce=str,
-            against=load_wanted(base),
-        )
+    def repeat(*plans):
+        pool.update({n: (0, {"computed": True, **plan}) for n, plan in enumerate(plans, 1)})
+        task = make_task(config, len(plans), against=load_wanted(base))
+        return repeat_recipe(task, out=tmp_path / "repeat")
 
     return repeat
 

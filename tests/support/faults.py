@@ -583,17 +583,14 @@ def _surroundings(value: str) -> None:
     _after_gradients(3, disturb)
 
 
-def _leave_hash_seed() -> None:
-    """Have cxr neither fix the seed of hashes nor look at it."""
-    from cxr.determinism import controls, variables
+def _set_hash_seed_too_late() -> None:
+    """Have the variables of cxr set in an interpreter that began with others, and nobody look."""
+    from cxr.determinism import controls
+    from cxr.determinism.variables import FIXED_VARIABLES
 
-    del variables.FIXED_VARIABLES["PYTHONHASHSEED"]
-    original = controls.derive_wanted
-
-    def derive(plan: Any) -> Any:
-        return {k: v for k, v in original(plan).items() if k != "hash_randomization"}
-
-    controls.derive_wanted = derive
+    os.environ.update(FIXED_VARIABLES)
+    original = controls.read_controls
+    controls.read_controls = lambda: {**original(), "hash_randomization": False}
 
 
 @fault
@@ -677,7 +674,7 @@ if __name__ == "__main__":
     chosen, _, given = sys.argv.pop(1).partition(":")
     # Before torch is imported: main() would start the process again and lose nothing but time.
     if chosen == "surroundings" and "hash" in given.split(","):
-        _leave_hash_seed()
+        _set_hash_seed_too_late()
     reexecute_prepared(sys.orig_argv)
     FAULTS[chosen](given)
     main()

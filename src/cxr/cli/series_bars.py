@@ -51,7 +51,6 @@ class SeriesBars:
             _RateColumn(),
             TimeRemainingColumn(compact=True, elapsed_when_finished=True),
             console=Console(stderr=True, highlight=False),
-            transient=True,
             expand=True,
         )
         self._tasks: dict[str, TaskID] = {}

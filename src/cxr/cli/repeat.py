@@ -91,7 +91,8 @@ def repeat(
             else:
                 directory, report = resume, go_on(task, resume)
     except RunFailedError as error:
-        print_note(error.last_words.rstrip())
+        for line in error.last_words.rstrip().splitlines():
+            print_note(line)
         raise typer.Exit(error.code) from error
     if json:
         print_json({**report.to_json(), "determinism": str(series.config.determinism)})

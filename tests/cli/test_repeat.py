@@ -195,7 +195,7 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Finished[str
     place = tmp_path_factory.mktemp("broken")
     config = write_recipe(place / "recipe.yaml", vectors())
     options = ["-n", "3", "--jobs", "2", "--config", config, "--out", "out", "--json", "-q"]
-    fault = "in-run:2=killed-predicting"
+    fault = "in-run:2=killed-renaming:step-000000006.json"
     return place / "out", run_cxr("repeat", *options, cwd=place, fault=fault)
 
 

@@ -241,6 +241,11 @@ def test_what_the_record_says_is_not_said_again(
     assert "from the record" in read_error(finished, code=2)[0]
 
 
+def test_a_repeat_begins_with_a_config_or_goes_on():
+    found = read_error(run_cxr("repeat", "-n", "2"), code=2)
+    assert found[:2] == ("give --config, or --resume alone", "cxr repeat")
+
+
 def test_bits_do_not_depend_on_how_many_run_at_a_time(
     broken: tuple[Path, Finished[str]], finished_run: FinishedRuns
 ):

@@ -11,6 +11,7 @@ import numpy as np
 
 from cxr.statistics.bootstrap import FigureIntervals, bootstrap_differences, bootstrap_figures
 from cxr.statistics.cases import Cases, build_class_cases
+from cxr.statistics.intervals import Interval
 
 NUM_IMAGES = 300
 
@@ -48,14 +49,18 @@ def digest_intervals(block: int | None) -> str:
 
 
 def list_intervals(found: FigureIntervals) -> Any:
-    """Return the intervals as plain JSON values."""
+    """Return the intervals as plain JSON values; words of why there is none are no bits."""
     return {
-        "whole": {name: interval.to_json() for name, interval in found.whole.items()},
+        "whole": {name: _list_numbers(interval) for name, interval in found.whole.items()},
         "per class": {
-            name: [interval.to_json() for interval in intervals]
+            name: [_list_numbers(interval) for interval in intervals]
             for name, intervals in found.per_class.items()
         },
     }
+
+
+def _list_numbers(interval: Interval) -> dict[str, Any]:
+    return {name: value for name, value in interval.to_json().items() if name != "reason"}
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from cxr.statistics.cases import Cases, number_groups
-from cxr.statistics.intervals import LEVEL, Interval, derive_bca_interval
+from cxr.statistics.intervals import ALL_EQUAL, LEVEL, Interval, derive_bca_interval
 from cxr.statistics.resampled_figures import (
     Figure,
     FigureComputer,
@@ -183,7 +183,9 @@ def _drop_degenerate(found: FigureIntervals) -> FigureIntervals:
 
 
 def _without_ends(interval: Interval) -> Interval:
-    return interval if interval.width else replace(interval, low=None, high=None)
+    if interval.width != 0:
+        return interval
+    return replace(interval, low=None, high=None, reason=ALL_EQUAL)
 
 
 def _read_intervals(

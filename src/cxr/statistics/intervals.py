@@ -25,6 +25,11 @@ MOST_DROPPED: Final = 0.05
 
 BOOTSTRAP: Final = "bootstrap, expanded BCa"
 
+TOO_FEW: Final = "too few patients or seeds"
+TOO_MANY_DROPPED: Final = "undefined in too many resamples"
+ALL_EQUAL: Final = "all resamples agree"
+"""Reasons why an estimate has no interval."""
+
 _SLACK: Final = 1e-9
 
 
@@ -40,6 +45,7 @@ class Interval:
         method: How it was found, in words.
         replicates: Replicates that it was read off; 0 where there are none.
         dropped: Replicates in which the figure was undefined, and which were left out.
+        reason: Why there are no ends though there is an estimate; None where there are.
     """
 
     estimate: float | None
@@ -49,6 +55,7 @@ class Interval:
     method: str
     replicates: int = 0
     dropped: int = 0
+    reason: str | None = None
 
     @property
     def width(self) -> float | None:
@@ -97,10 +104,13 @@ def derive_bca_interval(
     values = np.sort(np.asarray(replicates, dtype=np.float64))
     dropped = int(np.isnan(values).sum())
     used = values[: len(values) - dropped]
-    low = high = None
+    low = high = reason = None
     reach = _derive_reach(num_units, level)
-    is_within = normal_probability(-reach) * (len(used) + 1) >= 1
-    if estimate is not None and is_within and dropped <= MOST_DROPPED * len(values):
+    if dropped > MOST_DROPPED * len(values):
+        reason = TOO_MANY_DROPPED
+    elif normal_probability(-reach) * (len(used) + 1) < 1:
+        reason = TOO_FEW
+    if estimate is not None and reason is None:
         bias = _derive_bias(estimate, used)
         acceleration = _derive_acceleration(np.asarray(left_out, dtype=np.float64), num_units)
         lower, upper = (_shift(sign * reach, bias, acceleration) for sign in (-1, 1))
@@ -117,6 +127,7 @@ def derive_bca_interval(
         method=BOOTSTRAP,
         replicates=len(used),
         dropped=dropped,
+        reason=reason if estimate is not None else None,
     )
 
 

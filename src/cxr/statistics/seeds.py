@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from operator import mul
 from typing import Any
 
-from cxr.statistics.intervals import LEVEL, Interval, derive_bca_interval
+from cxr.statistics.intervals import LEVEL, TOO_FEW, Interval, derive_bca_interval
 from cxr.statistics.quantiles import student_quantile
 
 
@@ -80,7 +80,14 @@ def _derive_student_interval(
     if mean is not None and std is not None:
         reach = student_quantile((1 + level) / 2, num - 1) * std / math.sqrt(num)
         low, high = mean - reach, mean + reach
-    return Interval(estimate=mean, low=low, high=high, level=level, method="Student's t")
+    return Interval(
+        estimate=mean,
+        low=low,
+        high=high,
+        level=level,
+        method="Student's t",
+        reason=TOO_FEW if mean is not None and std is None else None,
+    )
 
 
 def _derive_bootstrap_interval(

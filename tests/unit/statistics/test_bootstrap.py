@@ -18,6 +18,7 @@ def test_an_auroc_of_1_has_no_interval_and_is_no_silent_width_of_0():
     assert found.whole["auroc"].estimate == 1.0
     assert (found.whole["auroc"].low, found.whole["auroc"].high) == (None, None)
     assert found.whole["auroc"].replicates == 2000
+    assert found.whole["auroc"].reason == "all resamples agree"
 
 
 def test_a_class_that_is_missing_leaves_its_figures_undefined():
@@ -25,6 +26,7 @@ def test_a_class_that_is_missing_leaves_its_figures_undefined():
     assert found.whole["auroc"].estimate is None
     assert found.per_class["recall"][1].estimate is None
     assert found.per_class["recall"][1].dropped == 2000
+    assert found.per_class["recall"][1].reason is None
     assert found.whole["accuracy"].low < 0.5 < found.whole["accuracy"].high
 
 
@@ -36,7 +38,9 @@ def test_a_class_of_two_patients_is_missing_in_too_many_resamples():
     # (1 - 2 / 20)^20 = 12 %.
     assert 200 < interval.dropped < 290
     assert (interval.low, interval.high) == (None, None)
+    assert interval.reason == "undefined in too many resamples"
     assert found.whole["accuracy"].low is not None
+    assert found.whole["accuracy"].reason is None
 
 
 @pytest.mark.parametrize("labels", [[0], [1]])

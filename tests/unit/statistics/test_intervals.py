@@ -29,6 +29,7 @@ def test_few_units_widen_the_interval(num_units, rank):
 def test_an_interval_of_fewer_than_five_units_is_undefined(num_units):
     found = derive_bca_interval(1000.5, COUNTED, [], num_units=num_units)
     assert (found.estimate, found.low, found.high, found.width) == (1000.5, None, None, None)
+    assert found.reason == "too few patients or seeds"
 
 
 def test_ends_move_with_bias_and_skewness_as_in_the_formula():

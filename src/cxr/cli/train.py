@@ -12,6 +12,7 @@ from cxr.cli.console import print_json, print_line, shown_progress
 from cxr.determinism.levels import PROMISES, Level
 from cxr.errors import UsageError
 from cxr.records.figures import SCALARS
+from cxr.reports.evaluation_text import format_figure
 
 
 def train(
@@ -25,6 +26,7 @@ def train(
     ] = None,
     data: options.Data = None,
     *,
+    progress_to: Annotated[int | None, typer.Option(hidden=True, min=0)] = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -52,12 +54,12 @@ def train(
         resolved = load_config(config, overrides or [])
         from cxr.training.run import train as train_recipe
 
-        with shown_progress(quiet=quiet) as progress:
+        with shown_progress(quiet=quiet, pipe=progress_to) as progress:
             directory, manifest = train_recipe(resolved, out=out, progress=progress)
     elif resume is not None:
         from cxr.training.run import resume as resume_run
 
-        with shown_progress(quiet=quiet) as progress:
+        with shown_progress(quiet=quiet, pipe=progress_to) as progress:
             directory, manifest = resume_run(resume, root=data, progress=progress)
     if json:
         keys = ("status", "recipe", "recipe_digest", "outcome_digest", "trace_digest", "metrics")
@@ -85,8 +87,3 @@ def show_figures(figures: dict[str, Any]) -> None:
     """Print the figures of a split, one a line."""
     for name in SCALARS:
         print_line(f"  {figures['split']} {name:<18}{format_figure(figures[name])}")
-
-
-def format_figure(value: float | None) -> str:
-    """Return a figure to four decimals, or that it is undefined."""
-    return "undefined" if value is None else f"{value:.4f}"

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Final, Literal
 
 from cxr.compare.manifest_environment import read_manifest_environment
-from cxr.compare.verify_repeat import find_first_run
 from cxr.determinism.levels import Level
 from cxr.digests.canonical import canonical_json
 from cxr.digests.files import digest_file
@@ -25,6 +24,7 @@ from cxr.records.manifest import (
     load_manifest,
     load_sealed_run,
 )
+from cxr.records.repeat_record import find_first_run
 from cxr.records.run_directory import ENVIRONMENT, MANIFEST
 
 Kind = Literal["capture", "run", "evaluation", "repeat", "manifest", "lock"]
@@ -183,6 +183,9 @@ def _read_manifest(manifest: Manifest, path: Path) -> Reference:
     code = manifest.get("code")
     described = code if isinstance(code, dict) else {}
     capture["code"] = {**described, "digest": of_run.get("code_digest")}
+    # Manifests of before told it in the recipe alone.
+    if "arithmetic" in of_run:
+        capture.setdefault("arithmetic", {"version": of_run["arithmetic"]})
     return Reference(kind="manifest", capture=capture, level=level)
 
 

@@ -121,7 +121,7 @@ def _intervals(_: RunRecords, analysis: RunAnalysis | None) -> str | None:
     auroc = show_interval(analysis.interval("auroc"))
     return (
         f"AUROC {auroc}, over {count(analysis.intervals['num_groups'], 'patient')}; "
-        "calibration and subgroups above. Clinical value: you"
+        "calibration and subgroups above"
     )
 
 

@@ -93,8 +93,11 @@ def _describe_figures(records: RunRecords, analysis: RunAnalysis) -> Headlines:
         note = analysis.figures["undefined"].get(name, "") if value is None else ""
         if value is not None and intervals is not None:
             share = f"{intervals['level'] * 100:.0f} %"
-            ends = show_interval(analysis.interval(name), digits=_DIGITS)
-            note = f"no {share} interval" if ends == NO_INTERVAL else f"{share} interval {ends}"
+            interval = analysis.interval(name)
+            ends = show_interval(interval, digits=_DIGITS)
+            note = f"{share} interval {ends}"
+            if interval is None or ends == NO_INTERVAL:
+                note = f"no {share} interval: {(interval or {}).get('reason') or 'not drawn'}"
         headlines.append(
             Headline(
                 name=f"{FIGURE_TITLES[name]}, {_SPLITS.get(records.split, records.split)}",

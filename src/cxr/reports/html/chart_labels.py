@@ -55,13 +55,14 @@ def label_ends(lines: Sequence[Labelled], frame: Frame) -> list[Markup]:
 
 
 def label_corner(lines: Sequence[Labelled], frame: Frame) -> list[Markup]:
-    """Write all labels into the lower right corner, each beside a piece of its line."""
+    """Write all labels into a corner on the right, each beside a piece of its line."""
     if not lines:
         return []
     longest = max(len(line.label) for line in lines)
     room = (frame.right - frame.left) * 0.75
     width = min(longest * _LETTER + 34, room)
-    left, top = frame.right - width - 4, frame.bottom - len(lines) * _LINE - 6
+    left, height_px = frame.right - width - 4, len(lines) * _LINE + 6
+    top = _choose_top(lines, frame, left, height_px)
     box = element(
         "rect",
         x=px(left - 4),
@@ -79,6 +80,15 @@ def label_corner(lines: Sequence[Labelled], frame: Frame) -> list[Markup]:
             parts.append(draw_shape(line.style, left + 12, height))
         parts.append(write(_fit(line.label, width - 30), left + 30, height + 4, kind="label"))
     return parts
+
+
+def _choose_top(lines: Sequence[Labelled], frame: Frame, left: float, height_px: float) -> float:
+    """Return where a box begins: in the lower corner, or the upper one where less is drawn."""
+    places = [(frame.across(x), frame.down(y)) for line in lines for x, y in line.points]
+    lower, upper = frame.bottom - height_px, frame.top + 6
+    in_lower = sum(x >= left and y >= lower for x, y in places)
+    in_upper = sum(x >= left and y <= upper + height_px for x, y in places)
+    return upper if in_lower > in_upper else lower
 
 
 def _fit(text: str, room_px: float) -> str:

@@ -90,7 +90,8 @@ def draw_chart(
         x: The lower axis.
         y: The left axis.
         marks: What is drawn, in this order.
-        labels: Where the lines' labels stand: each at its line's end, or all in a lower corner.
+        labels: Where the lines' labels stand: each at its line's end, or all in a
+            corner on the right.
     """
     lines = [mark for mark in marks if isinstance(mark, Line) and mark.label]
     margin = _WIDE if labels == "end" and lines else _NARROW

@@ -14,7 +14,7 @@ WIDTH: Final = 420
 HEIGHT: Final = 300
 """Likewise."""
 
-_LEFT: Final = 64
+_LEFT: Final = 72
 _TOP: Final = 20
 _BOTTOM: Final = 46
 

@@ -67,7 +67,7 @@ def draw(**changes):
 
 def test_a_line_goes_where_its_points_are():
     (line,) = re.findall(r'<path d="(M[^"]+)" class="series s0"></path>', draw(labels="end"))
-    assert line == "M64 20L316 254"
+    assert line == "M72 20L316 254"
 
 
 def test_series_differ_without_their_colour():
@@ -100,3 +100,11 @@ def test_bars_and_rules_stand_on_the_axis():
 def test_a_line_of_one_point_or_none_is_a_point_or_nothing():
     assert 'class="point s0"' in draw(marks=[Line(points=[(0.5, 0.5)])])
     assert 'class="series' not in draw(marks=[Line(points=[])])
+
+
+@pytest.mark.parametrize(("height", "corner"), [(0.95, "lower"), (0.05, "upper")])
+def test_labels_stand_in_the_corner_where_less_is_drawn(height: float, corner: str):
+    points = [(place / 20, height) for place in range(21)]
+    found = read_page(draw(marks=[Line(points=points, label="a")])).named("text")
+    (label,) = (one for one in found if one.text == "a")
+    assert ("lower" if float(label.attributes["y"]) > 137 else "upper") == corner

@@ -97,6 +97,8 @@ Each of these is refused with the line that it stands on.
   percentiles are from 0 to 100. `file` is for DICOM, so not for `data.source: npz`.
 - `data.pseudonym_key` is not for `npz` and `synthetic`: their samples have numbers for names.
 - `data.group_pattern` is a regular expression that compiles.
+- Each of `evaluate.subgroups` has a `column`, which is for `data.source: csv`, or a `pattern`, a
+  regular expression that compiles.
 - `data.expect` is for stored samples: not for `data.source: synthetic`. Its `counts` name classes
   of `data.classes` and are zero or more, its `size` is 1 px or more, and its `features`, given
   beside a `size`, are width times height.

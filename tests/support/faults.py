@@ -292,6 +292,24 @@ def _evaluation_in_between(_: str) -> None:
 
 
 @fault
+def _no_validation_predictions(_: str) -> None:
+    """At its end a run neither predicts nor keeps the validation split."""
+    from cxr.records.data_lock import DataLock
+    from cxr.training import run
+
+    predict, of_split = run._predict, DataLock.of_split
+
+    def predict_alone(*given: Any) -> Any:
+        def hide(lock: DataLock, split: str) -> Any:
+            return [] if split == "val" else of_split(lock, split)
+
+        DataLock.of_split = hide
+        return predict(*given)
+
+    run._predict = predict_alone
+
+
+@fault
 def _no_decoding(_: str) -> None:
     """Whoever decodes an image fails."""
     from cxr.data.sources import image_files

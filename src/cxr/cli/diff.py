@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -36,6 +36,9 @@ def diff(
     bisect: Annotated[
         bool, typer.Option("--bisect", help="Exchange what differs, and name the cause.")
     ] = False,
+    paired: Annotated[
+        bool, typer.Option("--paired", help="Compare figures and decisions on the same images.")
+    ] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown on stdout.")] = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -52,6 +55,12 @@ def diff(
         raise UsageError(
             "one answer has one form", where="cxr diff", hint="give --json or --markdown"
         )
+    if markdown and paired:
+        raise UsageError(
+            "the Markdown has no paired comparison",
+            where="cxr diff",
+            hint="use --json with --paired",
+        )
     report = diff_runs(run_a, run_b, parse_tolerances(tolerance or []))
     if replay or bisect:
         from cxr.compare.investigate import investigate
@@ -66,8 +75,13 @@ def diff(
                 bisect=bisect,
                 progress=progress,
             )
+    found = None
+    if paired:
+        from cxr.compare.paired_runs import compare_paired_runs
+
+        found = compare_paired_runs(run_a, run_b)
     if json:
-        print_json(report.to_json())
+        print_json(report.to_json() | ({"paired": found} if found is not None else {}))
     elif markdown:
         from cxr.reports.diff_markdown import render_markdown
 
@@ -76,6 +90,8 @@ def diff(
         print_line(report.verdict)
     else:
         show_diff(report)
+        if found is not None:
+            show_paired(found)
     if report.verdict == "different":
         raise typer.Exit(ExitCode.DIFFERS)
 
@@ -128,3 +144,14 @@ def show_diff(report: DiffReport) -> None:
         told = diff_text.describe_predictions(report)
         if told is not None:
             print_line(told)
+
+
+def show_paired(paired: dict[str, Any]) -> None:
+    """Print what a paired comparison found."""
+    from cxr.reports.paired_text import describe_tests, list_differences
+
+    table = list_differences(paired)
+    print_line()
+    print_table(table.title, table.header, table.rows)
+    for line in describe_tests(paired):
+        print_line(line)

@@ -6,11 +6,11 @@ the run says too is taken from that file once more.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
+from cxr.compare.verify_figures import check_figures
 from cxr.compare.verify_findings import Finding, take
 from cxr.config.load import load_config
 from cxr.determinism.levels import Level
@@ -18,11 +18,9 @@ from cxr.digests.files import digest_file
 from cxr.digests.weights_file import digest_weights_file
 from cxr.environment.facts import Capture, digest_environment
 from cxr.errors import ConfigError, RecordError
-from cxr.evaluation.metrics import compute_metrics
 from cxr.json_file import load_json_object
 from cxr.records.data_lock import load_data_lock
 from cxr.records.manifest import Manifest
-from cxr.records.predictions import load_predictions
 from cxr.records.run_directory import (
     CONFIG,
     DATA_LOCK,
@@ -32,9 +30,6 @@ from cxr.records.run_directory import (
     WEIGHTS,
 )
 from cxr.records.run_record import describe_config
-
-_SAME_FIGURE: Final = 1e-9
-"""Figures this close are the same: another machine's logarithm may differ in its last bit."""
 
 
 def check_run(directory: Path, manifest: Manifest, spoiled: set[str]) -> list[Finding]:
@@ -59,7 +54,7 @@ def check_run(directory: Path, manifest: Manifest, spoiled: set[str]) -> list[Fi
     findings += _check_environment(directory, manifest, recipe.get("determinism"))
     spoiled = spoiled | {finding.path for finding in findings}
     if PREDICTIONS not in spoiled:
-        findings += _check_figures(directory, manifest, recipe.get("determinism"))
+        findings += check_figures(directory, manifest, recipe.get("determinism"))
     if CONFIG not in spoiled:
         findings += _check_config(directory, manifest)
     if ENVIRONMENT not in spoiled:
@@ -83,7 +78,7 @@ def check_evaluation(directory: Path, manifest: Manifest, spoiled: set[str]) -> 
     ]
     spoiled = spoiled | {finding.path for finding in findings}
     if PREDICTIONS not in spoiled:
-        findings += _check_figures(directory, manifest, manifest.get("determinism"))
+        findings += check_figures(directory, manifest, manifest.get("determinism"))
     if ENVIRONMENT not in spoiled:
         findings += _check_libraries(load_json_object(directory / ENVIRONMENT), manifest)
     return findings
@@ -104,33 +99,6 @@ def _compare(
 
 def _digest_lock(path: Path) -> str:
     return load_data_lock(path).digest
-
-
-def _check_figures(directory: Path, manifest: Manifest, level: Any) -> Iterator[Finding]:
-    """Compute the figures again from the predictions."""
-    figures = take(manifest, "metrics")
-    if not figures:
-        return
-    try:
-        classes, predictions = load_predictions(directory / PREDICTIONS)
-        # Exponential and logarithm are the platform's at all other levels.
-        kind = Level.PORTABLE if level == Level.PORTABLE else Level.STRICT
-        again = compute_metrics(classes, predictions, level=kind).to_json()
-    except (RecordError, KeyError):
-        # The file's own findings say so.
-        return
-    for name, value in again.items():
-        if not _is_same(figures.get(name), value):
-            yield Finding(MANIFEST, f"metrics.{name} is not what the predictions give")
-
-
-def _is_same(a: Any, b: Any) -> bool:
-    """Compare figures, numbers within the last bits of a logarithm."""
-    if isinstance(a, dict) and isinstance(b, dict):
-        return a.keys() == b.keys() and all(_is_same(a[key], b[key]) for key in a)
-    if isinstance(a, float) and isinstance(b, float):
-        return math.isclose(a, b, rel_tol=_SAME_FIGURE, abs_tol=_SAME_FIGURE)
-    return bool(a == b)
 
 
 def _check_config(directory: Path, manifest: Manifest) -> Iterator[Finding]:

@@ -33,6 +33,7 @@ def find_inconsistencies(config: RunConfig, document: Document) -> list[Problem]
         *_check_expectations(config),
         *_check_training(config),
         *_check_model(config),
+        *_check_subgroups(config),
     ]:
         source, line = find_place(document, tuple(dotted.split(".")))
         problems.append(Problem(message, source, line, dotted, hint))
@@ -203,3 +204,16 @@ def _check_model(config: RunConfig) -> Iterator[_Finding]:
     for name in ("drop_rate", "drop_path_rate"):
         if getattr(model, name):
             yield f"model.{name}", "nothing is dropped of a frozen backbone", "set it to 0"
+
+
+def _check_subgroups(config: RunConfig) -> Iterator[_Finding]:
+    for name, rule in config.evaluate.subgroups.items():
+        if "column" in rule and config.data.source != "csv":
+            problem = f"{config.data.source} has no columns"
+            yield f"evaluate.subgroups.{name}", problem, "give a pattern over the path"
+        if "pattern" in rule:
+            try:
+                re.compile(rule["pattern"])
+            except (re.error, OverflowError, RecursionError) as error:
+                problem = f"not a regular expression: {error}"
+                yield f"evaluate.subgroups.{name}", problem, "correct it"

@@ -11,6 +11,7 @@ from cxr.config.section import NATIVE, NEVER, Fraction, Section, Sha256
 from cxr.determinism.levels import Level
 from cxr.determinism.streams import MAX_SEED
 
+SubgroupRule = Annotated[dict[Literal["column", "pattern"], str], Field(min_length=1, max_length=1)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 SafetensorsPath = Annotated[str, StringConstraints(pattern=r"\.safetensors$")]
 
@@ -151,6 +152,12 @@ class EvaluateConfig(Section):
     split: Literal["train", "val", "test"] = Field("test", description="the split")
     batch_size: int = Field(
         64, ge=1, le=65_536, json_schema_extra=NATIVE, description="images a forward pass"
+    )
+    subgroups: dict[Name, SubgroupRule] = Field(
+        {},
+        json_schema_extra=NEVER,
+        description="figures by value of a table's column, as `{sex: {column: Sex}}`, or of a "
+        "regular expression over the path, as `{kind: {pattern: _(bacteria|virus)_}}`",
     )
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from cxr.evaluation.elementary import PLATFORM, Elementary
@@ -20,21 +19,11 @@ from cxr.evaluation.figures import (
     derive_class_metrics,
     divide,
     mean,
-    read_logits,
 )
-from cxr.label_text import parse_labels
+from cxr.evaluation.outcomes import Outcome, list_label_outcomes
 from cxr.records.predictions import Prediction
 
 _SIDES: Final = 2
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """One label of one image, where it is known."""
-
-    is_true: bool
-    is_decided: bool
-    logit: float
 
 
 def compute_label_metrics(
@@ -55,7 +44,7 @@ def compute_label_metrics(
     Raises:
         KeyError: A text names what is no label.
     """
-    entries = _list_entries(classes, predictions)
+    entries = list_label_outcomes(classes, predictions)
     confusion = {name: _count(found) for name, found in entries.items()}
     per_class = {name: _compute_label(entries[name], confusion[name]) for name in classes}
     num = sum(len(found) for found in entries.values())
@@ -75,31 +64,13 @@ def compute_label_metrics(
     )
 
 
-def derive_label_surprise(entry: _Entry, functions: Elementary = PLATFORM) -> float:
+def derive_label_surprise(entry: Outcome, functions: Elementary = PLATFORM) -> float:
     """Return minus the logarithm of the probability of what is true, in nats; always finite."""
-    towards = -entry.logit if entry.is_true else entry.logit
+    towards = -entry.score if entry.is_true else entry.score
     return max(towards, 0.0) + functions.log1p(functions.exp(-abs(towards)))
 
 
-def _list_entries(
-    classes: Sequence[str], predictions: Sequence[Prediction]
-) -> dict[str, list[_Entry]]:
-    """Return what is known of each label, image by image."""
-    entries: dict[str, list[_Entry]] = {name: [] for name in classes}
-    for row in predictions:
-        try:
-            true, decided = (parse_labels(classes, text) for text in (row.label, row.decision))
-        except ValueError as error:
-            raise KeyError(str(error)) from error
-        for name, is_true, is_decided, logit in zip(
-            classes, true, decided, read_logits(row), strict=True
-        ):
-            if is_true is not None:
-                entries[name].append(_Entry(is_true, bool(is_decided), logit))
-    return entries
-
-
-def _count(entries: Sequence[_Entry]) -> Table:
+def _count(entries: Sequence[Outcome]) -> Table:
     """Return the table of one label: rows are what is true, columns decisions, absent first."""
     table = [[0] * _SIDES for _ in range(_SIDES)]
     for entry in entries:
@@ -107,14 +78,14 @@ def _count(entries: Sequence[_Entry]) -> Table:
     return tuple(tuple(row) for row in table)
 
 
-def _compute_label(entries: Sequence[_Entry], table: Table) -> ClassMetrics:
+def _compute_label(entries: Sequence[Outcome], table: Table) -> ClassMetrics:
     (_, false_alarms), (misses, right) = table
     return derive_class_metrics(
         right=right,
         support=misses + right,
         predicted=false_alarms + right,
-        positives=[entry.logit for entry in entries if entry.is_true],
-        negatives=[entry.logit for entry in entries if not entry.is_true],
+        positives=[entry.score for entry in entries if entry.is_true],
+        negatives=[entry.score for entry in entries if not entry.is_true],
     )
 
 

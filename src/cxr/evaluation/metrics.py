@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from itertools import compress
 
 from cxr.determinism.levels import Level
-from cxr.evaluation.elementary import PLATFORM, Elementary, choose_elementary
+from cxr.evaluation.elementary import Elementary, choose_elementary
 from cxr.evaluation.figures import (
     ClassMetrics,
     Metrics,
@@ -28,6 +28,7 @@ from cxr.evaluation.figures import (
     read_logits,
 )
 from cxr.evaluation.label_metrics import compute_label_metrics
+from cxr.evaluation.log_odds import derive_log_odds, derive_surprise
 from cxr.records.predictions import Prediction
 
 
@@ -78,33 +79,6 @@ def compute_metrics(
         per_class=per_class,
         confusion=tuple(tuple(row) for row in confusion),
     )
-
-
-def derive_log_odds(logits: Sequence[float], index: int, functions: Elementary = PLATFORM) -> float:
-    """Return ``z_k - log(sum of exp(z_j), j != k)``: the logarithm of p_k / (1 - p_k).
-
-    Of two classes it is the difference of the logits, rounded once. What all logits have in common
-    is taken off before anything is rounded to less than it is, and the sum does not depend on its
-    order, so images that should tie do.
-
-    Args:
-        logits: Of one image, one a class.
-        index: k.
-        functions: Of the level.
-    """
-    others = [*logits[:index], *logits[index + 1 :]]
-    return (logits[index] - max(others)) - _excess(others, functions)
-
-
-def derive_surprise(logits: Sequence[float], index: int, functions: Elementary = PLATFORM) -> float:
-    """Return ``-log(p_k)`` in nats, the cross-entropy of one image of class k; always finite."""
-    return (max(logits) - logits[index]) + _excess(logits, functions)
-
-
-def _excess(logits: Sequence[float], functions: Elementary) -> float:
-    """Return how far the logarithm of the sum of exponentials lies above the largest logit."""
-    largest, *rest = sorted(logits, reverse=True)
-    return functions.log1p(math.fsum(functions.exp(value - largest) for value in rest))
 
 
 def _compute_class(

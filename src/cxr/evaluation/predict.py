@@ -18,6 +18,7 @@ from cxr.determinism.seeding import seed_global_generators
 from cxr.determinism.streams import derive_seed
 from cxr.errors import TrainingError
 from cxr.evaluation.elementary import PLATFORM, Elementary, choose_elementary
+from cxr.evaluation.log_odds import sigmoid
 from cxr.label_text import format_labels
 from cxr.models.failures import explained_failures
 from cxr.progress import SILENCE, Progress
@@ -107,12 +108,6 @@ def softmax(logits: NDArray[np.float32], functions: Elementary = PLATFORM) -> tu
     powers = [functions.exp(value - largest) for value in values]
     total = math.fsum(powers)
     return tuple(power / total for power in powers)
-
-
-def sigmoid(logit: float, functions: Elementary = PLATFORM) -> float:
-    """Return the probability of one label; the exponential never overflows."""
-    power = functions.exp(-abs(logit))
-    return (1.0 if logit >= 0 else power) / (1.0 + power)
 
 
 def _describe_one(

@@ -2,40 +2,42 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from cxr.atomic import flush_directory, make_directory, storage_errors, write_bytes
 from cxr.config.schema import RunConfig
 from cxr.data.dataset import Dataset, load_dataset
+from cxr.data.subgroup_values import read_subgroup_values
 from cxr.determinism.arithmetic import arithmetic
 from cxr.determinism.controls import ControlPlan, find_untaken, require_device, set_controls
 from cxr.determinism.levels import Level
-from cxr.digests.canonical import canonical_json
+from cxr.digests.files import digest_file
 from cxr.digests.tensors import digest_weights
-from cxr.environment.capture import capture_environment
 from cxr.environment.code import digest_code
-from cxr.environment.facts import digest_environment
 from cxr.errors import DataError, RecordError
-from cxr.evaluation.metrics import compute_metrics
+from cxr.evaluation.describe import describe_evaluation
+from cxr.evaluation.intervals import REPLICATES, derive_intervals
+from cxr.evaluation.looks import list_looks
 from cxr.evaluation.predict import predict_split
+from cxr.evaluation.write_evaluation import write_evaluation
 from cxr.models.build import build_network, require_known_model
 from cxr.models.weights import load_tensors
 from cxr.progress import SILENCE, Progress
+from cxr.records.data_lock import load_data_lock
 from cxr.records.manifest import (
-    EVALUATION_SCHEMA,
     Manifest,
-    digest_files,
     load_sealed_run,
-    write_manifest,
 )
-from cxr.records.predictions import Prediction, write_predictions
+from cxr.records.predictions import Prediction, load_predictions
 from cxr.records.run_config import load_recorded_config
-from cxr.records.run_directory import ENVIRONMENT, EVALUATIONS, PREDICTIONS, WEIGHTS
+from cxr.records.run_directory import (
+    DATA_LOCK,
+    EVALUATIONS,
+    VALIDATION_PREDICTIONS,
+    WEIGHTS,
+)
 
 Split = Literal["train", "val", "test"]
 
@@ -48,21 +50,33 @@ class Evaluation:
         directory: The evaluation's own directory.
         manifest: Its manifest.
         same_as_run: Whether predictions are the run's own, bit for bit; None for another split.
+        is_promised: Whether they must be: under ``strict`` another batch size may give other bits.
+        num_looks: Looks at this split that the run's records tell of, this one included.
     """
 
     directory: Path
     manifest: Manifest
     same_as_run: bool | None
+    is_promised: bool
+    num_looks: int
 
 
 def evaluate_run(
-    run: Path, *, split: Split | None = None, root: Path | None = None, progress: Progress = SILENCE
+    run: Path,
+    *,
+    split: Split | None = None,
+    batch_size: int | None = None,
+    replicates: int = REPLICATES,
+    root: Path | None = None,
+    progress: Progress = SILENCE,
 ) -> Evaluation:
     """Predict a split with a completed run's weights, under the run's own settings.
 
     Args:
         run: A completed run.
         split: The split; by default the one that the run evaluated.
+        batch_size: Images a forward pass; by default as many as the run's.
+        replicates: Resamples that intervals are taken from; 0: no intervals.
         root: The data set's root here; by default the one that the run used.
         progress: Told how far it is.
 
@@ -71,11 +85,9 @@ def evaluate_run(
         DataError: The data is not the run's.
     """
     manifest = load_sealed_run(run, completed=True)
-    config = load_recorded_config(run, manifest, root=root)
-    if split is not None:
-        config = config.model_copy(
-            update={"evaluate": config.evaluate.model_copy(update={"split": split})}
-        )
+    recorded_config = load_recorded_config(run, manifest, root=root)
+    validation, missing = _load_validation(run, manifest)
+    config = _change(recorded_config, split=split, batch_size=batch_size)
     plan = ControlPlan(
         level=config.determinism, threads=config.threads, fill_memory=config.fill_memory
     )
@@ -84,65 +96,93 @@ def evaluate_run(
     recorded = {manifest["recipe"]["data_digest"]}
     dataset = load_dataset(config.data, recorded=recorded, progress=progress)
     _require_same_data(dataset, manifest, config)
+    subgroups = read_subgroup_values(config, dataset.lock)
     ops: Counter[str] = Counter()
     predictions = _predict(run, manifest, config, dataset, ops, progress)
+    level = config.determinism
+    batch = _describe_batch(recorded_config.evaluate.batch_size, config)
     described = {
         "run": {key: manifest[key] for key in ("manifest_digest", "outcome_digest")},
         "split": config.evaluate.split,
-        "determinism": str(config.determinism),
+        "determinism": str(level),
+        "batch_size": batch,
         "code_digest": digest_code(),
         "controls": controls,
         "controls_untaken": find_untaken(plan, controls),
         "ops_without_deterministic_kernel": dict(ops),
+        "metrics": {
+            "split": config.evaluate.split,
+            **describe_evaluation(
+                dataset.lock, predictions, validation, subgroups, level=level, missing=missing
+            ),
+        },
+        "intervals": _derive_intervals(dataset, predictions, config, replicates),
     }
-    directory, written = _write_record(
-        run / EVALUATIONS, described, dataset.lock.classes, predictions, config.determinism
+    directory, written = write_evaluation(
+        run / EVALUATIONS, described, dataset.lock.classes, predictions, level
     )
     same = None
     if config.evaluate.split == manifest["metrics"]["split"]:
         same = written["predictions_digest"] == manifest["outcome"]["predictions_digest"]
-    return Evaluation(directory=directory, manifest=written, same_as_run=same)
+    return Evaluation(
+        directory=directory,
+        manifest=written,
+        same_as_run=same,
+        is_promised=batch["affects_bits"] == "no",
+        num_looks=len(list_looks(run, config.evaluate.split)),
+    )
 
 
-def _write_record(
-    place: Path,
-    described: dict[str, Any],
-    classes: tuple[str, ...],
-    predictions: list[Prediction],
-    level: Level,
-) -> tuple[Path, Manifest]:
-    """Write an evaluation's directory, which has its name only when all of it is there.
+def _change(config: RunConfig, *, split: Split | None, batch_size: int | None) -> RunConfig:
+    """Return the run's config with another split or batch to evaluate."""
+    asked = {"split": split, "batch_size": batch_size}
+    changed = {name: value for name, value in asked.items() if value is not None}
+    return config.model_copy(update={"evaluate": config.evaluate.model_copy(update=changed)})
+
+
+def _describe_batch(of_run: int, config: RunConfig) -> dict[str, Any]:
+    """Return the batch size beside the run's, and whether another one may give other bits."""
+    used = config.evaluate.batch_size
+    promised = used == of_run or config.determinism is Level.PORTABLE
+    return {"used": used, "of_run": of_run, "affects_bits": "no" if promised else "unknown"}
+
+
+def _load_validation(run: Path, manifest: Manifest) -> tuple[list[Prediction] | None, str]:
+    """Return the predictions that thresholds are chosen by, or None and why there are none.
 
     Raises:
-        StorageError: It cannot be written.
+        RecordError: They are not those that the manifest names.
     """
-    now = datetime.now(UTC)
-    directory = place / f"{described['split']}-{now:%Y%m%dT%H%M%S%fZ}"
-    environment = capture_environment()
-    make_directory(place)
-    with storage_errors(place), tempfile.TemporaryDirectory(prefix=".", dir=place) as temporary:
-        growing = Path(temporary) / directory.name
-        make_directory(growing)
-        digest = write_predictions(growing / PREDICTIONS, classes, predictions)
-        write_bytes(growing / ENVIRONMENT, canonical_json(environment) + b"\n")
-        figures = compute_metrics(classes, predictions, level=level).to_json()
-        written = write_manifest(
-            growing,
-            {
-                "schema": EVALUATION_SCHEMA,
-                "status": "completed",
-                **described,
-                "predictions_digest": digest,
-                "metrics": {"split": described["split"], **figures},
-                "environment_digest": digest_environment(environment, level),
-                "libraries": environment["packages"],
-                "files": digest_files(growing),
-                "volatile": {"finished": now.isoformat(timespec="milliseconds")},
-            },
+    wanted = manifest["files"].get(VALIDATION_PREDICTIONS)
+    if wanted is None:
+        has_split = any(one.split == "val" for one in load_data_lock(run / DATA_LOCK).samples)
+        kept = "the run is from before validation predictions were kept"
+        return None, kept if has_split else "there is no validation split"
+    path = run / VALIDATION_PREDICTIONS
+    found = load_predictions(path)[1]
+    if digest_file(path) != wanted:
+        raise RecordError(
+            "the validation predictions are not those that the manifest names",
+            where=str(path),
+            hint="they were edited; restore them; cxr verify says more",
         )
-        growing.rename(directory)
-        flush_directory(place)
-    return directory, written
+    return found, ""
+
+
+def _derive_intervals(
+    dataset: Dataset, predictions: list[Prediction], config: RunConfig, replicates: int
+) -> dict[str, Any] | None:
+    """Return intervals of the figures, over patients; None where none were asked for."""
+    if not replicates:
+        return None
+    return derive_intervals(
+        dataset.lock.classes,
+        predictions,
+        {sample.path: sample.group for sample in dataset.lock.samples},
+        seed=config.seed,
+        replicates=replicates,
+        determinism=config.determinism,
+    )
 
 
 def _require_same_data(dataset: Dataset, manifest: Manifest, config: RunConfig) -> None:

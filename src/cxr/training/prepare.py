@@ -9,6 +9,7 @@ from torch import nn
 
 from cxr.config.schema import RunConfig
 from cxr.data.dataset import Dataset, load_dataset
+from cxr.data.subgroup_values import SubgroupValues, read_subgroup_values
 from cxr.determinism.arithmetic import arithmetic
 from cxr.determinism.controls import (
     ControlPlan,
@@ -37,6 +38,7 @@ class Prepared:
     controls: Controls
     controls_untaken: list[str]
     dataset: Dataset
+    subgroups: SubgroupValues
     network: nn.Module
     weights: InitialWeights | None
     tally: Tally
@@ -65,6 +67,7 @@ def prepare_run(
     weights = find_initial_weights(config)
     dataset = load_dataset(config.data, recorded=recorded, progress=progress)
     require_enough_samples(config, dataset)
+    subgroups = read_subgroup_values(config, dataset.lock)
     tally = Tally()
     ops = tally.ops_without_kernel
     with arithmetic(config.determinism, ops_without_kernel=ops, where="initialisation"):
@@ -76,6 +79,7 @@ def prepare_run(
         controls=controls,
         controls_untaken=untaken,
         dataset=dataset,
+        subgroups=subgroups,
         network=network,
         weights=weights,
         tally=tally,

@@ -16,20 +16,21 @@ from cxr.environment.capture import capture_environment
 from cxr.environment.locked_packages import read_lock_to_keep
 from cxr.environment.patch import capture_patch
 from cxr.errors import Interrupted, StorageError
-from cxr.evaluation.metrics import compute_metrics
+from cxr.evaluation.describe import describe_evaluation
 from cxr.evaluation.predict import predict_split
 from cxr.interruption import obey
 from cxr.models.weights import write_tensors
 from cxr.progress import Progress
 from cxr.records.ledger import LedgerWriter
 from cxr.records.manifest import Manifest, load_sealed_run
-from cxr.records.predictions import write_predictions
+from cxr.records.predictions import Prediction, write_predictions
 from cxr.records.recipe import digest_recipe
 from cxr.records.run_config import load_run_config
 from cxr.records.run_directory import (
     METRICS,
     PREDICTIONS,
     RUNS,
+    VALIDATION_PREDICTIONS,
     WEIGHTS,
     create_directory,
     create_named,
@@ -223,22 +224,36 @@ def _predict(
     progress: Progress,
 ) -> tuple[dict[str, str], dict[str, Any]]:
     """Predict ``evaluate.split``; return the outcome's digests and the figures."""
+    config, lock = prepared.config, prepared.dataset.lock
+    name = config.evaluate.split
+    predictions = _predict_split(prepared, name, progress)
+    digest = write_predictions(record.directory / PREDICTIONS, lock.classes, predictions)
+    last = {"predictions": trace_predictions(predictions)}
+    ledger.append(ledger.num_steps, trained.epoch, last)
+    validation = None
+    if lock.of_split("val"):
+        # Of no part of the outcome: thresholds are chosen by them, now or later.
+        same = name == "val"
+        validation = predictions if same else _predict_split(prepared, "val", progress)
+        write_predictions(record.directory / VALIDATION_PREDICTIONS, lock.classes, validation)
+    outcome = {
+        "weights_digest": digest_weights(trained.weights),
+        "predictions_digest": digest,
+    }
+    figures = describe_evaluation(
+        lock, predictions, validation, prepared.subgroups, level=config.determinism
+    )
+    return outcome, {"split": name, **figures}
+
+
+def _predict_split(prepared: Prepared, name: str, progress: Progress) -> list[Prediction]:
+    """Predict a split with the weights that the network has."""
     config, dataset = prepared.config, prepared.dataset
-    classes, name = dataset.lock.classes, config.evaluate.split
     with arithmetic(
         config.determinism,
         ops_without_kernel=prepared.tally.ops_without_kernel,
         where=f"prediction of {name}",
     ):
-        predictions = predict_split(
-            prepared.network, dataset.split(name), classes, config, progress=progress
+        return predict_split(
+            prepared.network, dataset.split(name), dataset.lock.classes, config, progress=progress
         )
-    digest = write_predictions(record.directory / PREDICTIONS, classes, predictions)
-    last = {"predictions": trace_predictions(predictions)}
-    ledger.append(ledger.num_steps, trained.epoch, last)
-    figures = compute_metrics(classes, predictions, level=config.determinism)
-    outcome = {
-        "weights_digest": digest_weights(trained.weights),
-        "predictions_digest": digest,
-    }
-    return outcome, {"split": name, **figures.to_json()}

@@ -26,6 +26,7 @@ EFFECTS = [
     ("seed", 2, ALWAYS),
     ("threads", 2, NATIVE),
     ("workers", 4, NEVER),
+    ("evaluate.subgroups", {"kind": {"pattern": "_(virus)_"}}, NEVER),
     ("device", "cuda", NATIVE),
     ("fill_memory", True, NATIVE),
     ("data.root", "elsewhere", NEVER),

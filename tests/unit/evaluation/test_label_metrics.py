@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cxr.digests.canonical import canonical_json
+from cxr.evaluation.log_odds import sigmoid
 from cxr.evaluation.metrics import compute_metrics
-from cxr.evaluation.predict import HALF, sigmoid
+from cxr.evaluation.predict import HALF
 from cxr.label_text import format_labels
 from cxr.records.predictions import Prediction
 from properties.strategies import examples

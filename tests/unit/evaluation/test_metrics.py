@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from cxr.digests.canonical import canonical_json
 from cxr.evaluation.figures import compute_auroc, divide
-from cxr.evaluation.metrics import compute_metrics, derive_log_odds
+from cxr.evaluation.log_odds import derive_log_odds
+from cxr.evaluation.metrics import compute_metrics
 from cxr.evaluation.predict import softmax
 from cxr.records.figures import SCALARS
 from cxr.records.predictions import Prediction

@@ -12,7 +12,8 @@ from cxr.config.schema import RunConfig
 from cxr.data.dataset import Split
 from cxr.data.normalise import derive_pixel_table, normalise_images
 from cxr.errors import CxrError
-from cxr.evaluation.predict import _describe_each, predict_split, sigmoid, softmax
+from cxr.evaluation.log_odds import sigmoid
+from cxr.evaluation.predict import _describe_each, predict_split, softmax
 
 CLASSES = ("A", "B", "C")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -56,7 +56,7 @@ class CsvSource(ImageFiles):
             DataError: The table or some of its rows cannot be used; the first few are named.
         """
         columns, rows = read_rows(self.file)
-        self._require_columns(columns)
+        self._require_columns(columns, list(_list_columns(self._config)))
         found: list[FoundImage] = []
         problems: list[str] = []
         first_lines: dict[str, int] = {}
@@ -81,6 +81,24 @@ class CsvSource(ImageFiles):
         assigned = self._divide(found)
         return sorted(assigned, key=lambda image: (image.split, image.file.name, image.path))
 
+    def read_cells(self, columns: Mapping[str, str]) -> dict[str, dict[str, str]]:
+        """Return what further columns say of each image, by its path below the root.
+
+        Args:
+            columns: Names of columns, each by the config's field that names it.
+
+        Raises:
+            DataError: The table has no such column, or cannot be read.
+        """
+        known, rows = read_rows(self.file)
+        self._require_columns(known, list(columns.items()))
+        chosen = set(columns.values())
+        path = self._config.csv.path
+        return {
+            self._find_path(row.cells[path]): {name: row.cells[name] for name in chosen}
+            for row in rows
+        }
+
     def find_strays(self) -> list[Stray]:
         """Return nothing: samples are those that are listed, whatever else there may be."""
         return []
@@ -93,11 +111,9 @@ class CsvSource(ImageFiles):
             return assign_by_group(found, self._config, pool=("train", "val"))
         return found
 
-    def _require_columns(self, columns: Sequence[str]) -> None:
-        """Refuse a table without the columns that the config names."""
-        missing = [
-            (field, name) for field, name in _list_columns(self._config) if name not in columns
-        ]
+    def _require_columns(self, columns: Sequence[str], wanted: Sequence[tuple[str, str]]) -> None:
+        """Refuse a table without the columns that the config names, each with its field."""
+        missing = [(field, name) for field, name in wanted if name not in columns]
         if not missing:
             return
         places = [f"{field}: {name!r}{_suggest(name, columns)}" for field, name in missing]

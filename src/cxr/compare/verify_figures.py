@@ -1,0 +1,90 @@
+"""Checking the figures of a manifest: they are computed from the predictions once more.
+
+Tables of subgroups are not: what an image is in one of them stands in no record. Nor are intervals,
+which need a numerical library.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from cxr.compare.verify_findings import Finding, take
+from cxr.determinism.levels import Level
+from cxr.errors import RecordError
+from cxr.evaluation.metrics import compute_metrics
+from cxr.evaluation.split_figures import describe_split
+from cxr.evaluation.thresholds import describe_thresholds
+from cxr.records.figures import LATER_SCALARS
+from cxr.records.manifest import EVALUATION_SCHEMA, Manifest
+from cxr.records.predictions import Prediction, load_predictions
+from cxr.records.run_directory import (
+    EVALUATIONS,
+    MANIFEST,
+    PREDICTIONS,
+    VALIDATION_PREDICTIONS,
+)
+
+_SAME_FIGURE: Final = 1e-9
+"""Figures this close are the same: another machine's logarithm may differ in its last bit."""
+
+
+def check_figures(directory: Path, manifest: Manifest, level: Any) -> Iterator[Finding]:
+    """Compute figures and thresholds again from the predictions.
+
+    Records of version 0.1.0 have fewer figures and no thresholds.
+
+    Args:
+        directory: Of a run or of an evaluation.
+        manifest: Its manifest.
+        level: What it says of its level.
+    """
+    figures = take(manifest, "metrics")
+    if not figures:
+        return
+    # Exponential and logarithm are the platform's at all other levels.
+    kind = Level.PORTABLE if level == Level.PORTABLE else Level.STRICT
+    try:
+        classes, predictions = load_predictions(directory / PREDICTIONS)
+        if any(name in figures for name in (*LATER_SCALARS, "undefined")):
+            again = describe_split(classes, predictions, level=kind)
+        else:
+            again = compute_metrics(classes, predictions, level=kind).to_json()
+        if "thresholds" in figures:
+            validation = _load_validation(directory, manifest)
+            if validation is not None:
+                again["thresholds"] = describe_thresholds(
+                    classes, validation, predictions, level=kind
+                )
+    except (RecordError, KeyError):
+        # The file's own findings say so.
+        return
+    for name, value in again.items():
+        if not _is_same(figures.get(name), value):
+            yield Finding(MANIFEST, f"metrics.{name} is not what the predictions give")
+
+
+def _load_validation(directory: Path, manifest: Manifest) -> list[Prediction] | None:
+    """Return the predictions that thresholds were chosen by; None where they are not here.
+
+    An evaluation's are those of the run that it lies in.
+    """
+    is_evaluation = manifest.get("schema") == EVALUATION_SCHEMA
+    if is_evaluation and directory.absolute().parent.name != EVALUATIONS:
+        return None
+    home = directory.absolute().parents[1] if is_evaluation else directory
+    file = home / VALIDATION_PREDICTIONS
+    return load_predictions(file)[1] if file.is_file() else None
+
+
+def _is_same(a: Any, b: Any) -> bool:
+    """Compare figures, numbers within the last bits of a logarithm."""
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(_is_same(a[key], b[key]) for key in a)
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(map(_is_same, a, b))
+    if isinstance(a, float) and isinstance(b, float):
+        return math.isclose(a, b, rel_tol=_SAME_FIGURE, abs_tol=_SAME_FIGURE)
+    return bool(a == b)

@@ -1,0 +1,1 @@
+"""Intervals and tests: from plain arrays to numbers, without knowing of runs or records."""

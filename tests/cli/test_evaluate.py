@@ -37,7 +37,10 @@ def test_the_same_split_gives_the_same_bits(evaluated: tuple[Path, Finished[str]
         "split",
         "predictions_digest",
         "same_as_run",
+        "batch_size",
+        "looks",
         "metrics",
+        "intervals",
     }
     assert (answer["same_as_run"], answer["split"], answer["run"]) == (True, "test", str(run))
     manifest = json.loads((run / "manifest.json").read_bytes())
@@ -51,10 +54,13 @@ def test_another_split_is_shown_with_its_classes(
     run, _, other = evaluated
     assert other.returncode == 0, other.stderr
     (place,) = (run / "evaluations").glob("val-*")
-    assert other.stdout.startswith(f"evaluated: {place}\n  val accuracy")
+    assert other.stdout.startswith(f"evaluated: {place}\nval, 8 images:\n")
     lines = [" ".join(line.split()) for line in other.stdout.splitlines()]
-    assert "class images precision recall f1 auroc" in lines
+    assert "figure value 95 % interval" in lines
+    assert "class images precision recall specificity f1" in lines
     assert sum(line.startswith("NORMAL 4 ") for line in lines) == 1
+    assert "look 1 at the val split of this run" in lines
+    assert max(map(len, other.stdout.splitlines()[1:])) <= 80
     assert "predictions are" not in other.stdout
 
 

@@ -15,7 +15,7 @@ FOURTEEN = [f"{'A long name of a class'[: 8 + number]}{number}" for number in ra
     ids=["two", "fourteen", "long"],
 )
 def test_no_figure_is_folded(classes: list[str], capsys: pytest.CaptureFixture[str]):
-    figures = {"support": 1234, "precision": 0.5, "recall": 0.5, "f1": None, "auroc": None}
+    figures = {"support": 1234, "precision": 0.5, "recall": 0.5, "specificity": 0.5, "f1": None}
     place = range(len(classes))
     show_classes(
         {
@@ -25,8 +25,8 @@ def test_no_figure_is_folded(classes: list[str], capsys: pytest.CaptureFixture[s
     )
     first, second = capsys.readouterr().out.split("confusion: rows are true, columns are decided:")
     lines = [line.split() for line in first.splitlines()]
-    assert lines[1] == ["class", "images", "precision", "recall", "f1", "auroc"]
-    shown = ["1234", "0.5000", "0.5000", "undefined", "undefined"]
+    assert lines[1] == ["class", "images", "precision", "recall", "specificity", "f1"]
+    shown = ["1234", "0.5000", "0.5000", "0.5000", "undefined"]
     assert [line[-5:] for line in lines[3:]] == [shown] * len(classes)
     header, _, *rows = second.splitlines()[1:]
     assert max(map(len, (header, *rows))) <= 80
@@ -38,7 +38,7 @@ def test_no_figure_is_folded(classes: list[str], capsys: pytest.CaptureFixture[s
 
 
 def test_the_names_of_two_classes_head_the_columns(capsys: pytest.CaptureFixture[str]):
-    figures = {"support": 1, "precision": 1.0, "recall": 1.0, "f1": 1.0, "auroc": 1.0}
+    figures = {"support": 1, "precision": 1.0, "recall": 1.0, "specificity": 1.0, "f1": 1.0}
     classes = ["NORMAL", "PNEUMONIA"]
     show_classes({"per_class": dict.fromkeys(classes, figures), "confusion": [[1, 0], [0, 1]]})
     assert ["NORMAL", "PNEUMONIA"] in [

@@ -292,6 +292,24 @@ def _evaluation_in_between(_: str) -> None:
 
 
 @fault
+def _no_validation_predictions(_: str) -> None:
+    """At its end a run neither predicts nor keeps the validation split."""
+    from cxr.records.data_lock import DataLock
+    from cxr.training import run
+
+    predict, of_split = run._predict, DataLock.of_split
+
+    def predict_alone(*given: Any) -> Any:
+        def hide(lock: DataLock, split: str) -> Any:
+            return [] if split == "val" else of_split(lock, split)
+
+        DataLock.of_split = hide
+        return predict(*given)
+
+    run._predict = predict_alone
+
+
+@fault
 def _no_decoding(_: str) -> None:
     """Whoever decodes an image fails."""
     from cxr.data.sources import image_files
@@ -543,6 +561,57 @@ def _other_bits_in_run(value: str) -> None:
 
 
 @fault
+def _in_run(value: str) -> None:
+    """In run ``value`` of a repeat, as ``2=crash:3``, another fault is planted; ``*`` is all."""
+    which, _, planted = value.partition("=")
+    original = subprocess.Popen
+
+    def start(command: list[str], **options: Any) -> Any:
+        names = [Path(word).name for word in command] if "train" in command else []
+        if not any(name.startswith("run-") and which in ("*", name[4:]) for name in names):
+            return original(command, **options)
+        program = [command[0], __file__, planted, *command[command.index("cxr") + 1 :]]
+        return original(program, **options)
+
+    subprocess.Popen = start
+
+
+@fault
+def _surroundings(value: str) -> None:
+    """At step 3 gradients depend on what must not matter: ``value`` names some, with commas."""
+    import torch
+
+    def read_uninitialised(_: Any) -> int:
+        # So large that the system gives it, in zeros, unless the C library fills it.
+        return int(torch.empty(2**26, dtype=torch.uint8)[2**20])
+
+    sources: dict[str, Callable[[Any], int]] = {
+        "hash": lambda _: hash("a name") % 1000,
+        "workers": lambda learner: learner.config.workers,
+        "directory": lambda _: len(Path.cwd().name),
+        "memory": read_uninitialised,
+        "variables": lambda _: sum(map(len, os.environ.values())),
+    }
+    chosen = [sources[name] for name in value.split(",")]
+
+    def disturb(learner: Any) -> None:
+        noise = sum(source(learner) for source in chosen)
+        next(learner.network.parameters()).grad.add_(noise * 1e-6)
+
+    _after_gradients(3, disturb)
+
+
+def _set_hash_seed_too_late() -> None:
+    """Have the variables of cxr set in an interpreter that began with others, and nobody look."""
+    from cxr.determinism import controls
+    from cxr.determinism.variables import FIXED_VARIABLES
+
+    os.environ.update(FIXED_VARIABLES)
+    original = controls.read_controls
+    controls.read_controls = lambda: {**original(), "hash_randomization": False}
+
+
+@fault
 def _blind_spots(value: str) -> None:
     """What cxr should see it does not: ``value`` names some of the spots, with commas."""
     from cxr.compare import inputs, verify_run
@@ -622,6 +691,8 @@ def _after_gradients(number: int, act: Callable[[Any], None]) -> None:
 if __name__ == "__main__":
     chosen, _, given = sys.argv.pop(1).partition(":")
     # Before torch is imported: main() would start the process again and lose nothing but time.
+    if chosen == "surroundings" and "hash" in given.split(","):
+        _set_hash_seed_too_late()
     reexecute_prepared(sys.orig_argv)
     FAULTS[chosen](given)
     main()

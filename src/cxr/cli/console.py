@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from cxr.interruption import InterruptibleProgress, held
 from cxr.plain_text import show_plainly
 from cxr.progress import SILENCE, Progress
+from cxr.progress_pipe import PipeProgress, end_with_reader
 
 if TYPE_CHECKING:
     from rich.console import JustifyMethod
@@ -79,13 +80,17 @@ def print_table(
 
 
 @contextmanager
-def shown_progress(*, quiet: bool) -> Iterator[Progress]:
+def shown_progress(*, quiet: bool, pipe: int | None = None) -> Iterator[Progress]:
     """Show progress on stderr: bars on a terminal, plain lines elsewhere, nothing if quiet.
 
-    A signal to stop is obeyed when progress is made.
+    With a pipe it goes there instead, to another process of cxr that shows it. A signal to stop is
+    obeyed when progress is made.
     """
     with held():
-        if quiet:
+        if pipe is not None:
+            end_with_reader(pipe)
+            yield InterruptibleProgress(PipeProgress(pipe))
+        elif quiet:
             yield InterruptibleProgress(SILENCE)
         elif sys.stderr.isatty():
             with _Bars() as bars:

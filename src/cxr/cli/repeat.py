@@ -2,34 +2,51 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from cxr.cli import options
-from cxr.cli.console import print_json, print_line, print_note, print_table, shown_progress
-from cxr.cli.diff import show_diff
-from cxr.cli.github import tell_github
-from cxr.cli.train import show_promise
-from cxr.errors import ExitCode, UsageError
-from cxr.interruption import held
-from cxr.plain_text import show_plainly
+from cxr.cli.console import print_json, print_note, shown_progress
+from cxr.cli.repeat_answer import show_repeat, tell_against
+from cxr.cli.series_progress import shown_series
+from cxr.errors import ExitCode, Interrupted, UsageError
+from cxr.interruption import describe_stop, has_signal
 
 if TYPE_CHECKING:
-    from cxr.compare.repeat_report import AgainstReport, RepeatReport
+    from collections.abc import Sequence
+
+    from cxr.repeat.against import Wanted
+    from cxr.repeat.report import RepeatReport
+    from cxr.repeat.series import Series
+
+_NUM_RUNS: Final = 3
 
 
 def repeat(
-    config: options.Config,
-    num_runs: Annotated[int, typer.Option("-n", min=1, max=1000, help="How many runs.")] = 3,
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", help="The config, a YAML file.")
+    ] = None,
+    num_runs: Annotated[
+        int | None,
+        typer.Option("-n", min=1, max=1000, help="How many runs.", show_default=str(_NUM_RUNS)),
+    ] = None,
     overrides: options.Set = None,
     out: options.Out = None,
     against: Annotated[
         Path | None,
         typer.Option(metavar="RUN", help="What every run must equal, whatever the code."),
     ] = None,
+    jobs: Annotated[int, typer.Option(min=1, max=1000, help="Runs at a time.")] = 1,
+    resume: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Go on with a repeat that was stopped.")
+    ] = None,
     *,
+    stress: Annotated[
+        bool, typer.Option("--stress", help="Vary what must not matter from run to run.")
+    ] = False,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -37,126 +54,133 @@ def repeat(
 
     Each run has a process of its own; the variance must be zero. With --against
     each must equal a run that was trained here, such as one of the code before
-    a change; docs/ci.md has that as a gate.
+    a change; docs/ci.md has that as a gate. With --stress load, workers, memory
+    and much else that must not matter differ from run to run.
 
     Example: cxr repeat -n 3 --config configs/sample.yaml
     """
-    from cxr.config.load import load_config
+    if resume is None:
+        series = _take_series(config, num_runs, overrides or [], against, stress=stress)
+    elif config or num_runs or overrides or out or stress:
+        raise UsageError(
+            "--resume takes the recipe, the number of runs and --stress from the record",
+            where="cxr repeat",
+            hint="give --resume DIR with no more than --against, --jobs, --json and -q",
+        )
+    else:
+        from cxr.repeat.resume import load_series
 
-    if num_runs == 1 and against is None:
+        series = load_series(resume)
+    wanted = _load_wanted(series, against, quiet=quiet)
+    _warn_of_load(series, jobs)
+    from cxr.repeat.resume import go_on
+    from cxr.repeat.run import RunFailedError, Task, repeat_recipe
+    from cxr.repeat.series import plan_series
+
+    try:
+        with shown_series(series.num_runs, quiet=quiet, together=jobs > 1) as watcher:
+            task = Task(
+                series=series,
+                plans=plan_series(series),
+                watcher=watcher,
+                against=wanted,
+                jobs=jobs,
+            )
+            if resume is None:
+                directory, report = repeat_recipe(task, out=out)
+            else:
+                directory, report = resume, go_on(task, resume)
+    except RunFailedError as error:
+        for line in error.last_words.rstrip().splitlines():
+            print_note(line)
+        raise typer.Exit(error.code) from error
+    if json:
+        print_json({**report.to_json(), "determinism": str(series.config.determinism)})
+    else:
+        show_repeat(directory, report, level=series.config.determinism)
+    if report.against is not None:
+        tell_against(report.against)
+    _end(directory, report)
+
+
+def _take_series(
+    config: Path | None,
+    num_runs: int | None,
+    overrides: Sequence[str],
+    against: Path | None,
+    *,
+    stress: bool,
+) -> Series:
+    """Return the series that the command line asks for."""
+    if config is None:
+        raise UsageError(
+            "give --config, or --resume alone",
+            where="cxr repeat",
+            hint="cxr repeat --config FILE to begin, cxr repeat --resume DIR to go on",
+        )
+    if num_runs == 1 and (against is None or stress):
         raise UsageError(
             "one run repeats nothing",
             where="-n 1",
             hint="ask for two or more, or name with --against what one must equal",
         )
-    resolved = load_config(config, overrides or [])
-    from cxr.compare.repeat import RunFailedError, repeat_recipe
-    from cxr.compare.repeat_against import load_comparable
+    from cxr.config.load import load_config
 
-    wanted = None
-    if against is not None:
-        with shown_progress(quiet=quiet) as progress:
-            wanted = load_comparable(against, resolved, progress)
-    try:
-        with held():
-            directory, report = repeat_recipe(
-                resolved,
-                num_runs,
-                out=out,
-                quiet=quiet,
-                announce=lambda text: None if quiet else print_note(text),
-                against=wanted,
+    resolved = load_config(config, overrides)
+    from cxr.repeat.series import EQUAL, STRESS, Series
+
+    return Series(
+        config=resolved,
+        num_runs=num_runs or _NUM_RUNS,
+        asked={"kind": STRESS if stress else EQUAL},
+    )
+
+
+def _load_wanted(series: Series, against: Path | None, *, quiet: bool) -> Wanted | None:
+    """Return what every run must equal; where a series goes on, the same as before."""
+    recorded = series.against
+    if against is None:
+        if recorded is not None:
+            raise UsageError(
+                f"the runs were to equal {str(recorded.get('run'))[:80]}, which is not named now",
+                where="cxr repeat --resume",
+                hint="name it again with --against: a record holds no path outside of it",
             )
-    except RunFailedError as error:
-        raise typer.Exit(error.code) from error
-    if json:
-        print_json({**report.to_json(), "determinism": str(resolved.determinism)})
-    else:
-        show_repeat(directory, report, level=resolved.determinism)
-    if report.against is not None:
-        _tell(report.against)
+        return None
+    from cxr.repeat.against import load_comparable
+
+    with shown_progress(quiet=quiet) as progress:
+        wanted = load_comparable(against, series.config, progress)
+    if recorded is not None and recorded.get("outcome_digest") != wanted.outcome_digest:
+        raise UsageError(
+            "the runs were to equal another run, with another outcome",
+            where=str(against),
+            hint="name that one, or start a new repeat",
+        )
+    return wanted
+
+
+def _warn_of_load(series: Series, jobs: int) -> None:
+    """Say that runs wait for each other, where together they have more threads than there are."""
+    from cxr.environment.processor import count_cores
+
+    cores, threads = count_cores(), series.config.threads
+    if jobs > 1 and cores is not None and jobs * threads > cores:
+        print_note(
+            f"warning: {jobs} runs at a time with {threads} threads each on {cores} cores: "
+            "they will wait for each other; the bits are the same"
+        )
+
+
+def _end(directory: Path, report: RepeatReport) -> None:
+    """End with the exit code that the answer has."""
     if report.verdict == "incomplete":
-        interrupted = any_interrupted(report)
-        raise typer.Exit(ExitCode.INTERRUPTED if interrupted else ExitCode.UNCHECKED)
+        how = f"go on with cxr repeat --resume {shlex.quote(str(directory))}"
+        if has_signal():
+            stop = describe_stop("")
+            done = f"{len(report.outcome_digests)} of {report.n} runs completed"
+            raise Interrupted(stop.problem, where=f"cxr repeat, {done}", hint=how)
+        print_note(how)
+        raise typer.Exit(ExitCode.UNCHECKED)
     if report.verdict == "variance" or (report.against and not report.against.equal):
         raise typer.Exit(ExitCode.DIFFERS)
-
-
-def any_interrupted(report: RepeatReport) -> bool:
-    """Say whether a run was stopped by the user."""
-    from cxr.records.manifest import load_manifest
-
-    return any(
-        load_manifest(Path(run)).get("status") == "interrupted"
-        for run in report.runs
-        if (Path(run) / "manifest.json").is_file()
-    )
-
-
-def show_repeat(directory: Path, report: RepeatReport, *, level: str) -> None:
-    """Print the verdict, the figures' spread, and what the runs were."""
-    from cxr.reports.repeat_text import describe_against
-
-    # One run agrees with itself: that is no verdict.
-    verdict = "trained" if (report.n, report.verdict) == (1, "zero-variance") else report.verdict
-    print_line(f"{verdict}: {len(report.outcome_digests)} of {report.n} runs completed")
-    if report.against is not None:
-        print_line(f"  {show_plainly(describe_against(report.against))}")
-    if report.verdict == "zero-variance":
-        print_line(f"  outcome  {report.outcome_digests[0]}")
-        print_line(f"  trace    {report.trace_digests[0]}")
-        show_promise(level)
-    if report.excluded_rate is not None:
-        rate = f"{report.excluded_rate:.1%}"
-        print_line(f"  evidence, not proof: excludes a divergence rate above {rate} at 95 %")
-    if report.metrics and report.n > 1:
-        print_line()
-        columns = ("mean", "std", "min", "max")
-        print_table(
-            "figures over the runs",
-            ["metric", *columns],
-            [
-                [name, *(f"{spread[column]:.4g}" for column in columns)]
-                for name, spread in report.metrics.items()
-            ],
-        )
-    print_line(f"records: {directory}")
-    if report.against is not None and report.against.equal is False:
-        _show_left(report.against)
-    elif report.verdict == "variance":
-        _show_first_divergence(report)
-
-
-def _show_left(against: AgainstReport) -> None:
-    """Compare the run that was named with the first one that differs from it."""
-    from cxr.compare.diff import diff_runs
-
-    if against.differing is None or not Path(against.run).is_dir():
-        return
-    print_line()
-    print_line(f"{show_plainly(against.run)} against {show_plainly(against.differing)}:")
-    show_diff(diff_runs(Path(against.run), Path(against.differing)))
-
-
-def _tell(against: AgainstReport) -> None:
-    """Annotate a workflow's page with whether the runs equal the one that was named."""
-    from cxr.reports.github import Severity, render_annotations, render_summary
-    from cxr.reports.repeat_text import describe_against
-
-    told = describe_against(against)
-    findings: list[tuple[Severity, str]] = [] if against.equal else [("error", told)]
-    tell_github(
-        render_annotations("cxr repeat", findings),
-        render_summary("cxr repeat", told),
-    )
-
-
-def _show_first_divergence(report: RepeatReport) -> None:
-    """Compare the first run with the first one that differs from it."""
-    from cxr.compare.diff import diff_runs
-
-    pairs = list(zip(report.outcome_digests, report.trace_digests, strict=True))
-    other = next(index for index, pair in enumerate(pairs) if pair != pairs[0])
-    print_line()
-    print_line(f"run 1 against run {other + 1}:")
-    show_diff(diff_runs(Path(report.runs[0]), Path(report.runs[other])))

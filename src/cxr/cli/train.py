@@ -25,6 +25,7 @@ def train(
     ] = None,
     data: options.Data = None,
     *,
+    progress_to: Annotated[int | None, typer.Option(hidden=True, min=0)] = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -52,12 +53,12 @@ def train(
         resolved = load_config(config, overrides or [])
         from cxr.training.run import train as train_recipe
 
-        with shown_progress(quiet=quiet) as progress:
+        with shown_progress(quiet=quiet, pipe=progress_to) as progress:
             directory, manifest = train_recipe(resolved, out=out, progress=progress)
     elif resume is not None:
         from cxr.training.run import resume as resume_run
 
-        with shown_progress(quiet=quiet) as progress:
+        with shown_progress(quiet=quiet, pipe=progress_to) as progress:
             directory, manifest = resume_run(resume, root=data, progress=progress)
     if json:
         keys = ("status", "recipe", "recipe_digest", "outcome_digest", "trace_digest", "metrics")

@@ -19,7 +19,7 @@ def verify(run: options.Run, *, json: options.Json = False, quiet: options.Quiet
 
     Example: cxr verify runs/sample-20261121T120000Z-0123abcd
     """
-    from cxr.compare.verify_record import verify_record
+    from cxr.repeat.verify_record import verify_record
 
     found = verify_record(run)
     verdict = "differs" if found.findings else "consistent"

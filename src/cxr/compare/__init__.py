@@ -1,1 +1,1 @@
-"""Comparing what runs left behind: diff, verify, repeat."""
+"""Comparing what runs left behind: diff, verify, replay."""

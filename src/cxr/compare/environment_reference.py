@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Final, Literal
 
 from cxr.compare.manifest_environment import read_manifest_environment
-from cxr.compare.verify_repeat import find_first_run
 from cxr.determinism.levels import Level
 from cxr.digests.canonical import canonical_json
 from cxr.digests.files import digest_file
@@ -25,6 +24,7 @@ from cxr.records.manifest import (
     load_manifest,
     load_sealed_run,
 )
+from cxr.records.repeat_record import find_first_run
 from cxr.records.run_directory import ENVIRONMENT, MANIFEST
 
 Kind = Literal["capture", "run", "evaluation", "repeat", "manifest", "lock"]

@@ -35,6 +35,7 @@ PURPOSES: Final[dict[str, str]] = {
     "split": "indices (group): validation split; root is data.split_seed",
     "synthetic": "indices (split): synthetic vectors; root is data.synthetic.seed",
     "radiograph": "indices (split, class, number): a drawn radiograph; root is its own seed",
+    "stress": "indices (run, what): what is around a run of cxr repeat --stress",
     "bootstrap": "indices (replicate): which groups one resample takes",
     "global": "indices (library): cxr.seed_everything",
 }

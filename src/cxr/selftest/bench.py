@@ -14,7 +14,6 @@ from typing import Any, Final
 from PIL import Image
 
 from cxr.compare.diff import diff_runs
-from cxr.compare.verify_record import verify_record
 from cxr.config.load import load_config
 from cxr.data.drawing.radiographs import SynthPlan, write_dataset
 from cxr.digests.files import digest_file
@@ -23,6 +22,7 @@ from cxr.interruption import InterruptibleProgress
 from cxr.progress import SILENCE
 from cxr.records.manifest import Manifest, load_manifest
 from cxr.records.run_directory import WEIGHTS
+from cxr.repeat.verify_record import verify_record
 from cxr.selftest.faults import Fault
 from cxr.training.run import train
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import contextlib
 import statistics
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from cxr.compare.report import Divergence
 from cxr.errors import RecordError
 from cxr.records.figures import SCALARS
-from cxr.records.manifest import Manifest, load_sealed_run
+from cxr.records.manifest import STATUSES, Manifest, load_manifest, load_sealed_run
 
 CONFIDENCE: Final = 0.95
+UNREADABLE: Final = "unreadable"
+
+_IF_ANY: Final = ("against", "unfinished", "varied")
 
 Verdict = Literal["zero-variance", "variance", "incomplete"]
 Spread = dict[str, float]
@@ -54,6 +57,9 @@ class RepeatReport:
         excluded_rate: Rates of divergence above this are excluded at 95 %; None without evidence.
         metrics: Mean, standard deviation, least and greatest of each figure.
         against: What every run was to equal, and whether it does; None where nothing was named.
+        unfinished: The status of each run that is there and did not complete, by its name; that of
+            one that was killed is ``running``.
+        varied: What was other than in the first run, in words, by run.
     """
 
     n: int
@@ -64,10 +70,12 @@ class RepeatReport:
     excluded_rate: float | None
     metrics: dict[str, Spread]
     against: AgainstReport | None = None
+    unfinished: dict[str, str] = field(default_factory=dict)
+    varied: dict[str, list[str]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the report as plain JSON values; ``against`` only where something was named."""
-        return {name: value for name, value in asdict(self).items() if name != "against" or value}
+        """Return the report as plain JSON values; what not every series has, only where it is."""
+        return {name: value for name, value in asdict(self).items() if name not in _IF_ANY or value}
 
 
 def derive_excluded_rate(num_runs: int) -> float | None:
@@ -83,7 +91,8 @@ def derive_excluded_rate(num_runs: int) -> float | None:
 
 def summarise_runs(runs: Sequence[Path], num_runs: int) -> RepeatReport:
     """Compare run directories that are there."""
-    completed = list(load_completed(runs).values())
+    found = load_completed(runs)
+    completed = list(found.values())
     outcomes = [manifest["outcome_digest"] for manifest in completed]
     traces = [manifest["trace_digest"] for manifest in completed]
     equal = len(set(outcomes)) == 1 and len(set(traces)) == 1
@@ -98,6 +107,7 @@ def summarise_runs(runs: Sequence[Path], num_runs: int) -> RepeatReport:
         trace_digests=traces,
         excluded_rate=derive_excluded_rate(len(completed)) if equal else None,
         metrics=_summarise_metrics(completed),
+        unfinished={run.name: read_status(run) for run in runs if run not in found},
     )
 
 
@@ -125,6 +135,15 @@ def load_completed(runs: Sequence[Path]) -> dict[Path, Manifest]:
         with contextlib.suppress(RecordError):
             found[run] = load_sealed_run(run, completed=True)
     return found
+
+
+def read_status(run: Path) -> str:
+    """Return what a run's manifest says of how it ended; ``unreadable`` where it says nothing."""
+    try:
+        status = load_manifest(run).get("status")
+    except RecordError:
+        return UNREADABLE
+    return status if status in STATUSES else UNREADABLE
 
 
 def _summarise_metrics(manifests: Sequence[Manifest]) -> dict[str, Spread]:

@@ -2,16 +2,17 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
-from cxr.compare import repeat
-from cxr.compare.repeat import RunFailedError, repeat_recipe
-from cxr.compare.repeat_report import derive_excluded_rate, summarise_runs
 from cxr.config.load import load_config
 from cxr.config.schema import RunConfig
 from cxr.errors import ExitCode, RunDirectoryTakenError
 from cxr.records.manifest import load_manifest
+from cxr.repeat import run as repeat
+from cxr.repeat.report import derive_excluded_rate, summarise_runs
+from cxr.repeat.run import RunFailedError, repeat_recipe
 
 OTHER = {"weight": 0.75, "upset": frozenset({(1, "gradients", "w")})}
 
@@ -114,100 +115,91 @@ def config():
 
 
 @pytest.fixture
-def train(monkeypatch, make_run):
-    """Have runs fabricated in place of being trained; return what was asked for."""
-    asked = []
-    plan = {}
+def run_all(config, tmp_path, make_task, pool):
+    """Repeat three runs that nobody trains."""
+    del pool
 
-    def fabricate(config, out, *, quiet):
-        asked.append((config, out, quiet))
-        code, changes = plan.get(len(asked), (0, {}))
-        if changes is not None:
-            make_run(**changes).rename(out)
-        return code
+    def run():
+        task = make_task(config, 3)
+        out, report = repeat_recipe(task, out=tmp_path / "repeat")
+        return out, report, task.watcher.told
 
-    monkeypatch.setattr(repeat, "_train_in_fresh_process", fabricate)
-    return asked, plan
+    return run
 
 
-def run_all(config, tmp_path, num_runs=3):
-    announced = []
-    out, report = repeat_recipe(
-        config, num_runs, out=tmp_path / "repeat", quiet=True, announce=announced.append
-    )
-    return out, report, announced
-
-
-def test_each_run_is_trained_from_one_config_in_a_directory_of_its_own(config, tmp_path, train):
-    out, report, announced = run_all(config, tmp_path)
+def test_each_run_has_a_directory_of_its_own_beside_one_config(config, run_all):
+    out, report, told = run_all()
     assert report.verdict == "zero-variance"
-    assert announced == ["run 1 of 3", "run 2 of 3", "run 3 of 3"]
-    assert [call[1] for call in train[0]] == [out / f"run-{number}" for number in (1, 2, 3)]
-    assert {call[0] for call in train[0]} == {out / "config.yaml"}
+    assert told == [f"run-{n} {what}" for n in (1, 2, 3) for what in ("begins", "ends with 0")]
     assert load_config(out / "config.yaml") == config
     record = json.loads((out / "repeat.json").read_bytes())
     assert record["runs"] == ["run-1", "run-2", "run-3"]
-    assert record["verdict"] == "zero-variance"
+    assert (record["verdict"], record["series"]) == ("zero-variance", {"kind": "equal"})
+    assert {entry.name for entry in out.iterdir()} == {
+        *record["runs"],
+        "config.yaml",
+        "repeat.json",
+    }
 
 
-def test_a_run_that_differs_is_found(config, tmp_path, train):
-    train[1][2] = (0, OTHER)
-    _, report, _ = run_all(config, tmp_path)
+def test_a_run_that_differs_is_found(run_all, pool):
+    pool[2] = (0, OTHER)
+    _, report, _ = run_all()
     assert report.verdict == "variance"
     assert len(report.runs) == 3
 
 
-def test_a_run_that_fails_later_leaves_the_others(config, tmp_path, train):
-    train[1][2] = (3, {"status": "failed"})
-    out, report, _ = run_all(config, tmp_path)
-    assert report.verdict == "incomplete"
+@pytest.mark.parametrize(
+    ("code", "status"), [(3, "failed"), (-9, "running"), (int(ExitCode.INTERRUPTED), "interrupted")]
+)
+def test_a_run_that_ends_badly_leaves_the_others_and_is_named(run_all, pool, code, status):
+    pool[2] = (code, {"status": status})
+    out, report, told = run_all()
+    assert (report.verdict, report.unfinished) == ("incomplete", {"run-2": status})
     assert len(report.outcome_digests) == 2
-    assert json.loads((out / "repeat.json").read_bytes())["verdict"] == "incomplete"
+    assert told[-1] == "run-3 ends with 0"
+    record = json.loads((out / "repeat.json").read_bytes())
+    assert (record["verdict"], record["unfinished"]) == ("incomplete", {"run-2": status})
 
 
-def test_an_interruption_ends_the_series_and_keeps_what_is_done(config, tmp_path, train):
-    train[1][2] = (int(ExitCode.INTERRUPTED), {"status": "interrupted"})
-    out, report, _ = run_all(config, tmp_path)
-    assert len(train[0]) == 2
+def test_what_is_done_is_kept_when_no_other_run_begins(run_all, pool):
+    pool[2] = ("not begun", None)
+    out, report, _ = run_all()
     assert report.verdict == "incomplete"
-    assert json.loads((out / "repeat.json").read_bytes())["runs"] == ["run-1", "run-2"]
+    assert json.loads((out / "repeat.json").read_bytes())["runs"] == ["run-1"]
 
 
-def test_a_first_run_that_cannot_begin_leaves_nothing_behind(config, tmp_path, train):
-    train[1][1] = (2, None)
+def test_a_first_run_that_cannot_begin_leaves_nothing_behind(run_all, pool, tmp_path):
+    pool[1] = (2, None)
     with pytest.raises(RunFailedError, match="ended with exit code 2 before its first step") as one:
-        run_all(config, tmp_path)
+        run_all()
     assert one.value.code == 2
     assert not (tmp_path / "repeat").exists()
-    assert len(train[0]) == 1
 
 
-@pytest.mark.usefixtures("train")
-def test_a_directory_that_holds_something_is_refused(config, tmp_path):
+def test_a_first_run_that_was_killed_says_nothing_about_the_others(run_all, pool):
+    pool[1] = (-9, None)
+    _, report, told = run_all()
+    assert told[1:3] == ["run-1 ends with -9", "run-2 begins"]
+    assert [Path(run).name for run in report.runs] == ["run-2", "run-3"]
+    assert report.verdict == "incomplete"
+
+
+def test_a_directory_that_holds_something_is_refused(run_all, tmp_path):
     (tmp_path / "repeat").mkdir()
     (tmp_path / "repeat" / "kept").touch()
     with pytest.raises(RunDirectoryTakenError, match="of the repeat already exists"):
-        run_all(config, tmp_path)
+        run_all()
 
 
-@pytest.mark.usefixtures("train")
+@pytest.mark.usefixtures("pool")
 def test_two_of_one_recipe_in_one_second_have_directories_of_their_own(
-    config, tmp_path, monkeypatch
+    config, tmp_path, make_task, monkeypatch
 ):
     class Clock:
         now = staticmethod(lambda _: datetime(2025, 1, 2, tzinfo=UTC))
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(repeat, "datetime", Clock)
-    first, second = (
-        repeat_recipe(config, 2, out=None, quiet=True, announce=str)[0] for _ in range(2)
-    )
+    first, second = (repeat_recipe(make_task(config, 2), out=None)[0] for _ in range(2))
     assert second.name == f"{first.name}-2"
-
-
-def test_a_signal_starts_no_other_run(config, tmp_path, train, monkeypatch):
-    monkeypatch.setattr(repeat, "has_signal", lambda: len(train[0]) == 1)
-    out, report, _ = run_all(config, tmp_path)
-    assert len(train[0]) == 1
-    assert report.verdict == "incomplete"
-    assert json.loads((out / "repeat.json").read_bytes())["runs"] == ["run-1"]

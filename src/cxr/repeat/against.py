@@ -13,9 +13,7 @@ from typing import Any, Final
 
 from cxr.compare.divergence import find_first_divergence
 from cxr.compare.environment_reference import load_reference
-from cxr.compare.repeat_report import AgainstReport, judge_against
 from cxr.compare.verify_environment import capture_for, verify_environment
-from cxr.compare.verify_repeat import find_first_run, verify_repeat
 from cxr.compare.verify_run import verify_run
 from cxr.config.fields import find_recipe_fields
 from cxr.config.schema import RunConfig
@@ -25,7 +23,10 @@ from cxr.errors import RecordError, UsageError
 from cxr.json_file import load_json_object
 from cxr.progress import SILENCE, Progress
 from cxr.records.manifest import Manifest, load_sealed_run
+from cxr.records.repeat_record import find_first_run
 from cxr.records.run_directory import REPEAT
+from cxr.repeat.report import AgainstReport, judge_against
+from cxr.repeat.verify import verify_repeat
 
 _INPUTS: Final = {
     "config_digest": "config",

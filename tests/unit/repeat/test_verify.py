@@ -5,12 +5,12 @@ import shutil
 
 import pytest
 
-from cxr.compare.repeat_report import summarise_runs
-from cxr.compare.verify_record import verify_record
 from cxr.digests.canonical import canonical_json
 from cxr.errors import RecordError
 from cxr.records.manifest import REPEAT_SCHEMA, seal_manifest
 from cxr.records.run_directory import METRICS, REPEAT
+from cxr.repeat.report import summarise_runs
+from cxr.repeat.verify_record import verify_record
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from cxr.compare.verify_findings import Verification
-from cxr.compare.verify_repeat import verify_repeat
 from cxr.compare.verify_reproduction import verify_reproduction
 from cxr.compare.verify_run import verify_run
 from cxr.records.run_directory import MANIFEST, REPEAT, REPRODUCTION
+from cxr.repeat.verify import verify_repeat
 
 
 def verify_record(directory: Path) -> Verification:

@@ -6,21 +6,21 @@ import json
 
 import pytest
 
-from cxr.compare import repeat_against
-from cxr.compare.repeat import repeat_recipe
-from cxr.compare.repeat_against import (
-    compare_with,
-    load_comparable,
-    load_wanted,
-    require_same_recipe,
-)
-from cxr.compare.repeat_report import judge_against, load_completed
-from cxr.compare.verify_repeat import verify_repeat
 from cxr.config.load import load_config
 from cxr.determinism.levels import Level
 from cxr.digests.canonical import canonical_json, digest_json
 from cxr.errors import RecordError, UsageError
 from cxr.records.manifest import load_manifest, seal_manifest
+from cxr.repeat import against as repeat_against
+from cxr.repeat.against import (
+    compare_with,
+    load_comparable,
+    load_wanted,
+    require_same_recipe,
+)
+from cxr.repeat.report import judge_against, load_completed
+from cxr.repeat.run import repeat_recipe
+from cxr.repeat.verify import verify_repeat
 
 OTHER = {"weight": 0.75, "upset": frozenset({(1, "gradients", "w")})}
 CODE = {"code": "sha256:changed"}
@@ -208,26 +208,13 @@ def test_a_golden_cannot_tell_where(make_run, base, tmp_path):
 
 
 @pytest.fixture
-def repeat_with(monkeypatch, make_run, config, base, tmp_path):
+def repeat_with(pool, make_task, config, base, tmp_path):
     """Repeat the recipe with fabricated runs; return directory and report."""
 
-    def repeat(*plans, num_runs=None):
-        left = list(plans)
-
-        def fabricate(_, out, *, quiet):
-            del quiet
-            make_run(computed=True, **left.pop(0)).rename(out)
-            return 0
-
-        monkeypatch.setattr("cxr.compare.repeat._train_in_fresh_process", fabricate)
-        return repeat_recipe(
-            config,
-            num_runs or len(plans),
-            out=tmp_path / "repeat",
-            quiet=True,
-            announce=str,
-            against=load_wanted(base),
-        )
+    def repeat(*plans):
+        pool.update({n: (0, {"computed": True, **plan}) for n, plan in enumerate(plans, 1)})
+        task = make_task(config, len(plans), against=load_wanted(base))
+        return repeat_recipe(task, out=tmp_path / "repeat")
 
     return repeat
 

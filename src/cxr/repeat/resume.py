@@ -1,0 +1,160 @@
+"""Going on with a series of runs that was stopped: what is kept, gone on with, and trained anew.
+
+A run that completed is kept once it verifies. One that was interrupted, killed, or failed goes on
+through ``train --resume``, which asks for the same bits of every step that it runs again. One
+that never came to a step is removed and trained afresh, as one that is missing is.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from cxr.atomic import storage_errors
+from cxr.compare.verify_run import verify_run
+from cxr.config.fields import digest_config
+from cxr.config.load import load_config
+from cxr.digests.files import digest_file
+from cxr.errors import RecordError
+from cxr.json_file import load_json_object
+from cxr.records.manifest import is_sealed, load_sealed_run
+from cxr.records.repeat_record import read_runs
+from cxr.records.run_directory import (
+    CONFIG,
+    DATA_LOCK,
+    ENVIRONMENT,
+    LEDGER,
+    LOCK,
+    MANIFEST,
+    REPEAT,
+    hold_lock,
+)
+from cxr.repeat.plan import RunPlan
+from cxr.repeat.report import RepeatReport
+from cxr.repeat.run import Task, train_planned
+from cxr.repeat.series import Series
+
+_INPUTS: Final = (MANIFEST, CONFIG, ENVIRONMENT, DATA_LOCK, LEDGER)
+"""What ``train --resume`` cannot do without."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rest:
+    """What is left to do of a series.
+
+    Attributes:
+        plans: The runs to train.
+        going_on: Names of those that began already.
+    """
+
+    plans: Sequence[RunPlan]
+    going_on: frozenset[str]
+
+
+def go_on(task: Task, directory: Path) -> RepeatReport:
+    """Train what is left of a series, and compare all of it.
+
+    Args:
+        task: The series.
+        directory: Its own.
+
+    Raises:
+        CxrError: A run that is there cannot be kept or gone on with, or as `train_planned`.
+    """
+    with hold_lock(directory):
+        rest = find_rest(directory, task.plans)
+        return train_planned(task, directory, left=rest.plans, going_on=rest.going_on)
+
+
+def load_series(directory: Path) -> Series:
+    """Read what was asked for.
+
+    Raises:
+        RecordError: It is no repeat's directory, or its record or config was edited.
+        ConfigError: The config cannot be read.
+    """
+    answer = load_json_object(directory / REPEAT)
+    _, num_runs = read_runs(directory, answer)
+    asked, against = answer.get("series", {}), answer.get("against")
+    if not is_sealed(answer) or not isinstance(asked, dict) or num_runs < 1:
+        raise _refuse("the repeat was edited", directory / REPEAT)
+    config = directory / CONFIG
+    if config.is_file() and answer.get("config_digest", digest_file(config)) != digest_file(config):
+        raise _refuse("the config was changed since the runs began", config)
+    return Series(
+        config=load_config(config),
+        num_runs=num_runs,
+        asked=asked,
+        against=against if isinstance(against, dict) else None,
+    )
+
+
+def find_rest(directory: Path, plans: Sequence[RunPlan]) -> Rest:
+    """Look at the runs that are there, and remove those that never came to a step.
+
+    Args:
+        directory: The series' own.
+        plans: All of its runs.
+
+    Raises:
+        RecordError: A run that completed was changed since, or is of another recipe.
+        RunDirectoryError: Another process is writing to one.
+        StorageError: One cannot be removed.
+    """
+    left, going_on = [], set()
+    for plan in plans:
+        run = directory / plan.name
+        if run.is_dir() and not all((run / name).is_file() for name in _INPUTS):
+            _remove(run)
+        if not run.is_dir():
+            left.append(plan)
+        elif not _is_complete(run, plan):
+            left.append(plan)
+            going_on.add(plan.name)
+    return Rest(plans=left, going_on=frozenset(going_on))
+
+
+def _is_complete(run: Path, plan: RunPlan) -> bool:
+    """Say whether a run came to its end, and stands as it did then."""
+    manifest = load_sealed_run(run)
+    if manifest["recipe"]["config_digest"] != digest_config(plan.config):
+        raise _refuse("the run is of another recipe than the repeat", run)
+    if manifest["status"] != "completed":
+        return False
+    if findings := verify_run(run).findings:
+        problem = f"a run was changed: {findings[0].path} {findings[0].problem}"
+        raise RecordError(
+            problem,
+            where=str(run),
+            hint="restore it, or remove the run to have it trained again",
+        )
+    return True
+
+
+def _remove(run: Path) -> None:
+    """Remove what a process left that was killed before the first step of its run.
+
+    Raises:
+        RecordError: It holds a ledger, so steps were trained.
+    """
+    if (run / LEDGER).exists() and (run / LEDGER).stat().st_size:
+        raise _refuse("the run lacks one of its inputs", run)
+    with hold_lock(run), storage_errors(run):
+        for entry in run.iterdir():
+            if entry.is_dir():
+                shutil.rmtree(entry)
+            elif entry.name != LOCK:
+                entry.unlink()
+    with storage_errors(run):
+        run.rmdir()
+
+
+def _refuse(problem: str, where: Path) -> RecordError:
+    return RecordError(
+        problem,
+        where=str(where),
+        hint="restore it, or start a new repeat in another directory; cxr verify says more",
+    )

@@ -49,7 +49,12 @@ def report(
     from cxr.reports.html.write_report import write_report
 
     records = load_run_records(runs[0])
-    built = build_run_report(records)
+    thumbnails = None
+    if data is not None:
+        from cxr.reports.html.thumbnails import open_thumbnails
+
+        thumbnails = open_thumbnails(data, records.config.data)
+    built = build_run_report(records, replicates=replicates, thumbnails=thumbnails)
     if markdown:
         from cxr.reports.html.markdown import render_markdown
 
@@ -61,7 +66,6 @@ def report(
     short = str(records.manifest["manifest_digest"]).removeprefix("sha256:")[:8]
     path = out or Path(f"report-{short}.{'md' if markdown else 'html'}")
     write_report(path, text, force=force)
-    del data, replicates
     if json:
         print_json({"report": str(path), "format": "markdown" if markdown else "html"})
     elif not quiet:

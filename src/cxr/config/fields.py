@@ -36,6 +36,11 @@ def find_recipe_fields(config: RunConfig) -> dict[str, Any]:
     }
 
 
+def find_changed_fields(config: RunConfig) -> list[str]:
+    """Return the dotted names of all fields that are not at their default, acting or not."""
+    return [name for name, value, info in _walk(config, "") if not _is_default(value, info)]
+
+
 def digest_config(config: RunConfig) -> str:
     """Return the digest of what `find_recipe_fields` finds."""
     return digest_json(find_recipe_fields(config))

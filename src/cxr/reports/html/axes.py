@@ -84,5 +84,5 @@ def _format(tick: Decimal) -> str:
     if plain == 0:
         return "0"
     exponent = plain.as_tuple().exponent
-    is_short = isinstance(exponent, int) and -4 <= exponent and abs(plain) < 10**5  # noqa: PLR2004
+    is_short = isinstance(exponent, int) and exponent >= -4 and abs(plain) < 10**5  # noqa: PLR2004
     return f"{plain:f}" if is_short else f"{plain:.2g}".lower()

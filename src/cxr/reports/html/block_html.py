@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from functools import singledispatch
 
 from cxr.reports.html.blocks import (
@@ -69,7 +70,7 @@ def _(block: Facts) -> Markup:
 @render_block.register
 def _(block: Table) -> Markup:
     head = element("tr", join(element("th", name, scope="col") for name in block.header))
-    rows = join((_render_row(row) for row in block.rows), "\n")
+    rows = join((_render_row(row) for row in block.rows), in_lines=True)
     table = element(
         "table",
         element("caption", block.caption),
@@ -83,7 +84,7 @@ def _(block: Table) -> Markup:
     )
 
 
-def _render_row(row: list[str | Cell]) -> Markup:
+def _render_row(row: Sequence[str | Cell]) -> Markup:
     first, *others = row
     text = first.text if isinstance(first, Cell) else first
     return element("tr", element("th", text, scope="row"), join(map(_render_cell, others)))
@@ -129,10 +130,12 @@ def _render_picture(picture: Picture) -> Markup:
 @render_block.register
 def _(block: Folded) -> Markup:
     return element(
-        "details", element("summary", block.summary), join(map(render_block, block.blocks), "\n")
+        "details",
+        element("summary", block.summary),
+        join(map(render_block, block.blocks), in_lines=True),
     )
 
 
 @render_block.register
 def _(block: Titled) -> Markup:
-    return join([element("h3", block.title), *map(render_block, block.blocks)], "\n")
+    return join([element("h3", block.title), *map(render_block, block.blocks)], in_lines=True)

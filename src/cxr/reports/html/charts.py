@@ -19,13 +19,13 @@ NUM_STYLES: Final = 6
 
 _WIDTH: Final = 420
 _HEIGHT: Final = 300
-_LEFT: Final = 54
-_TOP: Final = 12
+_LEFT: Final = 64
+_TOP: Final = 20
 _BOTTOM: Final = 46
 _NARROW: Final = 14
 _WIDE: Final = 104
 _LINE: Final = 15
-_LETTER: Final = 6.3
+_LETTER: Final = 7.0
 
 Point = tuple[float, float]
 
@@ -157,12 +157,10 @@ def _draw_mark(mark: Mark, frame: _Frame) -> Markup:
         return join(_draw_bar(bar, mark.style, frame) for bar in mark.bars)
     if isinstance(mark, Rule):
         place = frame.across(mark.x)
-        is_left = place < (frame.left + frame.right) / 2
-        shift, anchor = (5, "start") if is_left else (-5, "end")
         return join(
             [
                 _stroke(place, frame.top, place, frame.bottom, "rule"),
-                _write(mark.label, place + shift, frame.top + 10, anchor=anchor, kind="note"),
+                _write(mark.label, place, frame.top - 6, anchor="middle", kind="note"),
             ]
         )
     kind = "reference" if mark.style is None else f"series s{mark.style}"

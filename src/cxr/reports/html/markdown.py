@@ -1,4 +1,4 @@
-"""A report as Markdown, for a pull request or a paper's appendix: tables in the place of pictures."""
+"""A report as Markdown, for a pull request or an appendix: tables in the place of pictures."""
 
 from __future__ import annotations
 

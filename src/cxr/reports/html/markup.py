@@ -51,9 +51,9 @@ def element(tag: str, /, *children: Child, **attributes: str | int | None) -> Ma
     return Markup(f"<{tag}{written}>{''.join(map(escape, children))}</{tag}>")
 
 
-def join(children: Iterable[Child], between: str = "") -> Markup:
-    """Return children one after the other."""
-    return Markup(escape(between).join(map(escape, children)))
+def join(children: Iterable[Child], *, in_lines: bool = False) -> Markup:
+    """Return children one after the other, each in a line of its own where that is asked for."""
+    return Markup(("\n" if in_lines else "").join(map(escape, children)))
 
 
 def escape(child: Child) -> Markup:

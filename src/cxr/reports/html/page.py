@@ -30,7 +30,7 @@ def render_page(report: Report) -> str:
         element("a", "Skip to the report", href="#report", class_="skip"),
         element("header", element("h1", report.title), element("p", report.subtitle)),
         contents,
-        element("main", join(map(_render_section, report.sections), "\n"), id="report"),
+        element("main", join(map(_render_section, report.sections), in_lines=True), id="report"),
         element(
             "footer",
             element("p", "Written by cxr report from the records alone. Not a medical device."),
@@ -78,7 +78,7 @@ def _render_section(section: Section) -> Markup:
     return element(
         "section",
         element("h2", section.title, id=heading),
-        join(map(render_block, section.blocks), "\n"),
+        join(map(render_block, section.blocks), in_lines=True),
         id=section.name,
         aria_labelledby=heading,
     )

@@ -10,31 +10,40 @@ from typing import Any, Final
 from cxr.compare.verify_findings import Finding, take
 from cxr.compare.verify_run import verify_run
 from cxr.digests.files import digest_file
-from cxr.errors import RecordError
+from cxr.errors import ConfigError, RecordError
 from cxr.records.epoch_figures import read_epoch_lines
 from cxr.records.ledger import StepRecord, read_whole_lines
-from cxr.records.manifest import Manifest, load_manifest
+from cxr.records.manifest import Manifest
 from cxr.records.run_directory import MANIFEST, walk_record
 from cxr.reports.html.blocks import Block, Facts, Report, Section, Statement, Table, Text
 from cxr.reports.html.wording import count, show_value
 
 _MOST_FINDINGS: Final = 40
 _MOST_ROWS: Final = 200
-_SAID: Final = ("name", "status", "schema", "recipe_digest", "outcome_digest", "trace_digest")
-_NOTHING: Final = "–"
+_SAID: Final[tuple[str, ...]] = (
+    "name",
+    "status",
+    "schema",
+    "recipe_digest",
+    "outcome_digest",
+    "trace_digest",
+)
+_NOTHING: Final = "-"
 
 
-def build_damaged_report(directory: Path, error: RecordError) -> Report:
+def build_damaged_report(
+    directory: Path, manifest: Manifest, error: RecordError | ConfigError
+) -> Report:
     """Return the report of a run that `cxr.reports.html.run_records` refuses.
 
     Args:
         directory: The run's.
-        error: Why it is refused.
+        manifest: As it stands; anything may be in it.
+        error: Why the run is refused.
 
     Raises:
-        RecordError: It is no run's directory at all.
+        RecordError: The directory cannot be read.
     """
-    manifest = load_manifest(directory)
     return Report(
         title="A run whose record was changed",
         subtitle="What is there is shown; nothing of it can be relied on",
@@ -47,7 +56,7 @@ def build_damaged_report(directory: Path, error: RecordError) -> Report:
     )
 
 
-def _describe_verdict(directory: Path, error: RecordError) -> Section:
+def _describe_verdict(directory: Path, error: RecordError | ConfigError) -> Section:
     findings = _verify(directory)
     lines = [f"{one.path}: {one.problem}" for one in findings[:_MOST_FINDINGS]]
     more = len(findings) - len(lines)
@@ -81,9 +90,7 @@ def _describe_claims(manifest: Manifest) -> Section:
     facts += [(f"failure, {name}", show_value(failure[name])) for name in sorted(failure)]
     started = take(manifest, "volatile").get("started")
     facts.append(("started", show_value(started)))
-    return Section(
-        name="claims", title="What the manifest claims", blocks=[Facts(facts=facts)]
-    )
+    return Section(name="claims", title="What the manifest claims", blocks=[Facts(facts=facts)])
 
 
 def _describe_progress(directory: Path) -> Section:

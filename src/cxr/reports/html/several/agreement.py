@@ -6,13 +6,18 @@ import math
 import statistics
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Final
 
+from cxr.config.load import load_config
+from cxr.records.data_lock import load_data_lock
+from cxr.records.run_directory import CONFIG, DATA_LOCK
 from cxr.reports.html.blocks import (
     Block,
     Cell,
     Headline,
     Headlines,
+    Pictures,
     Section,
     Statement,
     Table,
@@ -21,6 +26,7 @@ from cxr.reports.html.blocks import (
 from cxr.reports.html.several.judgement import is_equal
 from cxr.reports.html.several.members import Members
 from cxr.reports.html.several.opinions import Opinions, collect_opinions
+from cxr.reports.html.thumbnails import open_thumbnails
 from cxr.reports.html.wording import count
 from cxr.statistics.agreement import (
     coefficients_of_variation,
@@ -29,16 +35,22 @@ from cxr.statistics.agreement import (
 )
 
 _MOST_IMAGES: Final = 20
+_MOST_PICTURES: Final = 8
 _MOST_COLUMNS: Final = 12
 _MOST_CLASSES: Final = 20
 _DARKEST: Final = 9
 
 
-def describe_agreement(members: Members) -> Section | None:
+def describe_agreement(members: Members, *, data: Path | None = None) -> Section | None:
     """Return the section, or None where no two runs that completed differ.
+
+    Args:
+        members: The runs.
+        data: Root of the first run's data set, if its images are to be shown.
 
     Raises:
         RecordError: Predictions cannot be read.
+        CxrError: Images are not those that the first run used.
     """
     done = members.with_outcome
     if all(is_equal(run, done[0]) for run in done[1:]):
@@ -48,6 +60,8 @@ def describe_agreement(members: Members) -> Section | None:
         blocks: list[Block] = [Statement(tone="plain", text=f"Not comparable: {opinions}.")]
     else:
         blocks = list(_list_blocks(opinions))
+        if data is not None:
+            blocks.append(_show_worst(opinions, done[0].directory, data))
     return Section(name="agreement", title="Agreement on each image", blocks=blocks)
 
 
@@ -130,6 +144,7 @@ def _tabulate_spread(opinions: Opinions, spreads: Sequence[Sequence[float]]) -> 
 def _tabulate_worst(opinions: Opinions, worst: Sequence[int]) -> Table:
     """Return the worst-agreed images, with the probability that each run gives one class."""
     shown = min(len(opinions.runs), _MOST_COLUMNS)
+    left_out = len(opinions.runs) - shown
     rows: list[list[str | Cell]] = []
     for place in worst:
         index = _choose_class(opinions, place)
@@ -137,25 +152,34 @@ def _tabulate_worst(opinions: Opinions, worst: Sequence[int]) -> Table:
         cells = [
             Cell(text=f"{value:.3f}", shade=round(value * _DARKEST)) for value in values[:shown]
         ]
-        span = f"{min(values):.3f} to {max(values):.3f}"
+        span = [f"{min(values):.3f} to {max(values):.3f}"] if left_out else []
         rows.append(
             [
                 opinions.paths[place],
                 opinions.labels[place],
                 _tally(opinions, place),
                 opinions.classes[index],
-                span,
+                *span,
                 *cells,
             ]
         )
-    left_out = len(opinions.runs) - shown
     caption = "Images on which the runs agree least, with the probability of one class by run"
     if left_out:
-        caption += f"; {left_out:,} further runs are in the range alone"
-    return Table(
-        caption=caption,
-        header=["Image", "Label", "Decisions", "Class", "Range", *opinions.runs[:shown]],
-        rows=rows,
+        caption += f"; {left_out:,} further runs are in their range alone"
+    span = ["Range"] if left_out else []
+    header = ["Image", "Label", "Decisions", "Class", *span, *opinions.runs[:shown]]
+    return Table(caption=caption, header=header, rows=rows)
+
+
+def _show_worst(opinions: Opinions, run: Path, data: Path) -> Pictures:
+    """Return pictures of the worst-agreed images, each held against the first run's lock."""
+    thumbnails = open_thumbnails(data, load_config(run / CONFIG).data)
+    samples = {sample.path: sample for sample in load_data_lock(run / DATA_LOCK).samples}
+    return Pictures(
+        pictures=[
+            thumbnails.draw(samples[opinions.paths[place]], _tally(opinions, place))
+            for place in rank_images(opinions)[:_MOST_PICTURES]
+        ]
     )
 
 
@@ -168,4 +192,4 @@ def _choose_class(opinions: Opinions, place: int) -> int:
 def _tally(opinions: Opinions, place: int) -> str:
     found = Counter(row[place] for row in opinions.decisions)
     ordered = sorted(found.items(), key=lambda item: (-item[1], item[0]))
-    return ", ".join(f"{num:,} × {name or 'none'}" for name, num in ordered)
+    return ", ".join(f"{name or 'none'} {num:,}" for name, num in ordered)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Final
+
 from cxr.digests.canonical import digest_json
 from cxr.reports.html.blocks import Report, Section
 from cxr.reports.html.several.agreement import describe_agreement
-from cxr.reports.html.several.differences import describe_differences
+from cxr.reports.html.several.differences import (
+    collect_differences,
+    describe_differences,
+)
 from cxr.reports.html.several.distribution import describe_distribution
 from cxr.reports.html.several.factors import describe_factors
 from cxr.reports.html.several.figures import describe_figures
@@ -15,30 +21,34 @@ from cxr.reports.html.several.overview import describe_overview, list_runs
 from cxr.reports.html.several.timeline import describe_timeline
 from cxr.reports.html.wording import count
 
-_DIGITS = 16
+_DIGITS: Final = 16
 
 
 def build_report_of_runs(
-    members: Members, *, replicates: int
+    members: Members, *, replicates: int, data: Path | None = None
 ) -> tuple[Report, Judgement]:
     """Return the report of several runs, and the verdict that stands first in it.
 
     Args:
         members: The runs.
         replicates: Resamples for intervals; 0: none are drawn.
+        data: Root of the data set, if pictures of images are to be shown.
 
     Raises:
+        CxrError: Images are not those that the first run used.
         RecordError: A record that was as it was written when it was checked no longer is.
     """
-    judgement = judge(members)
+    differences = collect_differences(members)
+    affecting = differences.affecting if differences is not None else ()
+    judgement = judge(members, affecting=affecting)
     found: list[Section | None] = [
         describe_overview(members, judgement),
         describe_timeline(members),
         describe_factors(members),
         describe_distribution(members, judgement, replicates=replicates),
         describe_figures(members, replicates=replicates),
-        describe_agreement(members),
-        describe_differences(members),
+        describe_agreement(members, data=data),
+        None if differences is None else describe_differences(differences),
         list_runs(members),
     ]
     names = list(dict.fromkeys(run.name for run in members.runs if run.name))

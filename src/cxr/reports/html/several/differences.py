@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
 
 from cxr.compare.inputs import find_differences
 from cxr.compare.report import Difference
@@ -19,17 +20,61 @@ MOST_COMPARED: Final = 24
 _MOST_ROWS: Final = 60
 _MOST_VALUES: Final = 6
 
+_SHORT: Final = 12
+_DIGEST: Final = "sha256:"
+
 _Found = dict[tuple[str, str], list[tuple[str, Difference]]]
 
 
-def describe_differences(members: Members) -> Section | None:
-    """Return the section, or None where there are no two runs whose records can be relied on."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Differences:
+    """What was found between the first run and others.
+
+    Attributes:
+        reference: The first run whose record can be relied on.
+        others: Those compared with it.
+        num_others: How many there were to compare.
+        found: By part and field, the run and the difference.
+        unread: What could not be compared, in sentences.
+    """
+
+    reference: Member
+    others: Sequence[Member]
+    num_others: int
+    found: Mapping[tuple[str, str], Sequence[tuple[str, Difference]]]
+    unread: Sequence[str]
+
+    @property
+    def affecting(self) -> list[str]:
+        """Names of what differs and affects bits."""
+        return [
+            field
+            for (_, field), differences in self.found.items()
+            if any(one.affects_bits == "yes" for _, one in differences)
+        ]
+
+
+def collect_differences(members: Members) -> Differences | None:
+    """Compare what went into the runs; None where there are no two records to rely on."""
     sound = [run for run in members.runs if run.is_sound]
     if len(sound) < 2:  # noqa: PLR2004 - one run differs from nothing
         return None
     reference, *others = sound
     compared = others[:MOST_COMPARED]
     found, unread = _collect(reference, compared)
+    return Differences(
+        reference=reference,
+        others=compared,
+        num_others=len(others),
+        found=found,
+        unread=unread,
+    )
+
+
+def describe_differences(differences: Differences) -> Section:
+    """Return the section."""
+    reference, compared = differences.reference, differences.others
+    found = differences.found
     blocks: list[Block] = [
         Text(
             text=f"What went into {reference.label}, the reference, and into the others. What "
@@ -37,11 +82,13 @@ def describe_differences(members: Members) -> Section | None:
             "by running again with one input exchanged: cxr diff --bisect."
         )
     ]
-    if len(others) > len(compared):
+    if differences.num_others > len(compared):
         blocks.append(
-            Text(text=f"Looked into are the first {len(compared):,} of {count(len(others), 'run')}.")
+            Text(
+                text=f"Looked into are the first {len(compared):,} of {count(differences.num_others, 'run')}."
+            )
         )
-    blocks += [Statement(tone="bad", text=text) for text in unread]
+    blocks += [Statement(tone="bad", text=text) for text in differences.unread]
     if found:
         blocks.append(_tabulate(reference, found, len(compared)))
     else:
@@ -66,7 +113,11 @@ def _collect(reference: Member, others: Sequence[Member]) -> tuple[_Found, list[
     return found, unread
 
 
-def _tabulate(reference: Member, found: _Found, num_compared: int) -> Table:
+def _tabulate(
+    reference: Member,
+    found: Mapping[tuple[str, str], Sequence[tuple[str, Difference]]],
+    num_compared: int,
+) -> Table:
     rank = {"yes": 0, "unknown": 1, "no": 2}
     entries = sorted(
         found.items(), key=lambda item: min(rank[one.affects_bits] for _, one in item[1])
@@ -75,7 +126,7 @@ def _tabulate(reference: Member, found: _Found, num_compared: int) -> Table:
         [
             field,
             part,
-            show_value(differences[0][1].a),
+            _show(differences[0][1].a),
             _list_values(differences),
             _list_runs([label for label, _ in differences], num_compared),
             _say_effect([one for _, one in differences]),
@@ -91,10 +142,19 @@ def _tabulate(reference: Member, found: _Found, num_compared: int) -> Table:
 
 
 def _list_values(differences: Sequence[tuple[str, Difference]]) -> str:
-    values: Mapping[str, None] = dict.fromkeys(show_value(one.b) for _, one in differences)
+    values: Mapping[str, None] = dict.fromkeys(_show(one.b) for _, one in differences)
     shown = list(values)[:_MOST_VALUES]
     more = len(values) - len(shown)
     return "; ".join(shown) + (f" and {more:,} more" if more else "")
+
+
+def _show(value: Any) -> str:
+    """Return a value for a cell: nothing in words, of a digest its first digits."""
+    if value is None:
+        return "none"
+    if isinstance(value, str) and value.startswith(_DIGEST):
+        return value.removeprefix(_DIGEST)[:_SHORT]
+    return show_value(value)
 
 
 def _list_runs(labels: Sequence[str], num_compared: int) -> str:

@@ -47,9 +47,7 @@ def describe_distribution(
     names = [name for name in ALL_SCALARS if all(name in run.figures for run in done)]
     root = done[0].inputs["seed"]
     spreads = {
-        name: describe_seeds(
-            [run.figures[name] for run in done], root=root, replicates=replicates
-        )
+        name: describe_seeds([run.figures[name] for run in done], root=root, replicates=replicates)
         for name in names
     }
     moved = "; ".join(f"{name}: {_STREAMS.get(name, name)}" for name in judgement.moved)
@@ -85,23 +83,17 @@ def _tabulate(spreads: Mapping[str, SeedSpread]) -> Table:
 
 
 def _show_range(low: float | None, high: float | None) -> str:
-    return "–" if low is None or high is None else f"{low:.4f} to {high:.4f}"
+    return "-" if low is None or high is None else f"{low:.4f} to {high:.4f}"
 
 
-def _draw(
-    done: Sequence[Member], judgement: Judgement, name: str, spread: SeedSpread
-) -> Chart:
+def _draw(done: Sequence[Member], judgement: Judgement, name: str, spread: SeedSpread) -> Chart:
     """Return a point a run, with the mean and the interval of it."""
     moved = judgement.moved[0]
     points = [
-        (place, value)
-        for place, run in enumerate(done)
-        if (value := run.figures[name]) is not None
+        (place, value) for place, run in enumerate(done) if (value := run.figures[name]) is not None
     ]
     ends = (-0.5, len(done) - 0.5)
-    marks: list[Mark] = [
-        Line(points=[point], style=0, has_points=True) for point in points
-    ]
+    marks: list[Mark] = [Line(points=[point], style=0, has_points=True) for point in points]
     shown = [value for _, value in points]
     if spread.mean is not None:
         marks.append(Line(points=[(end, spread.mean) for end in ends], style=1, label="mean"))

@@ -49,18 +49,18 @@ def describe_factors(members: Members) -> Section | None:
 def _compare(reference: Member, run: Member) -> list[str]:
     """Return whether bits changed, where first, and what came of it."""
     if not reference.has_outcome or not run.has_outcome:
-        return ["not known", f"{run.label} has no outcome", "–", "–"]
+        return ["not known", f"{run.label} has no outcome", "-", "-"]
     if is_equal(reference, run):
-        return ["harmless: the same", "–", "0 changed", "0"]
+        return ["harmless: the same", "-", "0 changed", "0"]
     try:
         found = diff_runs(reference.directory, run.directory)
     except RecordError as error:
-        return ["changed", error.problem, "–", "–"]
+        return ["changed", error.problem, "-", "-"]
     parted = found.first_divergence
-    where = "–" if parted is None else describe_divergence(parted)
+    where = "-" if parted is None else describe_divergence(parted)
     change = found.predictions
     if change is None:
-        return ["changed", where, "–", "–"]
+        return ["changed", where, "-", "-"]
     return [
         "changed",
         where,

@@ -50,9 +50,7 @@ def describe_figures(members: Members, *, replicates: int) -> Section | None:
 def _tabulate(done: Sequence[Member]) -> Table:
     shown = done[:_MOST_COLUMNS]
     names = [name for name in ALL_SCALARS if any(name in run.figures for run in shown)]
-    rows = [
-        [FIGURE_TITLES[name], *(_show(run.figures, name) for run in shown)] for name in names
-    ]
+    rows = [[FIGURE_TITLES[name], *(_show(run.figures, name) for run in shown)] for name in names]
     rows.append(["Evaluated on", *(run.split for run in shown)])
     header = ["Figure", *(run.label for run in shown)]
     return Table(caption="Figures of each run", header=header, rows=rows)
@@ -90,7 +88,7 @@ def _tabulate_pairs(a: Member, b: Member, paired: Mapping[str, Any]) -> Table:
             show_figure(one["a"]),
             show_figure(one["b"]),
             "undefined" if one["difference"] is None else f"{one['difference']:+.4f}",
-            "–" if one["low"] is None else f"{one['low']:+.4f} to {one['high']:+.4f}",
+            "-" if one["low"] is None else f"{one['low']:+.4f} to {one['high']:+.4f}",
         ]
         for name, one in paired["figures"].items()
     ]

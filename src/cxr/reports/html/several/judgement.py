@@ -38,12 +38,17 @@ class Judgement:
     others: Sequence[str]
 
 
-def judge(members: Members) -> Judgement:
+def judge(members: Members, *, affecting: Sequence[str] = ()) -> Judgement:
     """Return the verdict on several runs.
 
     Only runs that completed, and whose record is as it was written, are compared. That they should
     be equal is known where nothing in their recipes differs; where but the seed, or the root of a
     stream, does, they are a sample of what training gives.
+
+    Args:
+        members: The runs.
+        affecting: Names of all inputs and facts that differ between the first run and others, and
+            affect bits.
     """
     done = members.with_outcome
     moved = [name for name in find_differing(done) if is_drawn_by(name)]
@@ -52,16 +57,18 @@ def judge(members: Members) -> Judgement:
         others = [name for name in others if name != "data"]
     kind = _name_kind(done, moved, others)
     edited = [run for run in members.runs if run.findings]
+    word: Word
+    tone: Tone
     if edited or members.findings:
-        word, tone, text = "edited", "bad", _say_edited(members, edited)
+        word, tone, text = "edited", "bad", _say_edited(edited)
     elif len(done) < members.num_asked:
         word, tone, text = "incomplete", "bad", _say_incomplete(members)
     else:
-        word, tone, text = kind, _choose_tone(kind, moved, others), _say(kind, done, moved, others)
+        word = kind
+        tone = _choose_tone(kind, [*moved, *others, *affecting])
+        text = _say(kind, done, [*moved, *others], affecting)
     details = list(_list_details(members, done, kind, word))
-    return Judgement(
-        word=word, tone=tone, text=text, details=details, moved=moved, others=others
-    )
+    return Judgement(word=word, tone=tone, text=text, details=details, moved=moved, others=others)
 
 
 def find_differing(runs: Sequence[Member]) -> list[str]:
@@ -102,22 +109,30 @@ def _name_kind(
     return "distribution" if moved and not others else "different"
 
 
-def _choose_tone(kind: str, moved: Sequence[str], others: Sequence[str]) -> Tone:
+def _choose_tone(kind: str, reasons: Sequence[str]) -> Tone:
+    """Return good for equal runs, bad for others that nothing tells apart."""
     if kind == "identical":
         return "good"
-    return "bad" if kind == "different" and not moved and not others else "plain"
+    return "plain" if reasons else "bad"
 
 
-def _say(kind: str, done: Sequence[Member], moved: Sequence[str], others: Sequence[str]) -> str:
+def _say(kind: str, done: Sequence[Member], recipe: Sequence[str], affecting: Sequence[str]) -> str:
     runs = count(len(done), "run")
     if kind == "identical":
         return f"Identical: {runs} with the same weights, predictions and trace, bit for bit."
     if kind == "distribution":
-        return f"A distribution: {runs} that differ in {_join(moved)} alone."
-    differing = [*moved, *others]
-    if differing:
-        return f"Different: {runs} of recipes that differ in {_join(differing)}."
-    return f"Different: {runs} of one recipe are not equal."
+        return f"A distribution: {runs} that differ in {_join(recipe)} alone."
+    if recipe:
+        return f"Different: {runs} of recipes that differ in {_join(recipe)}."
+    if affecting:
+        return (
+            f"Different: {runs} of one recipe are not equal. What affects bits was not the same: "
+            f"{_join(affecting)}."
+        )
+    return (
+        f"Different: {runs} of one recipe are not equal, and nothing that is recorded and affects "
+        "bits differs. This is a fault."
+    )
 
 
 def _say_incomplete(members: Members) -> str:
@@ -125,7 +140,7 @@ def _say_incomplete(members: Members) -> str:
     return f"Incomplete: {done:,} of {count(asked, 'run')} came to an end."
 
 
-def _say_edited(members: Members, edited: Sequence[Member]) -> str:
+def _say_edited(edited: Sequence[Member]) -> str:
     if not edited:
         return "Not as it was written: the record of the repeat was changed."
     which = _join([run.label for run in edited])

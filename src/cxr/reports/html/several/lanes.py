@@ -45,10 +45,10 @@ class Lane:
 def name_stretch(number: int) -> str:
     """Return the letters of what stretches have in common: A to Z, then AA, AB and so on."""
     letters = ""
-    while number >= 0:
-        number, rest = divmod(number, len(ascii_uppercase))
+    left = number + 1
+    while left:
+        left, rest = divmod(left - 1, len(ascii_uppercase))
         letters = ascii_uppercase[rest] + letters
-        number -= 1
     return letters
 
 
@@ -63,9 +63,7 @@ def draw_lanes(lanes: Sequence[Lane], *, title: str, description: str) -> Markup
     last = max(end for lane in lanes for _, end, _ in lane.stretches)
     scale = _Scale(axis=_make_axis(last))
     height = _TOP + _LANE * len(lanes) + _BOTTOM
-    drawn = [
-        _draw_lane(lane, _TOP + _LANE * place, scale) for place, lane in enumerate(lanes)
-    ]
+    drawn = [_draw_lane(lane, _TOP + _LANE * place, scale) for place, lane in enumerate(lanes)]
     return element(
         "svg",
         element("title", title, id="timeline-title"),
@@ -136,16 +134,14 @@ def _draw_lane(lane: Lane, top: float, scale: _Scale) -> Markup:
         parts.append(_stroke(place, top - 4, place, top + _BAR + 4, "stop"))
     ending = _describe_ending(lane)
     if ending:
-        end = scale.across(lane.stretches[-1][1])
-        parts.append(_write(ending, end + 5, text, kind="note"))
+        place = scale.across(lane.stretches[-1][1]) + 5
+        parts.append(_write(ending, place, text, kind="note"))
     return join(parts)
 
 
 def _draw_divergence(place: float, top: float) -> Markup:
     """Return a wedge on the lane's upper edge, at the step at which it leaves the first."""
-    return element(
-        "path", d=f"M{_px(place)} {_px(top + 3)}l-4.5 -8h9z", class_="parting"
-    )
+    return element("path", d=f"M{_px(place)} {_px(top + 3)}l-4.5 -8h9z", class_="parting")
 
 
 def _describe_ending(lane: Lane) -> str:

@@ -139,9 +139,7 @@ def load_repeat(directory: Path) -> Members:
         num_asked=num_asked,
         is_repeat=True,
         findings=() if is_sealed(answer) else [Finding(REPEAT, EDITED)],
-        varied={
-            str(name): tuple(map(str, said)) for name, said in words.items() if _is_list(said)
-        },
+        varied={str(name): tuple(map(str, said)) for name, said in words.items() if _is_list(said)},
         answer=answer,
     )
 

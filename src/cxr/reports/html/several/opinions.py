@@ -13,6 +13,7 @@ from cxr.records.run_directory import PREDICTIONS
 from cxr.reports.html.several.members import Member
 from cxr.reports.html.wording import count
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opinions:
     """What R runs say of N images, in C classes or labels.
@@ -84,9 +85,7 @@ def collect_opinions(done: Sequence[Member]) -> Opinions | str:
     return _select(done, classes, first, [read[digest] for digest in digests], shared)
 
 
-def _arrange(
-    rows: Sequence[Prediction], labels: Mapping[str, str], num_classes: int
-) -> _Columns:
+def _arrange(rows: Sequence[Prediction], labels: Mapping[str, str], num_classes: int) -> _Columns:
     """Put a run's predictions into the first run's order."""
     places = {path: place for place, path in enumerate(labels)}
     decisions: list[str | None] = [None] * len(places)

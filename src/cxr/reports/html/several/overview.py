@@ -13,7 +13,7 @@ from cxr.reports.html.wording import count
 
 _MOST_SHOWN: Final = 24
 _SHORT: Final = 12
-_NOTHING: Final = "–"
+_NOTHING: Final = "-"
 
 
 def describe_overview(members: Members, judgement: Judgement) -> Section:

@@ -49,9 +49,9 @@ def describe_timeline(members: Members) -> Section | None:
     parted = [one for one in courses if one.divergence and one.divergence.what != "end"]
     blocks: list[Block] = [
         Text(
-            text="Each lane is a run, from its initial state to its last step. Where two lanes have "
-            "the same letter and colour, both runs did the same to the bit up to there: each line "
-            "of a ledger holds the digest of all before it."
+            text="Each lane is a run, from its initial state to its last step. Where two lanes "
+            "have the same letter and colour, both runs did the same to the bit up to there: each "
+            "line of a ledger holds the digest of all before it."
         ),
         _state(courses, parted),
         _draw(courses, len(told)),
@@ -154,12 +154,12 @@ def _tabulate(courses: Sequence[Course]) -> Table:
     rows = []
     for one in courses:
         parted = one.divergence
-        left = ["no", "–", "–", "–", "–"]
+        left = ["no", "-", "-", "-", "-"]
         if parted is not None and parted.what == "end":
-            left = ["no, one ends", str(parted.epoch), str(parted.step), "–", "–"]
+            left = ["no, one ends", str(parted.epoch), str(parted.step), "-", "-"]
         elif parted is not None:
             epoch, step = str(parted.epoch), str(parted.step)
-            left = ["yes", epoch, step, parted.what, parted.tensor or "–"]
+            left = ["yes", epoch, step, parted.what, parted.tensor or "-"]
         lines = one.stretches[-1].end
         rows.append([_name(one.runs), f"{lines:,}", *left])
     caption = "Where each ledger leaves the first run's; step -1 is the initial state"

@@ -113,6 +113,9 @@ def _show_seeds(report: SeedsReport) -> None:
         print_line(show_plainly(line))
     if report.agreement.worst:
         print_line()
+        title = "coefficient of variation of the probability, over images"
+        print_table(title, *words.list_variation_rows(report.agreement))
+        print_line()
         print_table("images agreed about least", *words.list_image_rows(report.agreement))
     print_line()
     title = f"ensemble of {report.ensemble.num_runs} runs, {report.ensemble.method}"

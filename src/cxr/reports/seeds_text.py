@@ -33,7 +33,7 @@ def list_spread_rows(report: SeedsReport) -> Rows:
         [name, _number(one.mean), _number(one.std), _range(one.student), _range(one.bootstrap)]
         for name, one in report.figures.items()
     ]
-    return ["metric", "mean", "std", "95 %, t", "95 %, bootstrap"], rows
+    return ["metric", "mean", "std", "95 %, t", "95 %, resampled"], rows
 
 
 def list_class_rows(report: SeedsReport) -> Rows:
@@ -49,18 +49,25 @@ def describe_agreement(agreement: Agreement) -> list[str]:
     """Return how far the runs agree about images, a line each."""
     if agreement.changing_share is None:
         return ["too few runs or images to say how far they agree"]
-    lines = [
-        f"{agreement.changing} of {agreement.num_images} images ({agreement.changing_share:.1%}) "
-        "are decided otherwise under another seed"
-    ]
+    share = (
+        f"{agreement.changing} of {agreement.num_images} images ({agreement.changing_share:.1%})"
+    )
+    lines = [f"{share} are decided otherwise under another seed"]
     if agreement.kappa is not None:
         lines.append(f"Fleiss' kappa of the decisions {agreement.kappa:.3f}")
-    for name, found in agreement.variation.items():
-        told = ", ".join(f"{key} {_number(value)}" for key, value in found.items())
-        lines.append(f"coefficient of variation of the probability of {name}: {told}")
     if agreement.left_out:
         lines.append(f"{agreement.left_out} images are left out: not every run predicted them")
     return lines
+
+
+def list_variation_rows(agreement: Agreement) -> Rows:
+    """Return the header and the rows of the coefficient of variation of each class."""
+    columns = ("mean", "median", "largest")
+    rows = [
+        [name, *(_number(found[column]) for column in columns)]
+        for name, found in agreement.variation.items()
+    ]
+    return ["class", *columns], rows
 
 
 def list_image_rows(agreement: Agreement, *, most: int = _NUM_IMAGES) -> Rows:

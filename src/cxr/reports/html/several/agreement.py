@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
-import statistics
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from cxr.config.load import load_config
 from cxr.records.data_lock import load_data_lock
+from cxr.records.predictions import Prediction
 from cxr.records.run_directory import CONFIG, DATA_LOCK
+from cxr.repeat.agreement import Agreement, CommonImages, ImageSpread, describe_agreement
 from cxr.reports.html.blocks import (
     Block,
     Cell,
@@ -23,62 +22,53 @@ from cxr.reports.html.blocks import (
     Table,
     Text,
 )
-from cxr.reports.html.several.judgement import is_equal
-from cxr.reports.html.several.members import Members
-from cxr.reports.html.several.opinions import Opinions, collect_opinions
+from cxr.reports.html.several.common_images import SharedImages
 from cxr.reports.html.thumbnails import open_thumbnails
 from cxr.reports.html.wording import count
-from cxr.statistics.agreement import (
-    coefficients_of_variation,
-    fleiss_kappa,
-    share_of_changing_decisions,
-)
 
-_MOST_IMAGES: Final = 20
 _MOST_PICTURES: Final = 8
 _MOST_COLUMNS: Final = 12
 _MOST_CLASSES: Final = 20
 _DARKEST: Final = 9
 
 
-def describe_agreement(members: Members, *, data: Path | None = None) -> Section | None:
-    """Return the section, or None where no two runs that completed differ.
+def list_agreement(shared: SharedImages, *, data: Path | None = None) -> Section:
+    """Return the section.
 
     Args:
-        members: The runs.
+        shared: What the runs say of the same images.
         data: Root of the first run's data set, if its images are to be shown.
 
     Raises:
-        RecordError: Predictions cannot be read.
         CxrError: Images are not those that the first run used.
     """
-    done = members.with_outcome
-    if all(is_equal(run, done[0]) for run in done[1:]):
-        return None
-    opinions = collect_opinions(done)
-    if isinstance(opinions, str):
-        blocks: list[Block] = [Statement(tone="plain", text=f"Not comparable: {opinions}.")]
+    if shared.common is None:
+        problem = f"No image can be compared: {shared.problem}."
+        blocks: list[Block] = [Statement(tone="plain", text=problem)]
     else:
-        blocks = list(_list_blocks(opinions))
+        found = describe_agreement(shared.common)
+        blocks = list(_list_blocks(shared, shared.common, found))
         if data is not None:
-            blocks.append(_show_worst(opinions, done[0].directory, data))
+            blocks.append(_show_worst(found.worst, shared.runs[0].directory, data))
     return Section(name="agreement", title="Agreement on each image", blocks=blocks)
 
 
-def _list_blocks(opinions: Opinions) -> Iterator[Block]:
-    num_runs, num_images = len(opinions.runs), len(opinions.paths)
-    said = f"{count(num_runs, 'run')}, {count(num_images, 'image')} that all of them predicted."
-    if opinions.num_only_in_some:
-        said += f" {count(opinions.num_only_in_some, 'image')} that only some have are left out."
+def _list_blocks(shared: SharedImages, common: CommonImages, found: Agreement) -> Iterator[Block]:
+    said = (
+        f"{count(len(shared.runs), 'run')}, {count(found.num_images, 'image')} that all predicted."
+    )
+    if found.left_out:
+        said += f" {count(found.left_out, 'image')} that only some have are left out."
+    if shared.num_left_out:
+        said += f" {count(shared.num_left_out, 'run')} are left out: all would not fit in memory."
     yield Text(text=said)
-    codes = _encode(opinions)
-    share, kappa = share_of_changing_decisions(codes), fleiss_kappa(codes)
+    share, kappa = found.changing_share, found.kappa
     yield Headlines(
         headlines=[
             Headline(
                 name="Images whose decision changes between runs",
                 value="undefined" if share is None else f"{share * 100:.1f} %",
-                note=f"{round((share or 0) * num_images):,} of {count(num_images, 'image')}",
+                note=f"{found.changing:,} of {count(found.num_images, 'image')}",
             ),
             Headline(
                 name="Fleiss' kappa of the decisions",
@@ -87,109 +77,92 @@ def _list_blocks(opinions: Opinions) -> Iterator[Block]:
             ),
         ]
     )
-    spreads = [
-        coefficients_of_variation(table).tolist()
-        for table in opinions.probabilities[:_MOST_CLASSES]
-    ]
-    yield _tabulate_spread(opinions, spreads)
-    worst = rank_images(opinions)[:_MOST_IMAGES]
+    yield _tabulate_variation(found)
+    worst = [image for image in found.worst if _differs(image)]
     if worst:
-        yield _tabulate_worst(opinions, worst)
+        yield _tabulate_worst(shared, common, worst)
     else:
         yield Statement(tone="good", text="All runs give each image the same probabilities.")
 
 
-def _encode(opinions: Opinions) -> list[list[int]]:
-    """Return a number for each decision. Shape (R, N)."""
-    numbers: dict[str, int] = {}
-    return [[numbers.setdefault(one, len(numbers)) for one in row] for row in opinions.decisions]
+def _differs(image: ImageSpread) -> bool:
+    return len(image.decisions) > 1 or image.lowest != image.highest
 
 
-def rank_images(opinions: Opinions) -> list[int]:
-    """Return the images on which runs do not agree, those on which they agree least first.
-
-    First stands where the fewest runs share the commonest decision, then where the probability of a
-    class spans most, then by path. An image of which all runs say the same is left out.
-    """
-    ranks = []
-    for place, path in enumerate(opinions.paths):
-        commonest = max(Counter(row[place] for row in opinions.decisions).values())
-        span = max(_span(table, place) for table in opinions.probabilities)
-        if span or commonest < len(opinions.runs):
-            ranks.append((commonest, -span, path, place))
-    return [rank[-1] for rank in sorted(ranks)]
-
-
-def _span(table: Sequence[Sequence[float]], place: int) -> float:
-    values = [row[place] for row in table]
-    return max(values) - min(values)
-
-
-def _tabulate_spread(opinions: Opinions, spreads: Sequence[Sequence[float]]) -> Table:
-    rows = []
-    for name, values in zip(opinions.classes, spreads, strict=False):
-        known = sorted(value for value in values if not math.isnan(value))
-        shown = ["undefined"] * 2
-        if known:
-            shown = [f"{statistics.median(known):.4f}", f"{known[-1]:.4f}"]
-        rows.append([name, *shown])
-    more = len(opinions.classes) - len(rows)
-    caption = (
-        "Coefficient of variation of each image's probability over runs: standard deviation over "
-        "mean" + (f"; {more:,} further classes are not shown" if more else "")
-    )
-    return Table(caption=caption, header=["Class", "Median image", "Worst image"], rows=rows)
-
-
-def _tabulate_worst(opinions: Opinions, worst: Sequence[int]) -> Table:
-    """Return the worst-agreed images, with the probability that each run gives one class."""
-    shown = min(len(opinions.runs), _MOST_COLUMNS)
-    left_out = len(opinions.runs) - shown
-    rows: list[list[str | Cell]] = []
-    for place in worst:
-        index = _choose_class(opinions, place)
-        values = [row[place] for row in opinions.probabilities[index]]
-        cells = [
-            Cell(text=f"{value:.3f}", shade=round(value * _DARKEST)) for value in values[:shown]
-        ]
-        span = [f"{min(values):.3f} to {max(values):.3f}"] if left_out else []
-        rows.append(
-            [
-                opinions.paths[place],
-                opinions.labels[place],
-                _tally(opinions, place),
-                opinions.classes[index],
-                *span,
-                *cells,
-            ]
-        )
-    caption = "Images on which the runs agree least, with the probability of one class by run"
-    if left_out:
-        caption += f"; {left_out:,} further runs are in their range alone"
-    span = ["Range"] if left_out else []
-    header = ["Image", "Label", "Decisions", "Class", *span, *opinions.runs[:shown]]
+def _tabulate_variation(found: Agreement) -> Table:
+    columns = ("mean", "median", "largest")
+    rows = [
+        [name, *(_show(values[column]) for column in columns)]
+        for name, values in list(found.variation.items())[:_MOST_CLASSES]
+    ]
+    more = len(found.variation) - len(rows)
+    caption = "Coefficient of variation of an image's probability over the runs, by class"
+    if more > 0:
+        caption += f"; {more:,} further classes are not shown"
+    header = ["Class", "Mean of images", "Median", "Largest"]
     return Table(caption=caption, header=header, rows=rows)
 
 
-def _show_worst(opinions: Opinions, run: Path, data: Path) -> Pictures:
+def _show(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.4f}"
+
+
+def _tabulate_worst(
+    shared: SharedImages, common: CommonImages, worst: Sequence[ImageSpread]
+) -> Table:
+    """Return the worst-agreed images, with the probability that each run gives one class."""
+    shown = len(shared.runs) if len(shared.runs) <= _MOST_COLUMNS else 0
+    places = {row.path: place for place, row in enumerate(common.rows[0])}
+    rows: list[list[str | Cell]] = []
+    for image in worst:
+        index = _choose_class(image)
+        told = [rows[places[image.path]] for rows in common.rows[:shown]]
+        reach = f"{image.lowest[index]:.3f} to {image.highest[index]:.3f}"
+        rows.append(
+            [
+                image.path,
+                image.label or "none",
+                _tally(image.decisions),
+                common.classes[index],
+                reach,
+                *_shade(told, index),
+            ]
+        )
+    labels = [run.label for run in shared.runs[:shown]]
+    return Table(
+        caption="Images on which the runs agree least, with the probability of one class",
+        header=["Image", "Label", "Decisions", "Class", "Least to most", *labels],
+        rows=rows,
+    )
+
+
+def _shade(rows: Sequence[Prediction], index: int) -> list[Cell]:
+    values = [row.probabilities[index] for row in rows]
+    # A probability of a foreign record may be none; its text says so, a shade cannot.
+    return [
+        Cell(text=f"{value:.3f}", shade=round(min(max(value, 0.0), 1.0) * _DARKEST))
+        for value in values
+    ]
+
+
+def _choose_class(image: ImageSpread) -> int:
+    """Return the class whose probability spans most; of equals the last, as in two classes."""
+    spans = [high - low for low, high in zip(image.lowest, image.highest, strict=True)]
+    return max(range(len(spans)), key=lambda index: (spans[index], index))
+
+
+def _tally(decisions: Mapping[str, int]) -> str:
+    return ", ".join(f"{name or 'none'} {num:,}" for name, num in decisions.items())
+
+
+def _show_worst(worst: Sequence[ImageSpread], run: Path, data: Path) -> Pictures:
     """Return pictures of the worst-agreed images, each held against the first run's lock."""
     thumbnails = open_thumbnails(data, load_config(run / CONFIG).data)
     samples = {sample.path: sample for sample in load_data_lock(run / DATA_LOCK).samples}
     return Pictures(
         pictures=[
-            thumbnails.draw(samples[opinions.paths[place]], _tally(opinions, place))
-            for place in rank_images(opinions)[:_MOST_PICTURES]
+            thumbnails.draw(samples[image.path], f"{image.label}: {_tally(image.decisions)}")
+            for image in worst[:_MOST_PICTURES]
+            if image.path in samples
         ]
     )
-
-
-def _choose_class(opinions: Opinions, place: int) -> int:
-    """Return the class whose probability spans most; of equals the last, as in two classes."""
-    spans = [_span(table, place) for table in opinions.probabilities]
-    return max(range(len(spans)), key=lambda index: (spans[index], index))
-
-
-def _tally(opinions: Opinions, place: int) -> str:
-    found = Counter(row[place] for row in opinions.decisions)
-    ordered = sorted(found.items(), key=lambda item: (-item[1], item[0]))
-    return ", ".join(f"{name or 'none'} {num:,}" for name, num in ordered)

@@ -7,13 +7,14 @@ from typing import Final
 
 from cxr.digests.canonical import digest_json
 from cxr.reports.html.blocks import Report, Section
-from cxr.reports.html.several.agreement import describe_agreement
+from cxr.reports.html.several.agreement import list_agreement
+from cxr.reports.html.several.common_images import load_shared_images
 from cxr.reports.html.several.differences import (
     collect_differences,
     describe_differences,
 )
 from cxr.reports.html.several.distribution import describe_distribution
-from cxr.reports.html.several.factors import describe_factors
+from cxr.reports.html.several.factors import collect_factors, list_factors, list_surroundings
 from cxr.reports.html.several.figures import describe_figures
 from cxr.reports.html.several.judgement import Judgement, judge
 from cxr.reports.html.several.members import Members
@@ -39,15 +40,17 @@ def build_report_of_runs(
         RecordError: A record that was as it was written when it was checked no longer is.
     """
     differences = collect_differences(members)
+    factors = collect_factors(members)
     affecting = differences.affecting if differences is not None else ()
-    judgement = judge(members, affecting=affecting)
+    judgement = judge(members, affecting=affecting, factors=factors)
+    shared = load_shared_images(members)
     found: list[Section | None] = [
         describe_overview(members, judgement),
         describe_timeline(members),
-        describe_factors(members),
-        describe_distribution(members, judgement, replicates=replicates),
+        list_surroundings(members) if factors is None else list_factors(factors),
+        describe_distribution(members, judgement, shared, replicates=replicates),
         describe_figures(members, replicates=replicates),
-        describe_agreement(members, data=data),
+        None if shared is None else list_agreement(shared, data=data),
         None if differences is None else describe_differences(differences),
         list_runs(members),
     ]

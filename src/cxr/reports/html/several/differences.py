@@ -83,11 +83,8 @@ def describe_differences(differences: Differences) -> Section:
         )
     ]
     if differences.num_others > len(compared):
-        blocks.append(
-            Text(
-                text=f"Looked into are the first {len(compared):,} of {count(differences.num_others, 'run')}."
-            )
-        )
+        every = count(differences.num_others, "other run")
+        blocks.append(Text(text=f"Looked into are the first {len(compared):,} of {every}."))
     blocks += [Statement(tone="bad", text=text) for text in differences.unread]
     if found:
         blocks.append(_tabulate(reference, found, len(compared)))

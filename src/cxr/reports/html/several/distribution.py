@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from cxr.determinism.streams import MAX_SEED
 from cxr.records.figures import ALL_SCALARS
 from cxr.records.manifest import load_sealed_run
 from cxr.reports.html.axes import Axis, make_axis
 from cxr.reports.html.blocks import Block, Chart, Charts, Section, Table, Text
 from cxr.reports.html.charts import Line, Mark, draw_chart
+from cxr.reports.html.several.common_images import SharedImages
+from cxr.reports.html.several.ensemble import tabulate_ensemble
 from cxr.reports.html.several.judgement import Judgement
 from cxr.reports.html.several.members import Member, Members
 from cxr.reports.html.wording import FIGURE_TITLES, count, show_figure
@@ -30,13 +33,14 @@ _LEAST: Final = 2
 
 
 def describe_distribution(
-    members: Members, judgement: Judgement, *, replicates: int
+    members: Members, judgement: Judgement, shared: SharedImages | None, *, replicates: int
 ) -> Section | None:
     """Return the section, or None where the runs are no sample of one recipe's training.
 
     Args:
         members: The runs.
         judgement: What they amount to.
+        shared: What they say of the same images; None where nothing differs.
         replicates: Resamples for the bootstrap over seeds; 0: none are drawn.
     """
     done = members.with_outcome
@@ -45,7 +49,7 @@ def describe_distribution(
     if len({run.split for run in done}) > 1:
         return None
     names = [name for name in ALL_SCALARS if all(name in run.figures for run in done)]
-    root = done[0].inputs["seed"]
+    root = _find_root(members, done[0])
     spreads = {
         name: describe_seeds([run.figures[name] for run in done], root=root, replicates=replicates)
         for name in names
@@ -59,7 +63,16 @@ def describe_distribution(
     per_class = _tabulate_classes(done)
     if per_class is not None:
         blocks.append(per_class)
+    if shared is not None and shared.common is not None:
+        blocks.append(tabulate_ensemble(shared.common, shared.runs))
     return Section(name="distribution", title="Distribution", blocks=blocks)
+
+
+def _find_root(members: Members, first: Member) -> int:
+    """Return the root of the bootstrap's stream: the repeat's, or else the first run's seed."""
+    series = members.answer.get("series")
+    root = series.get("root") if isinstance(series, dict) else None
+    return root if type(root) is int and 0 <= root <= MAX_SEED else first.inputs["seed"]
 
 
 def _tabulate(spreads: Mapping[str, SeedSpread]) -> Table:

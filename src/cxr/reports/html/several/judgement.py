@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from cxr.repeat.report import CONFIDENCE, derive_excluded_rate
+from cxr.repeat.vary import FactorsReport
 from cxr.reports.html.blocks import Tone
 from cxr.reports.html.several.members import Member, Members, is_drawn_by
 from cxr.reports.html.wording import count
 from cxr.reports.repeat_text import describe_status
 
-Word = Literal["identical", "different", "distribution", "incomplete", "edited"]
+Word = Literal[
+    "identical", "different", "distribution", "harmless", "changes-bits", "incomplete", "edited"
+]
 
 _MOST_LISTED: Final = 8
 
@@ -38,7 +41,9 @@ class Judgement:
     others: Sequence[str]
 
 
-def judge(members: Members, *, affecting: Sequence[str] = ()) -> Judgement:
+def judge(
+    members: Members, *, affecting: Sequence[str] = (), factors: FactorsReport | None = None
+) -> Judgement:
     """Return the verdict on several runs.
 
     Only runs that completed, and whose record is as it was written, are compared. That they should
@@ -49,11 +54,14 @@ def judge(members: Members, *, affecting: Sequence[str] = ()) -> Judgement:
         members: The runs.
         affecting: Names of all inputs and facts that differ between the first run and others, and
             affect bits.
+        factors: What each factor does, of a repeat that varies them.
     """
     done = members.with_outcome
-    moved = [name for name in find_differing(done) if is_drawn_by(name)]
-    others = [*(name for name in find_differing(done) if name not in moved), *_find_inputs(done)]
-    if moved and "data.split_seed" in moved:
+    differing = find_differing(done)
+    moved = [name for name in differing if is_drawn_by(name)]
+    others = [*(name for name in differing if name not in moved), *_find_inputs(done)]
+    if "data.split_seed" in moved:
+        # The samples are others because they were split otherwise.
         others = [name for name in others if name != "data"]
     kind = _name_kind(done, moved, others)
     edited = [run for run in members.runs if run.findings]
@@ -63,12 +71,30 @@ def judge(members: Members, *, affecting: Sequence[str] = ()) -> Judgement:
         word, tone, text = "edited", "bad", _say_edited(edited)
     elif len(done) < members.num_asked:
         word, tone, text = "incomplete", "bad", _say_incomplete(members)
+    elif factors is not None:
+        word, tone, text = _judge_factors(factors)
     else:
         word = kind
         tone = _choose_tone(kind, [*moved, *others, *affecting])
         text = _say(kind, done, [*moved, *others], affecting)
     details = list(_list_details(members, done, kind, word))
     return Judgement(word=word, tone=tone, text=text, details=details, moved=moved, others=others)
+
+
+def _judge_factors(found: FactorsReport) -> tuple[Word, Tone, str]:
+    if not found.repeats:
+        return "different", "bad", "Different: the recipe as it is does not repeat."
+    changing = [one for one in found.effects if one.status == "changes-bits"]
+    if not changing:
+        taken = sum(one.status == "harmless" for one in found.effects)
+        said = f"Harmless: none of {count(taken, 'setting')} that were varied changes a bit."
+        return "harmless", "good", said
+    broken = [f"{one.factor}={one.value}" for one in changing if one.promised]
+    if broken:
+        said = f"Bits change where the level promises that none does: {_join(broken)}."
+        return "changes-bits", "bad", said
+    names = [f"{one.factor}={one.value}" for one in changing]
+    return "changes-bits", "plain", f"Bits change with {_join(names)}; no promise is broken."
 
 
 def find_differing(runs: Sequence[Member]) -> list[str]:

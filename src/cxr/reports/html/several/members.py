@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from cxr.compare.verify_findings import EDITED, Finding
+from cxr.compare.verify_findings import Finding
 from cxr.compare.verify_run import verify_run
 from cxr.errors import RecordError, UsageError
 from cxr.json_file import load_json_object
 from cxr.records.figures import ALL_SCALARS
-from cxr.records.manifest import Manifest, is_sealed, load_manifest, load_sealed_run
+from cxr.records.manifest import Manifest, load_manifest, load_sealed_run
 from cxr.records.repeat_record import read_runs
 from cxr.records.run_directory import MANIFEST, REPEAT
+from cxr.repeat.verify import verify_repeat
 
 MISSING: Final = "missing"
 UNREADABLE: Final = "unreadable"
@@ -40,6 +41,7 @@ class Member:
         level: The promise.
         outcome: Digest of its outcome; empty unless it completed.
         trace: Digest of its trace; empty unless it completed.
+        predictions_digest: Of its predictions; empty unless it completed.
         split: The split that its figures are of; empty unless it completed.
         figures: By name.
         num_steps: Steps that its ledger holds; None where its record does not say.
@@ -58,6 +60,7 @@ class Member:
     level: str = ""
     outcome: str = ""
     trace: str = ""
+    predictions_digest: str = ""
     split: str = ""
     figures: Mapping[str, float | None] = field(default_factory=dict)
     num_steps: int | None = None
@@ -82,7 +85,7 @@ class Members:
     Attributes:
         runs: Each of them.
         num_asked: How many there were to be.
-        is_repeat: Whether they are those of one record of a repeat.
+        directory: Of the repeat that they are those of; None where they were named one by one.
         findings: In what that record is not as it was written.
         varied: What was other than in the first run, in words, by label.
         answer: That record; empty without one.
@@ -90,10 +93,15 @@ class Members:
 
     runs: Sequence[Member]
     num_asked: int
-    is_repeat: bool = False
+    directory: Path | None = None
     findings: Sequence[Finding] = ()
     varied: Mapping[str, Sequence[str]] = field(default_factory=dict)
     answer: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_repeat(self) -> bool:
+        """Whether they are those of one record of a repeat."""
+        return self.directory is not None
 
     @property
     def with_outcome(self) -> list[Member]:
@@ -131,14 +139,23 @@ def load_repeat(directory: Path) -> Members:
     """
     answer = load_json_object(directory / REPEAT)
     places, num_asked = read_runs(directory, answer)
-    runs = [_load(name, place) for name, place in places.items()]
+    findings = verify_repeat(directory).findings
+    own = {
+        name: [
+            replace(one, path=one.path.removeprefix(f"{name}/"))
+            for one in findings
+            if _is_of(one, name)
+        ]
+        for name in places
+    }
+    runs = [_load(name, place, own[name]) for name, place in places.items()]
     varied = answer.get("varied")
     words = varied if isinstance(varied, dict) else {}
     return Members(
         runs=runs,
         num_asked=num_asked,
-        is_repeat=True,
-        findings=() if is_sealed(answer) else [Finding(REPEAT, EDITED)],
+        directory=directory,
+        findings=[one for one in findings if not any(_is_of(one, name) for name in places)],
         varied={str(name): tuple(map(str, said)) for name, said in words.items() if _is_list(said)},
         answer=answer,
     )
@@ -149,16 +166,26 @@ def is_drawn_by(field: str) -> bool:
     return field.startswith(_DRAWS)
 
 
-def _load(label: str, directory: Path) -> Member:
+def _is_of(finding: Finding, run: str) -> bool:
+    """Say whether a finding of a repeat is one of a run of it."""
+    return finding.path == run or finding.path.startswith(f"{run}/")
+
+
+def _load(label: str, directory: Path, known: Sequence[Finding] | None = None) -> Member:
+    """Read a run; ``known`` is what a check of it found, where that was done already."""
     if not directory.is_dir():
         return Member(label=label, directory=directory, status=MISSING)
     try:
         manifest = load_sealed_run(directory)
-        findings = [] if manifest["status"] == "running" else verify_run(directory).findings
+        # One that never ended cannot be checked: its manifest names no file.
+        if manifest["status"] == "running":
+            known = []
+        elif known is None:
+            known = verify_run(directory).findings
     except RecordError as error:
         findings = [Finding(Path(error.where).name, error.problem), *_find_more(directory)]
         return Member(label=label, directory=directory, status=UNREADABLE, findings=findings)
-    return _describe(label, directory, manifest, findings)
+    return _describe(label, directory, manifest, known)
 
 
 def _find_more(directory: Path) -> list[Finding]:
@@ -188,6 +215,7 @@ def _describe(
         level=manifest["recipe"]["determinism"],
         outcome=manifest["outcome_digest"] if completed else "",
         trace=manifest["trace_digest"] if completed else "",
+        predictions_digest=manifest["outcome"]["predictions_digest"] if completed else "",
         split=figures.get("split", ""),
         figures={name: _read_figure(figures.get(name)) for name in ALL_SCALARS if name in figures},
         num_steps=steps if type(steps) is int else None,

@@ -15,6 +15,7 @@ COMMANDS: Final = [
     ["env", "audit"],
     ["env", "verify"],
     ["reproduce"],
+    ["report"],
     ["data", "synth"],
     ["data", "verify"],
 ]

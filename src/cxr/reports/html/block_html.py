@@ -129,11 +129,9 @@ def _render_picture(picture: Picture) -> Markup:
 
 @render_block.register
 def _(block: Folded) -> Markup:
-    return element(
-        "details",
-        element("summary", block.summary),
-        join(map(render_block, block.blocks), in_lines=True),
-    )
+    content = join(map(render_block, block.blocks), in_lines=True)
+    kind = None if block.on_paper else "screen"
+    return element("details", element("summary", block.summary), content, class_=kind)
 
 
 @render_block.register

@@ -145,10 +145,17 @@ class Pictures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Folded:
-    """Blocks that are shown when their summary is opened, and on paper."""
+    """Blocks that are shown when their summary is opened.
+
+    Attributes:
+        summary: What stands there while they are not.
+        blocks: What is folded.
+        on_paper: Whether they are printed, opened or not.
+    """
 
     summary: str
     blocks: Sequence[Block]
+    on_paper: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,9 +11,13 @@ from itertools import groupby
 from typing import Final
 
 from cxr.reports.html.blocks import Block, Section, Table, Text
-from cxr.reports.html.checklist_answers import ANSWERS
+from cxr.reports.html.checklist_inputs import INPUT_ANSWERS
+from cxr.reports.html.checklist_results import RESULT_ANSWERS
 from cxr.reports.html.run_analysis import RunAnalysis
 from cxr.reports.html.run_records import RunRecords
+
+ANSWERS: Final = {**INPUT_ANSWERS, **RESULT_ANSWERS}
+"""What answers a line, by the name in ``checklist.toml``."""
 
 OPEN: Final = "open"
 """What stands where the records do not answer a line."""

@@ -49,7 +49,9 @@ def _epochs_axis(records: RunRecords) -> Axis:
 
 def _list_rules(records: RunRecords) -> list[Rule]:
     chosen = records.course.weights_epoch
-    return [] if chosen is None else [Rule(x=chosen + 1, label="chosen")]
+    if chosen is None or all(epoch.number != chosen for epoch in records.epochs):
+        return []
+    return [Rule(x=chosen + 1, label="chosen")]
 
 
 def _draw_loss(records: RunRecords) -> Chart:

@@ -40,14 +40,19 @@ def _list_blocks(records: RunRecords) -> Iterator[Block]:
     yield Folded(
         summary=f"Switches, as they were read back: {len(controls):,}",
         blocks=[Facts(facts=_flatten(controls))],
+        on_paper=False,
     )
-    yield Folded(summary=f"Packages: {len(packages):,}", blocks=[Facts(facts=_flatten(packages))])
+    yield Folded(
+        summary=f"Packages: {len(packages):,}",
+        blocks=[Facts(facts=_flatten(packages))],
+        on_paper=False,
+    )
     rest = {
         name: environment[name]
         for name in ("os", "cpu", "gpu", "python", "numerics", "images", "variables")
         if name in environment
     }
-    yield Folded(summary="All facts", blocks=[Facts(facts=_flatten(rest))])
+    yield Folded(summary="All facts", blocks=[Facts(facts=_flatten(rest))], on_paper=False)
 
 
 def find(facts: Mapping[str, Any], *path: str) -> Any:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, Final
 
+from cxr.errors import IMPORT_FAULTS, InstallationError
 from cxr.evaluation.elementary import choose_elementary
 from cxr.evaluation.figures import read_logits
 from cxr.evaluation.intervals import derive_intervals
@@ -20,8 +22,8 @@ from cxr.evaluation.thresholds import describe_thresholds
 from cxr.reports.html.run_records import RunRecords
 
 MOST_CLASSES: Final = 200
-"""Classes that exclude each other, up to which every figure of each is worked out: the time that it
-takes grows with the square of their number."""
+"""Classes up to which every figure of each is worked out: the time that it takes grows with the
+square of their number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,14 +57,17 @@ def analyse_run(records: RunRecords, *, replicates: int) -> RunAnalysis | None:
     Args:
         records: The run.
         replicates: Resamples for intervals; 0: none.
+
+    Raises:
+        InstallationError: Intervals are asked for, and NumPy cannot be imported.
     """
     classes, predictions = records.lock.classes, records.predictions
-    too_many = len(classes) > MOST_CLASSES and not records.asks_each_label
-    if not predictions or too_many:
+    if not predictions or len(classes) > MOST_CLASSES:
         return None
     groups = {sample.path: sample.group for sample in records.lock.samples}
     intervals = None
     if replicates:
+        _require_numpy()
         intervals = derive_intervals(
             classes,
             predictions,
@@ -80,6 +85,22 @@ def analyse_run(records: RunRecords, *, replicates: int) -> RunAnalysis | None:
         intervals=intervals,
         num_patients=len({groups[row.path] for row in predictions}),
     )
+
+
+def _require_numpy() -> None:
+    """Refuse to draw resamples without NumPy, which nothing else of a report needs.
+
+    Raises:
+        InstallationError: It cannot be imported.
+    """
+    try:
+        import_module("numpy")
+    except IMPORT_FAULTS as error:
+        raise InstallationError(
+            "intervals need NumPy, which cannot be imported here",
+            where=str(error),
+            hint="install it, or leave intervals out with --replicates 0",
+        ) from error
 
 
 def list_class_outcomes(records: RunRecords, names: Sequence[str]) -> dict[str, list[Outcome]]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from cxr.reports.html.blocks import Block, Section, Table, Text
-from cxr.reports.html.run_records import RunRecords, Subgroup
+from cxr.reports.html.recorded_values import Subgroup
+from cxr.reports.html.run_records import RunRecords
 from cxr.reports.html.wording import FIGURE_TITLES, count, show_figure
 
 

@@ -111,7 +111,7 @@ def _draw(done: Sequence[Member], judgement: Judgement, name: str, spread: SeedS
     if spread.mean is not None:
         marks.append(Line(points=[(end, spread.mean) for end in ends], style=1, label="mean"))
     if spread.student.low is not None and spread.student.high is not None:
-        for value, label in ((spread.student.low, "95 % t interval"), (spread.student.high, "")):
+        for value, label in ((spread.student.low, "95 % t"), (spread.student.high, "")):
             marks.append(Line(points=[(end, value) for end in ends], style=None, label=label))
             shown.append(value)
     title = f"{FIGURE_TITLES[name]} by {moved}"
@@ -129,6 +129,7 @@ def _draw(done: Sequence[Member], judgement: Judgement, name: str, spread: SeedS
             x=_make_run_axis(done, moved),
             y=make_axis(FIGURE_TITLES[name], shown),
             marks=marks,
+            labels="end",
         ),
     )
 

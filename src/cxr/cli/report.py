@@ -69,4 +69,4 @@ def report(
     elif not quiet:
         print_line(f"written: {path}")
         if not found.is_verified:
-            print_note("not all records are verified: the report begins with what was found")
+            print_note("not verified: the report begins with what was found")

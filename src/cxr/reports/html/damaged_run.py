@@ -12,6 +12,7 @@ from cxr.compare.verify_run import verify_run
 from cxr.digests.files import digest_file
 from cxr.errors import ConfigError, RecordError
 from cxr.records.epoch_figures import read_epoch_lines
+from cxr.records.figures import SCALARS
 from cxr.records.ledger import StepRecord, read_whole_lines
 from cxr.records.manifest import Manifest
 from cxr.records.run_directory import MANIFEST, walk_record
@@ -109,7 +110,9 @@ def _describe_progress(directory: Path) -> Section:
     if rows:
         caption = "Figures by epoch, as they stand in the record"
         blocks.append(
-            Table(caption=caption, header=["Epoch", "Line"], rows=rows[-_MOST_ROWS:], numeric=False)
+            Table(
+                caption=caption, header=["Epoch", "Figures"], rows=rows[-_MOST_ROWS:], numeric=False
+            )
         )
     return Section(name="progress", title="How far it came", blocks=blocks)
 
@@ -122,16 +125,29 @@ def _read_steps(directory: Path) -> Iterator[StepRecord]:
 def _list_epochs(directory: Path) -> Iterator[list[str]]:
     try:
         for number, line in read_epoch_lines(directory):
-            yield [str(number), show_value(_parse(line))]
+            yield [str(number), _describe_epoch(_parse(line))]
     except RecordError as error:
         yield [_NOTHING, error.problem]
+
+
+def _describe_epoch(content: Any) -> str:
+    """Return the numbers of one epoch in a line; what is no number is left out."""
+    if not isinstance(content, dict):
+        return "not readable"
+    validation = content.get("val")
+    told = {**content, **(validation if isinstance(validation, dict) else {})}
+    return ", ".join(
+        f"{name} {told[name]:.4f}"
+        for name in ("train_loss", *SCALARS)
+        if isinstance(told.get(name), float)
+    )
 
 
 def _parse(line: bytes | str) -> Any:
     try:
         return json.loads(line)
     except (ValueError, RecursionError):
-        return "not readable"
+        return None
 
 
 def _list_files(directory: Path, named: dict[str, Any]) -> Section:

@@ -11,7 +11,6 @@ from cxr.repeat.vary import FactorsReport
 from cxr.reports.html.blocks import Tone
 from cxr.reports.html.several.members import Member, Members, is_drawn_by
 from cxr.reports.html.wording import count
-from cxr.reports.repeat_text import describe_status
 
 Word = Literal[
     "identical", "different", "distribution", "harmless", "changes-bits", "incomplete", "edited"
@@ -196,9 +195,11 @@ def _list_details(members: Members, done: Sequence[Member], kind: str, word: str
 
 
 def _describe_unfinished(run: Member) -> str:
+    if run.status == "running":
+        return f"{run.label}: never ended: a process still writes to it, or it was killed"
     steps = "" if run.num_steps is None else f" after {count(run.num_steps, 'step')}"
     why = f": {run.failure}" if run.failure else ""
-    return f"{run.label}: {describe_status(run.status)}{steps}{why}"
+    return f"{run.label}: {run.status}{steps}{why}"
 
 
 def _describe_evidence(done: Sequence[Member], kind: str) -> list[str]:

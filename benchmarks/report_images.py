@@ -54,7 +54,7 @@ def draw_page(page: Path, out: Path, *, browser: str, size_px: tuple[int, int], 
             encoding="utf-8",
         )
         shot = Path(place) / "shot.png"
-        subprocess.run(  # noqa: S603 - the browser that was named
+        subprocess.run(
             [
                 browser,
                 *_QUIET,

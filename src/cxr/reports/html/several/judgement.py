@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -74,8 +75,10 @@ def judge(
         word, tone, text = _judge_factors(factors)
     else:
         word = kind
-        tone = _choose_tone(kind, [*moved, *others, *affecting])
-        text = _say(kind, done, [*moved, *others], affecting)
+        # The field that was moved explains nothing between two runs with one value of it.
+        besides = [name for name in affecting if not is_drawn_by(name)]
+        tone = _choose_tone(kind, [*others, *besides])
+        text = _say(kind, done, [*moved, *others], besides)
     details = list(_list_details(members, done, kind, word))
     return Judgement(word=word, tone=tone, text=text, details=details, moved=moved, others=others)
 
@@ -131,6 +134,12 @@ def _name_kind(
 ) -> Literal["identical", "different", "distribution"]:
     if all(is_equal(run, done[0]) for run in done[1:]):
         return "identical"
+    firsts: dict[str, Member] = {}
+    for run in done:
+        first = firsts.setdefault(json.dumps([run.fields.get(name) for name in moved]), run)
+        if not is_equal(run, first):
+            # Nothing was drawn otherwise, so this is no spread over seeds.
+            return "different"
     return "distribution" if moved and not others else "different"
 
 
@@ -138,6 +147,8 @@ def _choose_tone(kind: str, reasons: Sequence[str]) -> Tone:
     """Return good for equal runs, bad for others that nothing tells apart."""
     if kind == "identical":
         return "good"
+    if kind == "distribution":
+        return "plain"
     return "plain" if reasons else "bad"
 
 
@@ -147,6 +158,11 @@ def _say(kind: str, done: Sequence[Member], recipe: Sequence[str], affecting: Se
         return f"Identical: {runs} with the same weights, predictions and trace, bit for bit."
     if kind == "distribution":
         return f"A distribution: {runs} that differ in {_join(recipe)} alone."
+    if recipe and all(map(is_drawn_by, recipe)):
+        said = f"Different: of {runs}, some with the same {_join(recipe)} are not equal."
+        return said + (
+            f" What affects bits was not the same: {_join(affecting)}." if affecting else ""
+        )
     if recipe:
         return f"Different: {runs} of recipes that differ in {_join(recipe)}."
     if affecting:

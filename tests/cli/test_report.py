@@ -227,10 +227,28 @@ def test_what_is_no_run_is_said_in_three_lines(run: Run, tmp_path: Path):
     (tmp_path / "empty").mkdir()
     for place in (tmp_path / "empty", tmp_path / "missing", run.config):
         assert read_error(run_cxr("report", place), code=3)
+
+
+def test_a_run_whose_record_was_edited_has_a_page_that_says_so_first(run: Run, tmp_path: Path):
     copy = copy_run(run, tmp_path / "run")
     text = (copy / "manifest.json").read_text(encoding="utf-8")
     (copy / "manifest.json").write_text(text.replace('"seed":1', '"seed":2'), encoding="utf-8")
-    assert "was edited" in read_error(run_cxr("report", copy), code=3)[0]
+    (copy / "model.safetensors").write_bytes(b"")
+    page = write(copy, tmp_path / "report.html")
+    assert list_faults(page) == []
+    found = read_page(page)
+    statement, *_ = (
+        one for one in found.named("div") if "statement" in one.attributes.get("class", "")
+    )
+    assert statement.attributes["class"] == "statement bad"
+    assert statement.text.startswith("Not as it was written")
+    assert "manifest.json: the manifest was edited" in statement.text
+    assert "model.safetensors: was changed" in statement.text
+    # No figure of a record that cannot be relied on stands in large type.
+    classes = {one.attributes.get("class") for one in found.elements}
+    assert "figure" not in classes
+    answer = read_answer(run_cxr("report", copy, "--json", "--out", tmp_path / "report.html"))
+    assert (answer["status"], answer["verified"]) == ("damaged", False)
 
 
 @pytest.mark.skipif(

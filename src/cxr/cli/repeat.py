@@ -11,6 +11,7 @@ import typer
 from cxr.cli import options
 from cxr.cli.console import print_json, print_note, shown_progress
 from cxr.cli.repeat_answer import show_repeat, tell_against
+from cxr.cli.repeat_kinds import ask, read_wish
 from cxr.cli.series_progress import shown_series
 from cxr.errors import ExitCode, Interrupted, UsageError
 from cxr.interruption import describe_stop, has_signal
@@ -18,6 +19,7 @@ from cxr.interruption import describe_stop, has_signal
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from cxr.cli.repeat_kinds import Wish
     from cxr.repeat.against import Wanted
     from cxr.repeat.report import RepeatReport
     from cxr.repeat.series import Series
@@ -43,6 +45,21 @@ def repeat(
     resume: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Go on with a repeat that was stopped.")
     ] = None,
+    seeds: Annotated[
+        str | None, typer.Option(metavar="0..9", help="Seeds: the distribution over them.")
+    ] = None,
+    only: Annotated[
+        str | None,
+        typer.Option(metavar="STREAM", help="The one stream that --seeds moves: init, order, ..."),
+    ] = None,
+    vary: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FACTOR=VALUES", help="Factors to vary, one at a time."),
+    ] = None,
+    factors: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[FACTOR=VALUES]...", help="Further ones.", show_default=False),
+    ] = None,
     *,
     stress: Annotated[
         bool, typer.Option("--stress", help="Vary what must not matter from run to run.")
@@ -55,13 +72,20 @@ def repeat(
     Each run has a process of its own; the variance must be zero. With --against
     each must equal a run that was trained here, such as one of the code before
     a change; docs/ci.md has that as a gate. With --stress load, workers, memory
-    and much else that must not matter differ from run to run.
+    and much else that must not matter differ from run to run. With --seeds the
+    spread is the result: figures, images and the ensemble over seeds. With
+    --vary the answer is which of threads, workers, batch_eval, isa, mkl_cbwr
+    and onednn_isa change bits: --vary threads=1,2 isa=default,avx2
 
     Example: cxr repeat -n 3 --config configs/sample.yaml
     """
-    if resume is None:
+    wish = read_wish(seeds, only, vary, factors)
+    if resume is None and wish:
+        series = _take_other_series(config, overrides or [], wish)
+        _refuse_beside(num_runs=num_runs, against=against, stress=stress)
+    elif resume is None:
         series = _take_series(config, num_runs, overrides or [], against, stress=stress)
-    elif config or num_runs or overrides or out or stress:
+    elif config or num_runs or overrides or out or stress or wish:
         raise UsageError(
             "--resume takes the recipe, the number of runs and --stress from the record",
             where="cxr repeat",
@@ -112,12 +136,6 @@ def _take_series(
     stress: bool,
 ) -> Series:
     """Return the series that the command line asks for."""
-    if config is None:
-        raise UsageError(
-            "give --config, or --resume alone",
-            where="cxr repeat",
-            hint="cxr repeat --config FILE to begin, cxr repeat --resume DIR to go on",
-        )
     if num_runs == 1 and (against is None or stress):
         raise UsageError(
             "one run repeats nothing",
@@ -126,7 +144,7 @@ def _take_series(
         )
     from cxr.config.load import load_config
 
-    resolved = load_config(config, overrides)
+    resolved = load_config(_require_config(config), overrides)
     from cxr.repeat.series import EQUAL, STRESS, Series
 
     return Series(
@@ -134,6 +152,40 @@ def _take_series(
         num_runs=num_runs or _NUM_RUNS,
         asked={"kind": STRESS if stress else EQUAL},
     )
+
+
+def _take_other_series(config: Path | None, overrides: Sequence[str], wish: Wish) -> Series:
+    """Return the series over seeds or factors that the command line asks for."""
+    from cxr.config.load import load_config
+
+    resolved = load_config(_require_config(config), overrides)
+    from cxr.repeat.series import Series, plan_series
+
+    asked = ask(wish, resolved)
+    planned = len(plan_series(Series(config=resolved, num_runs=0, asked=asked)))
+    return Series(config=resolved, num_runs=planned, asked=asked)
+
+
+def _refuse_beside(*, num_runs: int | None, against: Path | None, stress: bool) -> None:
+    """Refuse what has no meaning where the runs are to differ."""
+    given = {"-n": num_runs is not None, "--against": against is not None, "--stress": stress}
+    for option, is_given in given.items():
+        if is_given:
+            raise UsageError(
+                f"{option} is for equal runs; over seeds and factors they differ",
+                where="cxr repeat",
+                hint=f"leave out {option}, or ask for it in a repeat of its own",
+            )
+
+
+def _require_config(config: Path | None) -> Path:
+    if config is None:
+        raise UsageError(
+            "give --config, or --resume alone",
+            where="cxr repeat",
+            hint="cxr repeat --config FILE to begin, cxr repeat --resume DIR to go on",
+        )
+    return config
 
 
 def _load_wanted(series: Series, against: Path | None, *, quiet: bool) -> Wanted | None:
@@ -182,5 +234,6 @@ def _end(directory: Path, report: RepeatReport) -> None:
             raise Interrupted(stop.problem, where=f"cxr repeat, {done}", hint=how)
         print_note(how)
         raise typer.Exit(ExitCode.UNCHECKED)
-    if report.verdict == "variance" or (report.against and not report.against.equal):
+    broken = report.factors is not None and report.factors.breaks_promise
+    if report.verdict == "variance" or broken or (report.against and not report.against.equal):
         raise typer.Exit(ExitCode.DIFFERS)

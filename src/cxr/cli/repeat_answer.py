@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from cxr.cli.console import print_line, print_table
 from cxr.cli.diff import show_diff
 from cxr.cli.github import tell_github
+from cxr.cli.repeat_kinds import show_kind
 from cxr.cli.train import show_promise
 from cxr.plain_text import show_plainly
 
@@ -33,7 +34,8 @@ def show_repeat(directory: Path, report: RepeatReport, *, level: str) -> None:
     if report.excluded_rate is not None:
         rate = f"{report.excluded_rate:.1%}"
         print_line(f"  evidence, not proof: excludes a divergence rate above {rate} at 95 %")
-    if report.metrics and report.n > 1:
+    show_kind(report)
+    if report.metrics and report.n > 1 and report.seeds is None and report.factors is None:
         print_line()
         columns = ("mean", "std", "min", "max")
         print_table(
@@ -47,7 +49,7 @@ def show_repeat(directory: Path, report: RepeatReport, *, level: str) -> None:
     print_line(f"records: {directory}")
     if report.against is not None and report.against.equal is False:
         _show_left(report.against)
-    else:
+    elif report.seeds is None and report.factors is None:
         _show_first_divergence(report)
 
 

@@ -9,12 +9,14 @@ import typer
 
 from cxr.cli import options
 from cxr.cli.console import print_json, print_line, print_note
-from cxr.errors import UsageError
 
 
 def report(
     runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN...", help="Run directories.", show_default=False)
+        list[Path],
+        typer.Argument(
+            metavar="RUN...", help="Run directories, or one repeat's.", show_default=False
+        ),
     ],
     out: Annotated[
         Path | None,
@@ -34,51 +36,37 @@ def report(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Write a run's report: one HTML file that needs nothing else, from records alone.
+    """Write a report of runs: one HTML file that needs nothing else, from records alone.
+
+    Of one run, of several beside each other, or of a repeat.
 
     Example: cxr report runs/sample-20261121T120000Z-0123abcd --out report.html
     """
-    from cxr.reports.html.run_records import load_run_records
-    from cxr.reports.html.run_report import build_run_report
+    from cxr.reports.html.choose_report import build_report
     from cxr.reports.html.write_report import write_report
 
-    if len(runs) > 1:
-        raise UsageError(
-            "a report is of one run",
-            where=", ".join(map(str, runs)),
-            hint="name one run; cxr diff compares two",
-        )
-    records = load_run_records(runs[0])
-    thumbnails = None
-    if data is not None:
-        from cxr.reports.html.thumbnails import open_thumbnails
-
-        thumbnails = open_thumbnails(data, records.config.data)
-    built = build_run_report(records, replicates=replicates, thumbnails=thumbnails)
+    found = build_report(runs, replicates=replicates, data=data)
     if markdown:
         from cxr.reports.html.markdown import render_markdown
 
-        text = render_markdown(built)
+        text = render_markdown(found.report)
     else:
         from cxr.reports.html.page import render_page
 
-        text = render_page(built)
-    short = str(records.manifest["manifest_digest"]).removeprefix("sha256:")[:8]
-    path = out or Path(f"report-{short}.{'md' if markdown else 'html'}")
+        text = render_page(found.report)
+    path = out or Path(f"report-{found.digest[:8]}.{'md' if markdown else 'html'}")
     write_report(path, text, force=force)
-    found = records.verification
-    is_verified = found is not None and not found.findings
     if json:
         print_json(
             {
                 "report": str(path),
                 "format": "markdown" if markdown else "html",
                 "runs": [str(run) for run in runs],
-                "status": records.course.status,
-                "verified": is_verified,
+                "status": found.status,
+                "verified": found.is_verified,
             }
         )
     elif not quiet:
         print_line(f"written: {path}")
-        if not is_verified:
-            print_note("the record is not verified: the report begins with what was found")
+        if not found.is_verified:
+            print_note("not verified: the report begins with what was found")

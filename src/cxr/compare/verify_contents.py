@@ -115,7 +115,7 @@ def _check_config(directory: Path, manifest: Manifest) -> Iterator[Finding]:
     for name in sorted(said):
         if name not in found or found[name] != said[name]:
             yield Finding(MANIFEST, f"config.{name} is not what {CONFIG} says")
-    recipe = take(manifest, "recipe")
+    recipe, seeds = take(manifest, "recipe"), take(manifest, "seeds")
     has_key = config.data.pseudonym_key is not None
     for name, value, wanted in (
         # A run from before there were keys does not say.
@@ -123,7 +123,8 @@ def _check_config(directory: Path, manifest: Manifest) -> Iterator[Finding]:
         ("name", manifest.get("name"), config.name),
         ("recipe.seed", recipe.get("seed"), config.seed),
         ("recipe.determinism", recipe.get("determinism"), str(config.determinism)),
-        ("seeds.root", take(manifest, "seeds").get("root"), config.seed),
+        ("seeds.root", seeds.get("root"), config.seed),
+        ("seeds.streams", seeds.get("streams", {}), config.list_own_roots()),
     ):
         if value != wanted:
             yield Finding(MANIFEST, f"{name} is not what {CONFIG} says")

@@ -62,7 +62,7 @@ def check_figures(directory: Path, manifest: Manifest, level: Any) -> Iterator[F
         # The file's own findings say so.
         return
     for name, value in again.items():
-        if not _is_same(figures.get(name), value):
+        if not is_same_figure(figures.get(name), value):
             yield Finding(MANIFEST, f"metrics.{name} is not what the predictions give")
 
 
@@ -79,12 +79,12 @@ def _load_validation(directory: Path, manifest: Manifest) -> list[Prediction] | 
     return load_predictions(file)[1] if file.is_file() else None
 
 
-def _is_same(a: Any, b: Any) -> bool:
+def is_same_figure(a: Any, b: Any) -> bool:
     """Compare figures, numbers within the last bits of a logarithm."""
     if isinstance(a, dict) and isinstance(b, dict):
-        return a.keys() == b.keys() and all(_is_same(a[key], b[key]) for key in a)
+        return a.keys() == b.keys() and all(is_same_figure(a[key], b[key]) for key in a)
     if isinstance(a, list) and isinstance(b, list):
-        return len(a) == len(b) and all(map(_is_same, a, b))
+        return len(a) == len(b) and all(map(is_same_figure, a, b))
     if isinstance(a, float) and isinstance(b, float):
         return math.isclose(a, b, rel_tol=_SAME_FIGURE, abs_tol=_SAME_FIGURE)
     return bool(a == b)

@@ -67,6 +67,11 @@ CONDITIONS: Final = (
         lambda config: config.model.name != "mlp",
     ),
     Condition(
+        ("streams.augment",),
+        "any of `train.augment` that changes an image",
+        lambda config: config.train.augment != type(config.train.augment)(),
+    ),
+    Condition(
         ("train.momentum", "train.nesterov"),
         "`train.optimizer: sgd`",
         lambda config: config.train.optimizer == "sgd",

@@ -12,6 +12,9 @@ from cxr.determinism.levels import Level
 from cxr.determinism.streams import MAX_SEED
 
 SubgroupRule = Annotated[dict[Literal["column", "pattern"], str], Field(min_length=1, max_length=1)]
+Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
+StreamName = Literal["init", "order", "augment", "step"]
+"""Streams that may have a root of their own."""
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 SafetensorsPath = Annotated[str, StringConstraints(pattern=r"\.safetensors$")]
 
@@ -171,11 +174,23 @@ class PortableConfig(Section):
     )
 
 
+class StreamsConfig(Section):
+    """Roots of single streams, where one is to move and the others are to stay."""
+
+    init: Seed | None = Field(None, description="root of the initial weights; null: `seed`")
+    order: Seed | None = Field(None, description="root of the samples' order; null: `seed`")
+    augment: Seed | None = Field(None, description="root of the augmentation; null: `seed`")
+    step: Seed | None = Field(
+        None, description="root of what a step draws, as dropout and drop path; null: `seed`"
+    )
+
+
 class RunConfig(Section):
     """A whole recipe."""
 
     name: Name = Field("run", json_schema_extra=NEVER, description="first part of a run's name")
     seed: int = Field(ge=0, le=MAX_SEED, description="root of every random stream")
+    streams: StreamsConfig = StreamsConfig()
     determinism: Level = Field(Level.STRICT, description="the promise asked for")
     threads: int = Field(
         ge=1, le=1024, json_schema_extra=NATIVE, description="threads inside one op"
@@ -196,3 +211,12 @@ class RunConfig(Section):
     model: ModelConfig
     train: TrainConfig
     evaluate: EvaluateConfig = EvaluateConfig()
+
+    def find_root(self, stream: StreamName) -> int:
+        """Return the root of a stream: its own, or the seed."""
+        own: int | None = getattr(self.streams, stream)
+        return self.seed if own is None else own
+
+    def list_own_roots(self) -> dict[str, int]:
+        """Return the roots that are given for single streams, by stream."""
+        return self.streams.model_dump(exclude_none=True)

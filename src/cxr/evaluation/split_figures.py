@@ -50,12 +50,12 @@ def describe_split(
     figures = compute_metrics(classes, predictions, level=level).to_json()
     outcomes = list_outcomes(classes, predictions, choose_elementary(level))
     for name, found in outcomes.items():
-        figures["per_class"][name] |= _describe_class(found)
+        figures["per_class"][name] |= describe_class(found)
     asks_each_label = any(row.asks_each_label for row in predictions)
     precisions = [figures["per_class"][name]["average_precision"] for name in classes]
     missing = None in precisions and not asks_each_label
     calibration = (
-        _calibrate([one for found in outcomes.values() for one in found])
+        calibrate([one for found in outcomes.values() for one in found])
         if asks_each_label
         else compute_calibration(
             [max(row.probabilities) for row in predictions],
@@ -64,15 +64,15 @@ def describe_split(
     )
     figures |= {
         "average_precision": None if missing else mean(precisions),
-        "brier_score": _compute_brier(classes, predictions, outcomes),
+        "brier_score": compute_split_brier(classes, predictions, outcomes),
         "expected_calibration_error": calibration.error,
         "reliability": calibration.to_json(),
     }
     return {**figures, "undefined": explain_undefined(figures)}
 
 
-def _describe_class(outcomes: Sequence[Outcome]) -> dict[str, float | None]:
-    """Return the figures of one class that `ClassMetrics` has not."""
+def describe_class(outcomes: Sequence[Outcome]) -> dict[str, float | None]:
+    """Return the figures of one class that `ClassMetrics` has not, from its outcomes."""
     negatives = [one for one in outcomes if not one.is_true]
     return {
         "specificity": divide(sum(not one.is_decided for one in negatives), len(negatives)),
@@ -80,17 +80,18 @@ def _describe_class(outcomes: Sequence[Outcome]) -> dict[str, float | None]:
         "brier_score": compute_brier(
             [one.probability for one in outcomes], [one.is_true for one in outcomes]
         ),
-        "expected_calibration_error": _calibrate(outcomes).error,
+        "expected_calibration_error": calibrate(outcomes).error,
     }
 
 
-def _calibrate(outcomes: Sequence[Outcome]) -> Calibration:
+def calibrate(outcomes: Sequence[Outcome]) -> Calibration:
+    """Return whether the probabilities of a class, or of several labels, mean what they say."""
     return compute_calibration(
         [one.probability for one in outcomes], [one.is_true for one in outcomes]
     )
 
 
-def _compute_brier(
+def compute_split_brier(
     classes: Sequence[str],
     predictions: Sequence[Prediction],
     outcomes: Mapping[str, Sequence[Outcome]],

@@ -64,7 +64,7 @@ def build_network(
     from cxr.determinism.portable.random.initialisation import build_portably
 
     try:
-        return build_portably(build, config.seed)
+        return build_portably(build, config.find_root("init"))
     except UnsupportedError as error:
         raise DeterminismError(
             f"the model cannot be initialised portably: {error}",
@@ -128,7 +128,7 @@ def set_training_mode(network: nn.Module, config: ModelConfig) -> None:
 
 def _build(config: RunConfig, num_classes: int, weights: InitialWeights | None) -> nn.Module:
     """Build a network once."""
-    seed_global_generators(derive_seed(config.seed, "init"))
+    seed_global_generators(derive_seed(config.find_root("init"), "init"))
     if config.model.name == MLP:
         return _build_mlp(config, num_classes, weights)
     network = _build_timm(config, num_classes, weights)

@@ -103,7 +103,7 @@ class RunRecord:
             "controls": controls,
             "controls_untaken": controls_untaken,
             "libraries": environment["packages"],
-            "seeds": {"root": config.seed, "generator": GENERATOR, "purposes": PURPOSES},
+            "seeds": _describe_seeds(config),
             "volatile": {"started": _now(), "finished": None, "duration_s": None},
         }
         write_manifest(self.directory, self.manifest)
@@ -220,6 +220,13 @@ def describe_config(config: RunConfig) -> dict[str, dict[str, Any]]:
         "recipe": affecting,
         "rest": {name: value for name, value in flat.items() if name not in affecting},
     }
+
+
+def _describe_seeds(config: RunConfig) -> dict[str, Any]:
+    """Return the roots of all streams; those of single ones only where they are given."""
+    own = config.list_own_roots()
+    described = {"root": config.seed, "generator": GENERATOR, "purposes": PURPOSES}
+    return {**described, **({"streams": own} if own else {})}
 
 
 def _now() -> str:

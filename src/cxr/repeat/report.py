@@ -7,19 +7,25 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from cxr.compare.report import Divergence
 from cxr.errors import RecordError
 from cxr.records.figures import SCALARS
 from cxr.records.manifest import STATUSES, Manifest, load_manifest, load_sealed_run
 
+if TYPE_CHECKING:
+    from cxr.repeat.seeds import SeedsReport
+    from cxr.repeat.vary import FactorsReport
+
 CONFIDENCE: Final = 0.95
 UNREADABLE: Final = "unreadable"
 
-_IF_ANY: Final = ("against", "unfinished", "varied")
+_IF_ANY: Final = ("against", "unfinished", "varied", "seeds", "factors")
 
-Verdict = Literal["zero-variance", "variance", "incomplete"]
+Verdict = Literal[
+    "zero-variance", "variance", "incomplete", "distribution", "harmless", "changes-bits"
+]
 Spread = dict[str, float]
 
 
@@ -50,7 +56,8 @@ class RepeatReport:
 
     Attributes:
         n: Runs asked for.
-        verdict: ``zero-variance`` only if all runs completed with equal outcome and trace.
+        verdict: ``zero-variance`` only if all runs completed with equal outcome and trace;
+            ``distribution`` over seeds; ``harmless`` or ``changes-bits`` where factors are varied.
         runs: Run directories, in order.
         outcome_digests: One a completed run.
         trace_digests: One a completed run.
@@ -60,6 +67,8 @@ class RepeatReport:
         unfinished: The status of each run that is there and did not complete, by its name; that of
             one that was killed is ``running``.
         varied: What was other than in the first run, in words, by run.
+        seeds: The distribution, of a series over seeds.
+        factors: What each does, of a series that varies them.
     """
 
     n: int
@@ -72,6 +81,8 @@ class RepeatReport:
     against: AgainstReport | None = None
     unfinished: dict[str, str] = field(default_factory=dict)
     varied: dict[str, list[str]] = field(default_factory=dict)
+    seeds: SeedsReport | None = None
+    factors: FactorsReport | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as plain JSON values; what not every series has, only where it is."""

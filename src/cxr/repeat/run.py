@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,11 +24,12 @@ from cxr.records.run_directory import (
     name_run,
 )
 from cxr.repeat.against import Wanted, compare_with, require_same_recipe
+from cxr.repeat.judge import judge_series, outline_series
 from cxr.repeat.plan import RunPlan
 from cxr.repeat.pool import CONFIGS, RunEnd, Watcher, run_plans
 from cxr.repeat.record import list_varied, write_repeat
-from cxr.repeat.report import RepeatReport, load_completed, summarise_runs
-from cxr.repeat.series import Series
+from cxr.repeat.report import RepeatReport, load_completed
+from cxr.repeat.series import EQUAL, STRESS, Series
 
 
 class RunFailedError(CxrError):
@@ -125,7 +126,7 @@ def train_planned(
     )
     if recorder.refusal is not None:
         raise RunFailedError(recorder.refusal, where=str(out))
-    return recorder.report
+    return recorder.conclude()
 
 
 class _Recorder:
@@ -159,10 +160,18 @@ class _Recorder:
         places = [self._out / plan.name for plan in self._task.plans]
         return [place for place in places if place.is_dir()]
 
-    def _record(self) -> RepeatReport:
+    def conclude(self) -> RepeatReport:
+        """Write the record with all that the runs tell, once none of them runs any more."""
+        if self._task.series.kind not in (EQUAL, STRESS):
+            self.report = self._record(judge_series)
+        return self.report
+
+    def _record(
+        self, judge: Callable[[Series, Sequence[Path]], RepeatReport] = outline_series
+    ) -> RepeatReport:
         """Write ``repeat.json`` as far as the runs have come."""
         task, runs = self._task, self._list_runs()
-        report = summarise_runs(runs, len(task.plans))
+        report = judge(task.series, runs)
         completed = load_completed(runs)
         if task.against is not None:
             for manifest in completed.values():

@@ -48,7 +48,8 @@ def iterate_batches(config: RunConfig, split: Split, epoch: int) -> Iterator[Bat
         epoch: Zero-based epoch.
     """
     size = config.train.batch_size
-    order = derive_epoch_batches(config.seed, epoch, num_samples=len(split), batch_size=size)
+    root = config.find_root("order")
+    order = derive_epoch_batches(root, epoch, num_samples=len(split), batch_size=size)
     table = derive_pixel_table(config.data.mean, config.data.std)
     labels, known = split.labels, split.known
     if config.train.asks_each_label:
@@ -60,7 +61,7 @@ def iterate_batches(config: RunConfig, split: Split, epoch: int) -> Iterator[Bat
             split.images_NHWC[indices],
             table,
             config.train.augment,
-            seed=config.seed,
+            seed=config.find_root("augment"),
             epoch=epoch,
             indices=indices,
         )

@@ -25,4 +25,4 @@ def shard_draws(
         return contextlib.nullcontext()
     from cxr.determinism.portable.random.drawing import drawing
 
-    return drawing(config.seed, "draw", step, shard)
+    return drawing(config.find_root("step"), "draw", step, shard)

@@ -76,7 +76,7 @@ def run_step(learner: Learner, batch: Batch) -> StepResult:
     """
     config = learner.config
     parts: dict[str, Digests] = {"samples": trace_samples(batch), "batch": trace_batch(batch)}
-    seed_global_generators(derive_seed(config.seed, "step", batch.step))
+    seed_global_generators(derive_seed(config.find_root("step"), "step", batch.step))
     learner.optimizer.zero_grad(set_to_none=True)
     loss = accumulate_gradients(learner, batch)
     where = f"step {batch.step}, epoch {batch.epoch}"

@@ -26,6 +26,7 @@ EFFECTS = [
     ("name", "other", NEVER),
     ("seed", 2, ALWAYS),
     ("portable.slices", 2, PORTABLE),
+    *((f"streams.{name}", 2, ALWAYS) for name in ("init", "order", "augment", "step")),
     ("threads", 2, NATIVE),
     ("workers", 4, NEVER),
     ("evaluate.subgroups", {"kind": {"pattern": "_(virus)_"}}, NEVER),
@@ -113,6 +114,7 @@ TABLE = {"data.source": "csv"}
 WINDOWED = {"data.window.kind": "range"}
 SGD = {"train.optimizer": "sgd"}
 ACTS_BESIDE = {
+    "streams.augment": {"train.augment.flip": True},
     "data.group_pattern": HELD_OUT,
     "data.split_seed": HELD_OUT,
     "data.window.low": WINDOWED,

@@ -1,0 +1,123 @@
+"""The words of a distribution over seeds, which a terminal and a page share."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cxr.records.figures import ALL_SCALARS
+from cxr.repeat.agreement import Agreement, ImageSpread
+from cxr.repeat.seeds import LOWER_IS_BETTER, SeedsReport
+from cxr.statistics.intervals import Interval
+from cxr.statistics.seeds import SeedSpread
+
+CLASS_COLUMNS: Final = ("recall", "specificity", "f1", "auroc")
+"""Figures of a class that a table has room for; the record has all."""
+
+_UNDEFINED: Final = "undefined"
+_NUM_IMAGES: Final = 5
+
+Rows = tuple[list[str], list[list[str]]]
+
+
+def describe_moved(report: SeedsReport) -> str:
+    """Return which streams were moved, and over which seeds."""
+    seeds = ", ".join(map(str, report.seeds))
+    if report.only is None:
+        return f"every stream but the split moved, seeds {seeds}"
+    return f"only the stream {report.only} moved, seeds {seeds}; all others held"
+
+
+def list_spread_rows(report: SeedsReport) -> Rows:
+    """Return the header and the rows of the figures' spread."""
+    rows = [
+        [name, _number(one.mean), _number(one.std), _range(one.student), _range(one.bootstrap)]
+        for name, one in report.figures.items()
+    ]
+    return ["metric", "mean", "std", "95 %, t", "95 %, resampled"], rows
+
+
+def list_class_rows(report: SeedsReport) -> Rows:
+    """Return the header and the rows of the classes' spread."""
+    rows = [
+        [name, *(_mean_and_std(figures[figure]) for figure in CLASS_COLUMNS)]
+        for name, figures in report.per_class.items()
+    ]
+    return ["class", *CLASS_COLUMNS], rows
+
+
+def describe_agreement(agreement: Agreement) -> list[str]:
+    """Return how far the runs agree about images, a line each."""
+    if agreement.changing_share is None:
+        return ["too few runs or images to say how far they agree"]
+    share = (
+        f"{agreement.changing} of {agreement.num_images} images ({agreement.changing_share:.1%})"
+    )
+    lines = [f"{share} are decided otherwise under another seed"]
+    if agreement.kappa is not None:
+        lines.append(f"Fleiss' kappa of the decisions {agreement.kappa:.3f}")
+    if agreement.left_out:
+        lines.append(f"{agreement.left_out} images are left out: not every run predicted them")
+    return lines
+
+
+def list_variation_rows(agreement: Agreement) -> Rows:
+    """Return the header and the rows of the coefficient of variation of each class."""
+    columns = ("mean", "median", "largest")
+    rows = [
+        [name, *(_number(found[column]) for column in columns)]
+        for name, found in agreement.variation.items()
+    ]
+    return ["class", *columns], rows
+
+
+def list_image_rows(agreement: Agreement, *, most: int = _NUM_IMAGES) -> Rows:
+    """Return the header and the rows of the images that the runs agree least about."""
+    rows = [
+        [
+            one.path,
+            one.label,
+            ", ".join(f"{num} x {name}" for name, num in one.decisions.items()),
+            _describe_reach(one),
+        ]
+        for one in agreement.worst[:most]
+    ]
+    return ["image", "label", "decided", "probability"], rows
+
+
+def list_ensemble_rows(report: SeedsReport) -> Rows:
+    """Return the header and the rows of the ensemble against the single runs."""
+    ensemble = report.ensemble
+    rows = []
+    for name in ALL_SCALARS:
+        spread = report.figures[name]
+        best = spread.least if name in LOWER_IS_BETTER else spread.most
+        better = ensemble.better_runs.get(name)
+        told = "-" if better is None else f"{better} of {ensemble.num_runs}"
+        value = ensemble.figures[name]
+        rows.append([name, _number(value), _number(spread.mean), _number(best), told])
+    return ["metric", "ensemble", "mean", "best run", "runs better"], rows
+
+
+def _describe_reach(image: ImageSpread) -> str:
+    """Return least and greatest probability of the class for which they lie farthest apart."""
+    pairs = list(zip(image.lowest, image.highest, strict=True))
+    low, high = max(pairs, key=lambda pair: pair[1] - pair[0])
+    return f"{low:.3f} to {high:.3f}"
+
+
+def _mean_and_std(spread: SeedSpread) -> str:
+    if spread.mean is None:
+        return _UNDEFINED
+    return (
+        f"{spread.mean:.3f} ± {spread.std:.3f}" if spread.std is not None else _number(spread.mean)
+    )
+
+
+def _range(interval: Interval) -> str:
+    if interval.low is None or interval.high is None:
+        return _UNDEFINED
+    return f"[{interval.low:.3f}, {interval.high:.3f}]"
+
+
+def _number(value: float | None) -> str:
+    return _UNDEFINED if value is None else f"{value:.4g}"

@@ -26,6 +26,7 @@ from torchvision.transforms import (
 )
 
 from cxr.config.schema import RunConfig
+from cxr.determinism.levels import Level
 from cxr.training.optimizer import build_optimizer
 
 Batch = tuple[torch.Tensor, torch.Tensor]
@@ -55,7 +56,7 @@ class Classifier(lightning.LightningModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Return the recipe's optimizer, built as cxr builds it."""
-        return build_optimizer(self.network, self.train_config)
+        return build_optimizer(self.network, self.train_config, level=Level.STRICT)
 
 
 class EpochClock(lightning.Callback):

@@ -20,7 +20,7 @@ from typing import Any, Final
 import timm
 import torch
 
-from cxr.determinism.portable.exact.planes import use_backend
+from cxr.determinism.portable.exact.backend_choice import use_backend
 from cxr.determinism.portable.version import ARITHMETIC_VERSION
 from portable_models import MODELS, train
 

@@ -13,7 +13,8 @@ from collections.abc import Callable
 
 import torch
 
-from cxr.determinism.portable.exact.planes import FLOAT64, INT8, use_backend
+from cxr.determinism.portable.exact.backend_choice import use_backend
+from cxr.determinism.portable.exact.planes import FLOAT64, INT8
 from cxr.determinism.portable.exact.products import matmul, multiply_planes
 from cxr.determinism.portable.exact.scaling import find_exponents, quantise
 from cxr.determinism.portable.memory import keep_freed_memory

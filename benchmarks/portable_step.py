@@ -28,6 +28,7 @@ from torch import nn
 from torch.nn import functional
 
 from cxr.determinism.portable.attention import FixedAttention
+from cxr.determinism.portable.exact.backend_choice import NUM_TRIALS
 from cxr.determinism.portable.mode import PortableArithmetic, portable_arithmetic
 from cxr.determinism.portable.optimizers import PortableSGD
 from cxr.determinism.portable.random.drawing import drawing
@@ -38,6 +39,9 @@ _BATCH: Final = 8
 _SMALL_PX: Final = 64
 _LIMITS: Final = {64: 5.0, 224: 3.5}
 _MEMORY_LIMIT: Final = 3.0
+_WARM_UP: Final = 2 * NUM_TRIALS
+"""Steps after which each class of products has its backend."""
+
 _SHOWN_OPS: Final = 12
 _OUTSIDE: Final = "optimizer, autograd and the rest"
 
@@ -107,22 +111,22 @@ def make_step(case: Case, network: nn.Module, *, portable: bool) -> Callable[[],
     return step
 
 
-def time_in_turns(case: Case, rounds: int) -> tuple[float, float]:
+def time_in_turns(case: Case, rounds: int, slices: int) -> tuple[float, float]:
     """Return the seconds of the fastest native and the fastest portable step."""
     network = build(case)
     native = make_step(case, copy.deepcopy(network), portable=False)
     portable = make_step(case, network, portable=True)
     times: dict[str, list[float]] = {"native": [], "portable": []}
-    # The first round warms up: memory is taken, and the backend of the products is chosen.
-    for _ in range(rounds + 1):
+    # The first rounds warm up: memory is taken, and the backends of the products are tried.
+    for _ in range(rounds + _WARM_UP):
         start = time.perf_counter()
         native()
         times["native"].append(time.perf_counter() - start)
         start = time.perf_counter()
-        with portable_arithmetic("step"), drawing(7, "draw", 0, 0):
+        with portable_arithmetic("step", slices=slices), drawing(7, "draw", 0, 0):
             portable()
         times["portable"].append(time.perf_counter() - start)
-    return min(times["native"][1:]), min(times["portable"][1:])
+    return min(times["native"][_WARM_UP:]), min(times["portable"][_WARM_UP:])
 
 
 def time_ops(case: Case, rounds: int) -> dict[str, float]:
@@ -191,6 +195,7 @@ def main() -> None:
     parser.add_argument("--image-size", type=int, help="at one size")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--slices", type=int, choices=(1, 2), default=1, help="of each operand")
     parser.add_argument("--memory", choices=("strict", "portable"), help=argparse.SUPPRESS)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
@@ -210,7 +215,7 @@ def main() -> None:
     )
     rows, tables = [], []
     for case in chosen:
-        native, portable = time_in_turns(case, options.rounds)
+        native, portable = time_in_turns(case, options.rounds, options.slices)
         memory = [measure_memory(case, level) for level in ("strict", "portable")]
         ops = time_ops(case, options.rounds)
         result.figures[case.label] = {

@@ -38,6 +38,7 @@ from pathlib import Path
 from typing import Any, Final
 from unittest import mock
 
+from cxr.determinism.levels import Level
 from cxr.determinism.variables import reexecute_prepared, set_variables
 from result import Result, Table, Target, format_ms
 
@@ -168,7 +169,7 @@ class BareLoop:
         set_controls(plan)
         train = load_dataset(config.data).split("train")
         self.network = build_network(config, num_classes=len(config.data.classes)).train()
-        self.optimizer = build_optimizer(self.network, config.train)
+        self.optimizer = build_optimizer(self.network, config.train, level=Level.STRICT)
         self.batches = [
             (batch.images_BCHW, batch.labels) for batch in iterate_batches(config, train, 0)
         ]

@@ -17,7 +17,7 @@ from typing import Any, Final
 from cxr.config.acting import CONDITIONS
 from cxr.config.schema import RunConfig
 from cxr.config.section import BITS_KEY
-from cxr.determinism.levels import ALL_LEVELS, NATIVE_LEVELS, NO_LEVELS
+from cxr.determinism.levels import ALL_LEVELS, NATIVE_LEVELS, NO_LEVELS, PORTABLE_LEVELS
 
 PAGE: Final = Path(__file__).resolve().parent / "formats" / "config.md"
 
@@ -57,11 +57,12 @@ A run keeps the resolved config, defaults included, as `config.yaml` in its dire
 ## How to read the tables
 
 **Bits** says at which levels a field affects bits: at `all levels`, `natively` (under `warn` and
-`strict`, where the machine's own kernels compute), or `never`. Only fields that affect bits at the
-run's level, [act beside the others](#fields-that-act-only-beside-others) and are not at their
-default enter `recipe.config_digest`. So a later version may add a field without changing the
-digest of an old recipe. The level `portable` takes `device: cpu` and `train.precision: float32`;
-others are refused there.
+`strict`, where the machine's own kernels compute), at `portable` alone, or `never`. Only
+fields that affect bits at the run's level, [act beside the
+others](#fields-that-act-only-beside-others) and are
+not at their default enter `recipe.config_digest`. So a later version may add a field without
+changing the digest of an old recipe. The level `portable` takes `device: cpu` and
+`train.precision: float32`; others are refused there.
 """
 
 _CONDITIONS: Final = """\
@@ -102,6 +103,7 @@ Each of these is refused with the line that it stands on.
 - `data.expect` is for stored samples: not for `data.source: synthetic`. Its `counts` name classes
   of `data.classes` and are zero or more, its `size` is 1 px or more, and its `features`, given
   beside a `size`, are width times height.
+- `portable.slices: 2` needs `determinism: portable`.
 - A list in `train.class_weights` has one weight for each class.
 - `train.shards` divides `train.batch_size`.
 - `train.warmup_epochs` is at most `train.epochs`; `train.min_lr` is at most `train.lr`.
@@ -114,6 +116,7 @@ Each of these is refused with the line that it stands on.
 _BITS: Final = {
     ALL_LEVELS: "all levels",
     NATIVE_LEVELS: "natively",
+    PORTABLE_LEVELS: "at `portable`",
     NO_LEVELS: "never",
 }
 _SCALARS: Final = {

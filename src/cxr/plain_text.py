@@ -19,6 +19,8 @@ def show_plainly(text: str) -> str:
 
 def is_plain_text(text: str) -> bool:
     """Say whether a text has no control characters, and can be written as UTF-8."""
+    if text.isascii() and text.isprintable():
+        return True  # most names: asked of each file of a set
     return not any(unicodedata.category(letter) in _NO_TEXT for letter in text)
 
 

@@ -32,6 +32,7 @@ GROUPS = {
     "variables",
     "packages",
     "code",
+    "arithmetic",
     "images",
 }
 
@@ -190,11 +191,13 @@ def test_without_deep_no_heavy_library_is_imported_even_where_that_would_work():
     assert imported.isdisjoint(HEAVY)
 
 
-def test_deep_reads_what_torch_knows():
-    finished = run_cxr("env", "capture", "--deep", "--json")
-    found = read_answer(finished)
+def test_deep_reads_what_torch_knows_and_shows_it(tmp_path: Path):
+    finished = run_cxr("env", "capture", "--deep", "--out", tmp_path / "env.json")
     assert finished.returncode == 0
     assert finished.stderr.startswith("importing torch in a process of its own")
+    assert "--deep reads it" not in finished.stdout
+    assert re.search(r"^switches   \d{2} read back", finished.stdout, re.MULTILINE)
+    found = json.loads((tmp_path / "env.json").read_bytes())
     shallow = read_answer(run_cxr("env", "capture", "--json"))
     assert isinstance(found["gpu"]["devices"], list)
     assert found["numerics"]["build"].startswith("sha256:")
@@ -203,12 +206,10 @@ def test_deep_reads_what_torch_knows():
         assert found[group] == shallow[group]
 
 
-def test_deep_is_quiet_and_shows_what_it_found():
+def test_deep_is_quiet():
     finished = run_cxr("env", "capture", "--deep", "--json", "-q")
     assert (finished.returncode, finished.stderr) == (0, "")
-    shown = run_cxr("env", "capture", "--deep").stdout
-    assert "--deep reads it" not in shown
-    assert re.search(r"^switches   \d{2} read back", shown, re.MULTILINE)
+    assert read_answer(finished)["switches"]["torch.deterministic_algorithms"] is True
 
 
 def test_deep_without_torch_says_why_and_is_incomplete(tmp_path: Path):

@@ -299,7 +299,7 @@ def test_the_lock_governs_the_packages():
         ("{", "the record is not JSON"),
         ("[1]", "the record is not a JSON object"),
         ('{"schema": "cxr.repeat/1"}', "no environment can be compared with this"),
-        ('{"schema": "cxr.environment/2"}', "the capture is not whole: it lacks python"),
+        ('{"schema": "cxr.environment/3"}', "the capture is not whole: it lacks python"),
         ('{"schema": "cxr.environment/9"}', "no environment can be compared with this"),
         ("\x00\xff", "the record is not JSON"),
     ],

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
-from cxr.cli.evaluate import show_classes
+from cxr.cli.evaluate import show_classes, show_evaluation
+from cxr.determinism.levels import Level
+from cxr.evaluation.describe import describe_evaluation
+from cxr.evaluation.intervals import derive_intervals
+from cxr.records.data_lock import DataLock, Sample
+from cxr.records.predictions import Prediction
 
 FOURTEEN = [f"{'A long name of a class'[: 8 + number]}{number}" for number in range(14)]
 
@@ -44,3 +51,48 @@ def test_the_names_of_two_classes_head_the_columns(capsys: pytest.CaptureFixture
     assert ["NORMAL", "PNEUMONIA"] in [
         line.split() for line in capsys.readouterr().out.splitlines()
     ]
+
+
+def test_all_that_is_shown_fits_80_columns_and_says_what_is_undefined(
+    capsys: pytest.CaptureFixture[str],
+):
+    found = describe_found()
+    show_evaluation(found)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    text = " ".join(" ".join(lines).split())
+    assert "undefined: auroc, average_precision: no image has the class" in text
+    assert "no thresholds: there is no validation split" in text
+    assert "by kind: 1 value not shown: small (below 10 patients)" in text
+    assert "look 3 at the test split of this run" in text
+    assert "strict does not promise equal bits then" in text
+    assert "14 of 15 bins are empty" in text
+
+
+def describe_found() -> SimpleNamespace:
+    """What an evaluation of one image found, in other batches than the run's."""
+    classes = ["a name that goes on and on and on for long", "other"]
+    row = Prediction(
+        path="x",
+        label=classes[1],
+        decision=classes[1],
+        logits=("0.0", "1.0"),
+        probabilities=(0.25, 0.75),
+    )
+    sample = Sample(path="x", bytes=1, sha256="x", label="other", group="p", split="test")
+    lock = DataLock(classes=tuple(classes), samples=(sample,))
+    metrics = describe_evaluation(lock, [row], None, {"kind": {"x": "v"}}, level=Level.STRICT)
+    manifest = {
+        "metrics": {"split": "test", **metrics},
+        "intervals": derive_intervals(classes, [row], {"x": "p"}, seed=1, replicates=20),
+        "batch_size": {"used": 8, "of_run": 64, "affects_bits": "unknown"},
+        "split": "test",
+        "determinism": "strict",
+    }
+    return SimpleNamespace(
+        directory="runs/a/evaluations/test-1",
+        manifest=manifest,
+        same_as_run=False,
+        is_promised=False,
+        num_looks=3,
+    )

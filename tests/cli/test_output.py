@@ -108,6 +108,36 @@ def test_a_table_fits_its_terminal(places: dict[str, str]):
         assert max(map(len, rules)) <= columns
 
 
+@pytest.mark.parametrize(
+    ("told", "columns"),
+    [
+        (None, 80),
+        ("120", 120),
+        ("44", 44),
+        ("0", 80),
+        ("9" * 5000, 80),
+        ("²", 80),
+    ],
+    ids=lambda value: str(value)[:8],
+)
+def test_a_table_in_a_pipe_has_as_many_columns_as_the_user_says(
+    told: str | None, columns: int, tmp_path: Path
+):
+    # One row that fills whatever there is.
+    (tmp_path / f"{'long-name-' * 24}.png").write_bytes(b"none")
+    finished = run_cxr("data", "verify", tmp_path, env={} if told is None else {"COLUMNS": told})
+    rules = [line for line in finished.stdout.splitlines() if line.startswith("──")]
+    assert max(map(len, rules)) == columns, finished.stdout
+
+
+def test_a_size_that_is_no_number_is_no_fault_on_a_terminal(places: dict[str, str]):
+    # A digit that isdigit() takes and int() does not; and one with more digits than int() reads.
+    sizes = {"COLUMNS": "²", "LINES": "9" * 5000}
+    code, shown = run_on_terminal(["data", "verify", "IMAGES", "--full"], places, variables=sizes)
+    assert code == 0, shown
+    assert "error: " not in shown
+
+
 @pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=str)
 def test_colours_can_be_turned_off(variables: dict[str, str], places: dict[str, str]):
     for command in (["diff", "A", "B"], ["data", "verify", "IMAGES"]):

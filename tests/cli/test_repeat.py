@@ -195,7 +195,7 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Finished[str
     place = tmp_path_factory.mktemp("broken")
     config = write_recipe(place / "recipe.yaml", vectors())
     options = ["-n", "3", "--jobs", "2", "--config", config, "--out", "out", "--json", "-q"]
-    fault = "in-run:2=killed-predicting"
+    fault = "in-run:2=killed-renaming:step-000000006.json"
     return place / "out", run_cxr("repeat", *options, cwd=place, fault=fault)
 
 
@@ -239,6 +239,11 @@ def test_what_the_record_says_is_not_said_again(
 ):
     finished = run_cxr("repeat", "--resume", broken[0], *options)
     assert "from the record" in read_error(finished, code=2)[0]
+
+
+def test_a_repeat_begins_with_a_config_or_goes_on():
+    found = read_error(run_cxr("repeat", "-n", "2"), code=2)
+    assert found[:2] == ("give --config, or --resume alone", "cxr repeat")
 
 
 def test_bits_do_not_depend_on_how_many_run_at_a_time(

@@ -24,7 +24,6 @@ from support.runs import HEAVY, FinishedRuns
         ),
         (["evaluate"], "Missing argument 'RUN'.", " evaluate"),
         (["diff", "a"], "Missing argument 'RUN_B'.", " diff"),
-        (["repeat"], "Missing option '--config' / '-c'.", " repeat"),
         (
             ["repeat", "-n", "0", "--config", "x"],
             "Invalid value for '-n': 0 is not in the range 1<=x<=1000.",

@@ -15,7 +15,7 @@ from support.runs import HEAVY
 
 PAGES = Path(__file__).parents[2] / "docs" / "formats"
 _ROW = re.compile(r"^\| `(\w+\.\w+)` \| .* \| (all|torch) \| ([^|]+) \|$", re.MULTILINE)
-_LEVELS = {"none": [], "warn, strict": ["warn", "strict"]}
+_LEVELS = {"none": [], "warn, strict": ["warn", "strict"], "portable": ["portable"]}
 
 
 @pytest.fixture(scope="module")

@@ -129,6 +129,8 @@ def spoil(group: str, **facts: Any) -> Callable[[Capture], Capture]:
         spoil("switches", a=[1]),
         spoil("variables", OMP_NUM_THREADS=1),
         spoil("packages", torch=None),
+        spoil("arithmetic", version=None),
+        spoil("arithmetic", version=0),
         spoil("code", digest=None),
         spoil("code", commit="main"),
         spoil("code", author="planted"),

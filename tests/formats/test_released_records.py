@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from cxr.config.load import load_config
+from cxr.determinism.levels import Level
 from cxr.models.build import build_network
 from cxr.records.ledger import read_ledger
 from cxr.records.tensor_digests import read_tensor_digests
@@ -83,7 +84,7 @@ def test_its_config_loads_and_its_checkpoint_can_be_restored(release: Path):
     learner = Learner(
         config=config,
         network=network,
-        optimizer=build_optimizer(network, config.train),
+        optimizer=build_optimizer(network, config.train, level=Level.STRICT),
         class_weights=None,
         steps_per_epoch=2,
     )

@@ -15,6 +15,7 @@ import torch
 
 from cxr.config.schema import RunConfig
 from cxr.determinism.controls import ControlPlan, derive_wanted
+from cxr.determinism.levels import Level
 from cxr.digests.canonical import canonical_json
 from cxr.digests.tensors import digest_weights
 from cxr.environment.kept import Kept
@@ -97,6 +98,7 @@ class Fabricated:
         controls: Changes of the switches as read back.
         weights_in: Digest of the weights that it was given.
         code: Digest of the sources that ran.
+        arithmetic: The version of the portable arithmetic; only at that level is it in the recipe.
         status: How it ended.
     """
 
@@ -112,6 +114,7 @@ class Fabricated:
     controls: dict[str, Any] = field(default_factory=dict)
     weights_in: str | None = None
     code: str = "sha256:sources"
+    arithmetic: int = 1
     status: str = "completed"
 
     def write(self, directory: Path) -> Path:
@@ -120,6 +123,8 @@ class Fabricated:
         config = self.build_config()
         lock = DataLock(classes=config.data.classes, samples=self.samples)
         recipe = derive_recipe(config, lock, self.weights_in) | {"code_digest": self.code}
+        if "arithmetic" in recipe:
+            recipe["arithmetic"] = self.arithmetic
         record = RunRecord(directory=directory)
         record.begin(
             config=config,
@@ -169,7 +174,7 @@ class Fabricated:
         capture["code"]["digest"] = self.code
         for dotted, value in self.environment.items():
             group, _, name = dotted.partition(".")
-            capture[group][name] = value
+            capture.setdefault(group, {})[name] = value
         return capture
 
     def build_controls(self, config: RunConfig) -> dict[str, Any]:
@@ -231,7 +236,7 @@ class Fabricated:
         if not self.computed:
             return METRICS
         predicted = load_predictions(directory / PREDICTIONS)
-        return {"split": "test", **compute_metrics(*predicted).to_json()}
+        return {"split": "test", **compute_metrics(*predicted, level=Level.STRICT).to_json()}
 
 
 @pytest.fixture

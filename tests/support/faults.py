@@ -409,6 +409,14 @@ def _changed_canary(_: str) -> None:
 
 
 @fault
+def _other_arithmetic(value: str) -> None:
+    """A later cxr, whose portable arithmetic has another version."""
+    from cxr.determinism.portable import version
+
+    version.ARITHMETIC_VERSION = int(value)  # type: ignore[misc]
+
+
+@fault
 def _other_decoder(_: str) -> None:
     """One canary decodes to other pixels than it did, as with another libjpeg."""
     from cxr.environment import canaries

@@ -13,7 +13,7 @@ import torch
 from torch.nn import functional
 
 from cxr.determinism.portable.mode import portable_arithmetic
-from support.portable_inputs import draw_float32
+from support.fixed_numbers import draw_float32
 
 # No multiple of a vector's length, and more than one thread's share.
 NUM = 2**17 + 5

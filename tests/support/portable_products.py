@@ -12,10 +12,10 @@ from collections.abc import Iterator
 
 import torch
 
-from cxr.determinism.portable.exact.planes import use_backend
+from cxr.determinism.portable.exact.backend_choice import use_backend
 from cxr.determinism.portable.exact.products import REPLACED, batched_matmul, matmul
 from cxr.determinism.portable.exact.scaling import find_exponents, quantise_twice
-from support.portable_inputs import draw_float32
+from support.fixed_numbers import draw_float32
 
 
 def compute_results() -> Iterator[torch.Tensor]:

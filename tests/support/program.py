@@ -23,6 +23,8 @@ DEADLINE_S = 300
 _NOT_PASSED_ON = (
     "CXR_",
     "PYTHONHASHSEED",
+    # Compiling the sources anew takes each process a second.
+    "PYTHONDONTWRITEBYTECODE",
     "PYTHONUNBUFFERED",
     "PYTHONWARNINGS",
     "PYTHONIOENCODING",

@@ -11,10 +11,17 @@ import math
 import torch
 
 from cxr.determinism.portable.layers import normalisation, pooling
-from cxr.determinism.portable.trees import reductions
+from cxr.determinism.portable.trees import extremes, norms, reductions
 from support.fixed_numbers import draw_fixed
 
-REPLACED = {**reductions.REPLACED, **normalisation.REPLACED, **pooling.REPLACED}
+# Both extremes at once are part of the digest of `support.backward_cases`.
+REPLACED = {
+    **reductions.REPLACED,
+    **norms.REPLACED,
+    **{op: extremes.REPLACED[op] for op in extremes.REPLACED if "aminmax" not in op},
+    **normalisation.REPLACED,
+    **pooling.REPLACED,
+}
 ALL = [True, True, True]
 
 

@@ -59,6 +59,11 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for folder in ("src", "configs", "data/sample"):
             ignored = shutil.ignore_patterns("__pycache__")
             shutil.copytree(ROOT / folder, place / name / folder, ignore=ignored)
+        # Two epochs show what fifteen do: whether the bits are equal, and where they part.
+        config = place / name / "configs" / "sample.yaml"
+        text = config.read_text(encoding="utf-8")
+        assert "  epochs: 15\n" in text
+        config.write_text(text.replace("  epochs: 15\n", "  epochs: 2\n"), encoding="utf-8")
     programs = place / "programs"
     programs.mkdir()
     for name, text in (("uv", UV.format(python=sys.executable)), ("pip", PIP)):

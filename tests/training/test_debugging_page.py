@@ -34,7 +34,9 @@ def test_the_walk_from_a_repeat_that_fails_to_the_op(tuned: Path, shown: list[st
     env = {"PYTHONPATH": str(tuned)}
     runs = [f"repeat/run-{number}" for number in (1, 2, 3)]
 
-    repeat = run_cxr("repeat", "-q", "--config", CONFIG, "--out", "repeat", env=env, cwd=tmp_path)
+    # One epoch: the runs part in its first step.
+    options = ("--config", CONFIG, "--out", "repeat", "--set", "train.epochs=1")
+    repeat = run_cxr("repeat", "-q", *options, env=env, cwd=tmp_path)
     assert repeat.returncode == 1, repeat.stderr
     printed = repeat.stdout.splitlines()
     assert printed[0] == "variance: 3 of 3 runs completed"

@@ -25,6 +25,7 @@ FILES = {
     "tensors.bin",
     "metrics.jsonl",
     "predictions.csv",
+    "validation_predictions.csv",
     "model.safetensors",
     "checkpoints/step-000000003.json",
     "checkpoints/step-000000003.safetensors",

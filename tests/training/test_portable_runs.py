@@ -65,7 +65,7 @@ def test_only_a_portable_recipe_has_the_version_of_the_arithmetic(
     runs: list[Run], finished_run: FinishedRuns, radiographs: Path
 ):
     strict = train(finished_run, radiographs, "strict")[0]
-    assert runs[0].manifest["recipe"]["arithmetic"] == 1
+    assert runs[0].manifest["recipe"]["arithmetic"] == 2
     assert "arithmetic" not in strict.manifest["recipe"]
 
 
@@ -104,6 +104,22 @@ def test_given_weights_are_loaded_and_their_frozen_backbone_is_left_alone(
     before, after = (load_tensors(run.directory / "model.safetensors") for run in (runs[0], here))
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert changed == {"fc.weight", "fc.bias"}
+
+
+def test_two_slices_are_another_recipe_with_one_outcome(
+    runs: list[Run], finished_run: FinishedRuns, radiographs: Path
+):
+    here, there = train(finished_run, radiographs, "portable", train__epochs=1, portable__slices=2)
+    assert here.manifest["config"]["recipe"]["portable.slices"] == 2
+    assert here.manifest["outcome_digest"] == there.manifest["outcome_digest"]
+    assert here.manifest["trace_digest"] == there.manifest["trace_digest"]
+    # The first weights are the same, and all that is computed from them is not.
+    usual, other = runs[0].ledger, here.ledger
+    assert usual[0]["parameters"] == other[0]["parameters"]
+    assert usual[1]["batch"] == other[1]["batch"]
+    assert usual[1]["loss"] != other[1]["loss"]
+    answer = read_answer(run_cxr("evaluate", here.directory, "--json", env=OTHER_MACHINE))
+    assert answer["same_as_run"] is True
 
 
 def test_the_readme_says_what_everybody_gets(tmp_path: Path):

@@ -16,6 +16,7 @@ from PIL import Image
 
 from cxr.digests.canonical import canonical_json, digest_json
 from cxr.digests.files import digest_tree
+from cxr.records.manifest import seal_manifest
 from support.checkouts import check_cxr_out, commit_all, git, run_from
 from support.program import (
     Finished,
@@ -61,9 +62,7 @@ def edit_environment(run: Path, change: Callable[[dict[str, Any]], None]) -> Non
     manifest["environment_digest"] = digest_json(manifest["environment"])
     manifest["libraries"] = capture["packages"]
     manifest["files"]["env.json"] = f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
-    del manifest["manifest_digest"]
-    manifest["manifest_digest"] = digest_json(manifest)
-    (run / "manifest.json").write_bytes(canonical_json(manifest) + b"\n")
+    (run / "manifest.json").write_bytes(canonical_json(seal_manifest(manifest)) + b"\n")
 
 
 @pytest.fixture
@@ -319,9 +318,7 @@ def test_a_manifest_cannot_set_variables_that_load_code(run: Run, tmp_path: Path
     manifest = run.manifest
     planted = {"PYTHONPATH": str(tmp_path / "evil"), "LD_PRELOAD": "evil.so", "A=B": "c"}
     manifest["controls"] |= {**planted, "PYTHONSTARTUP": "x", "MKL_CBWR": "a\0b"}
-    del manifest["manifest_digest"]
-    manifest["manifest_digest"] = digest_json(manifest)
-    (tmp_path / "manifest.json").write_bytes(canonical_json(manifest))
+    (tmp_path / "manifest.json").write_bytes(canonical_json(seal_manifest(manifest)))
     assert plan(tmp_path / "manifest.json") == (0, [])
     assert not marks.exists()
 
@@ -337,10 +334,8 @@ def test_a_child_that_fails_is_no_verdict(run: Run, tmp_path: Path):
     manifest["recipe_digest"] = digest_json(manifest["recipe"])
     commit = git(package.parents[1], "rev-parse", "HEAD")
     manifest["code"] |= {"commit": commit, "digest": digest, "dirty": False}
-    del manifest["manifest_digest"]
-    manifest["manifest_digest"] = digest_json(manifest)
     path = tmp_path / "manifest.json"
-    path.write_bytes(canonical_json(manifest))
+    path.write_bytes(canonical_json(seal_manifest(manifest)))
     finished = reproduce(path, tmp_path / "again", "--repository", package.parents[1])
     problem, *_ = read_error(finished, code=3)
     assert problem == "the process that trained was ended with exit code 1"
@@ -463,9 +458,7 @@ def test_a_manifest_that_is_no_config_any_more_is_an_error(run: Run, tmp_path: P
     for name, value in (("data", "x"), ("model.weights", []), ("train", None)):
         manifest = run.manifest
         manifest["config"]["rest"][name] = value
-        del manifest["manifest_digest"]
-        manifest["manifest_digest"] = digest_json(manifest)
-        (tmp_path / "manifest.json").write_bytes(canonical_json(manifest))
+        (tmp_path / "manifest.json").write_bytes(canonical_json(seal_manifest(manifest)))
         finished = run_cxr("reproduce", tmp_path / "manifest.json", "--plan")
         assert finished.returncode in (2, 3), finished.stdout
         read_error(finished, code=finished.returncode)

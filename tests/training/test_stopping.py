@@ -45,6 +45,20 @@ def test_weights_that_are_no_numbers_after_the_last_step_fail_the_run(finished_r
     require_consistent(run.directory, "failed")
 
 
+@pytest.mark.parametrize("step", [2, 5])
+def test_a_gradient_that_is_no_number_stops_a_portable_run_before_a_digest_sees_it(
+    finished_run: FinishedRuns, step: int
+):
+    recipe = vectors(determinism="portable", model__hidden=[])
+    run = finished_run(recipe, fault=f"gradient-nan:{step}", code=3)
+    problem, where, _ = read_error(run.process, code=3)
+    assert problem.startswith("the gradient of ")
+    assert problem.endswith(" has infinities or NaN")
+    assert where == f"step {step}, epoch {step // 3}"
+    assert [line["step"] for line in run.ledger] == list(range(-1, step))
+    require_consistent(run.directory, "failed")
+
+
 def test_a_library_that_fails_in_its_own_way_leaves_a_sealed_record(finished_run: FinishedRuns):
     run = finished_run(vectors(), fault="crash:4", code=3)
     assert "Traceback" not in run.process.stderr

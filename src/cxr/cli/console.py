@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, TextIO
 
 from cxr.interruption import InterruptibleProgress, held
 from cxr.plain_text import show_plainly
@@ -14,10 +15,15 @@ from cxr.progress import SILENCE, Progress
 from cxr.progress_pipe import PipeProgress, end_with_reader
 
 if TYPE_CHECKING:
-    from rich.console import JustifyMethod
+    from rich.console import Console, JustifyMethod
     from rich.progress import Progress as RichProgress
     from rich.progress import Task, TaskID
 
+_WIDTH: Final = 80
+"""Columns where there is no terminal, and nobody names another number."""
+_SIZES: Final = ("COLUMNS", "LINES")
+_MIN_SIZE: Final = 20
+_MAX_SIZE: Final = 1000
 _SHORT: Final = 26
 _WHOLE: Final = 10
 
@@ -42,9 +48,9 @@ def print_note(text: str) -> None:
     sys.stderr.write(show_plainly(text) + "\n")
 
 
-def shorten(text: str) -> str:
+def shorten(text: str, width: int = _SHORT) -> str:
     """Fit a text into a column."""
-    return text if len(text) <= _SHORT else f"{text[: _SHORT - 1]}…"
+    return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 def print_table(
@@ -57,16 +63,15 @@ def print_table(
 ) -> None:
     """Print a table that fits the terminal, or 80 columns where there is none.
 
-    With ``close`` its columns stand close together and to the right, as many counts need it. The
-    first ``num_whole`` columns are not folded.
+    The variable ``COLUMNS`` may say otherwise. With ``close`` its columns stand close together and
+    to the right, as many counts need it. The first ``num_whole`` columns are not folded.
     """
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     print_line(f"{title}:")
-    console = Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else 80)
+    console = _open_console(sys.stdout)
     padding = 0 if close else 1
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, padding))
     for place, name in enumerate(header):
@@ -77,6 +82,29 @@ def print_table(
         # As Text: a path or a value is never read as markup.
         table.add_row(*(Text(cell) for cell in row))
     console.print(table)
+
+
+def _open_console(stream: TextIO) -> Console:
+    """Return rich's console on a stream, as wide as its terminal or as ``COLUMNS`` says.
+
+    Source: POSIX.1-2017, Base Definitions, 8.3: a user-preferred width in column positions.
+    """
+    from rich.console import Console
+
+    # rich takes any digits at their word, also where they are no number or too long for one.
+    variables = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in _SIZES or _is_sensible_size(value)
+    }
+    width = None if stream.isatty() or "COLUMNS" in variables else _WIDTH
+    return Console(file=stream, highlight=False, width=width, _environ=variables)
+
+
+def _is_sensible_size(text: str) -> bool:
+    """Say whether a variable holds a number of columns or lines that can be laid out for."""
+    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(_MAX_SIZE))
+    return is_number and _MIN_SIZE <= int(text) <= _MAX_SIZE
 
 
 @contextmanager
@@ -127,7 +155,6 @@ class _Bars:
     """A bar for what is being done now."""
 
     def __init__(self) -> None:
-        from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as RichProgress
         from rich.text import Text
@@ -144,7 +171,7 @@ class _Bars:
             MofNCompleteColumn(),
             RateColumn(""),
             TimeRemainingColumn(),
-            console=Console(stderr=True, highlight=False),
+            console=_open_console(sys.stderr),
             transient=True,
         )
         self._task: TaskID | None = None

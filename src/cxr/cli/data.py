@@ -136,29 +136,37 @@ def verify(
     from cxr.data.checks.unchanged import verify_unless_unchanged
 
     def look() -> DataReport:
-        from cxr.data.checks.dvc_file import SUFFIX, verify_dvc_file
         from cxr.data.checks.verify import verify_target
 
-        if target.suffix == SUFFIX:
-            return verify_dvc_file(target, progress=progress)
-        return verify_target(
-            target,
-            lock=lock,
-            strict=strict,
-            full=full,
-            bytes_only=bytes_only,
-            progress=progress,
-        )
+        return verify_target(target, lock=lock, strict=strict, bytes_only=True, progress=progress)
+
+    def look_at_all() -> DataReport:
+        from cxr.data.caches.first_look import prepare_inspectors
+
+        # Started before the next import, which takes as long as they do to get ready.
+        with prepare_inspectors(target, full=full) as inspectors:
+            from cxr.data.checks.verify import verify_target
+
+            return verify_target(
+                target,
+                lock=lock,
+                strict=strict,
+                full=full,
+                progress=progress,
+                inspectors=inspectors,
+            )
 
     with shown_progress(quiet=quiet) as progress:
         if target.suffix == ".dvc":
-            report = look()
+            from cxr.data.checks.dvc_file import verify_dvc_file
+
+            report = verify_dvc_file(target, progress=progress)
         elif bytes_only:
             report = look()
             progress.note("only bytes were looked at: no image was decoded")
         else:
             report = verify_unless_unchanged(
-                target, look, lock=lock, strict=strict, is_used=not full, progress=progress
+                target, look_at_all, lock=lock, strict=strict, is_used=not full, progress=progress
             )
     if json:
         print_json(report.to_json())
@@ -193,10 +201,14 @@ def lock(
 
     Example: cxr data lock mine.yaml
     """
-    from cxr.data.checks.locking import LOCKED, lock_target
+    from cxr.data.caches.first_look import prepare_inspectors
 
-    with shown_progress(quiet=quiet) as progress:
-        locking = lock_target(target, out=out, update=update, progress=progress)
+    with shown_progress(quiet=quiet) as progress, prepare_inspectors(target) as inspectors:
+        from cxr.data.checks.locking import LOCKED, lock_target
+
+        locking = lock_target(
+            target, out=out, update=update, progress=progress, inspectors=inspectors
+        )
     if json:
         print_json(locking.to_json())
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _COLUMNS: Final = 80
 _GAP: Final = 3
+_NAME: Final = 18
 
 
 class SplitName(StrEnum):
@@ -125,9 +127,10 @@ def show_evaluation(found: Evaluation) -> None:
 
     figures, intervals = found.manifest["metrics"], found.manifest["intervals"]
     print_line(f"evaluated: {found.directory}")
-    _show(text.list_scalars(figures, intervals))
+    scalars = text.list_scalars(figures, intervals)
+    print_table(scalars.title, scalars.header, scalars.rows)
     for line in (*text.describe_intervals(intervals), *text.list_reasons(figures)):
-        print_line(line)
+        _say(line)
     print_line()
     show_classes(figures)
     print_line()
@@ -143,12 +146,12 @@ def show_evaluation(found: Evaluation) -> None:
     for shown in text.list_subgroups(figures):
         print_line()
         if isinstance(shown, str):
-            print_line(shown)
+            _say(shown)
         else:
             _show(shown)
     print_line()
     for line in _describe_bits(found):
-        print_line(line)
+        _say(line)
 
 
 def _describe_bits(found: Evaluation) -> list[str]:
@@ -168,13 +171,21 @@ def _describe_bits(found: Evaluation) -> list[str]:
     return lines
 
 
+def _say(text: str) -> None:
+    """Print a sentence, in more than one line where it is long."""
+    for line in textwrap.wrap(text, _COLUMNS, subsequent_indent="  "):
+        print_line(line)
+
+
 def show_held(held: list[dict[str, Any]]) -> None:
     """Print figures beside what they should be."""
     from cxr.reports.evaluation_text import list_held
 
     outside = sum(not one["is_within"] for one in held)
     print_line()
-    _show(list_held(held))
+    table = list_held(held)
+    # A name that was cut would be that of several figures.
+    print_table(table.title, table.header, table.rows, num_whole=0)
     print_line(
         f"{outside} of {len(held)} figures are outside their tolerance"
         if outside
@@ -183,8 +194,8 @@ def show_held(held: list[dict[str, Any]]) -> None:
 
 
 def _show(table: TextTable) -> None:
-    """Print a table; what a row is about is kept short."""
-    rows = [[shorten(row[0]), *row[1:]] for row in table.rows]
+    """Print a table; the name of a class is kept short."""
+    rows = [[shorten(row[0], _NAME), *row[1:]] for row in table.rows]
     print_table(table.title, table.header, rows)
 
 
@@ -206,7 +217,7 @@ def show_classes(figures: dict[str, Any]) -> None:
         ["class", "images", *columns],
         [
             [
-                shorten(f"{number} {name}" if numbered else name),
+                shorten(f"{number} {name}" if numbered else name, _NAME),
                 str(found["support"]),
                 *(format_figure(found[column]) for column in columns),
             ]

@@ -11,7 +11,6 @@ from cxr.cli.console import print_note
 from cxr.errors import ExitCode
 from cxr.interruption import has_signal, held
 from cxr.progress import SILENCE, Progress
-from cxr.reports.repeat_text import describe_end
 
 if TYPE_CHECKING:
     from cxr.cli.series_bars import SeriesBars
@@ -44,6 +43,8 @@ def tell_end(plan: RunPlan, end: RunEnd) -> list[str]:
     """Return what is to be said of a run's end: nothing where it completed or all are stopped."""
     if end.code == ExitCode.OK or (has_signal() and end.code == ExitCode.INTERRUPTED):
         return []
+    from cxr.reports.repeat_text import describe_end
+
     words = [f"  {line}" for line in end.last_words.rstrip().splitlines()]
     return [f"{plan.name} {describe_end(end)}", *words]
 

@@ -12,6 +12,7 @@ from cxr.cli.console import print_json, print_line, shown_progress
 from cxr.determinism.levels import PROMISES, Level
 from cxr.errors import UsageError
 from cxr.records.figures import SCALARS
+from cxr.reports.evaluation_text import format_figure
 
 
 def train(
@@ -86,8 +87,3 @@ def show_figures(figures: dict[str, Any]) -> None:
     """Print the figures of a split, one a line."""
     for name in SCALARS:
         print_line(f"  {figures['split']} {name:<18}{format_figure(figures[name])}")
-
-
-def format_figure(value: float | None) -> str:
-    """Return a figure to four decimals, or that it is undefined."""
-    return "undefined" if value is None else f"{value:.4f}"

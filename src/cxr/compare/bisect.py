@@ -14,7 +14,7 @@ from typing import Final
 
 from cxr.compare.replay import describe_replayed, explain_predictions, say_left
 from cxr.compare.replay_process import RecordedRun, ReplayFailedError, read_choices, run_replay
-from cxr.compare.report import BisectReport, Difference, Divergence
+from cxr.compare.report import BisectReport, Difference, Divergence, ReplayedRun
 from cxr.config.load import load_config
 from cxr.determinism.variables import NOT_RECORDED
 from cxr.progress import Progress
@@ -64,6 +64,7 @@ def bisect_differences(
     divergence: Divergence,
     differences: Sequence[Difference],
     *,
+    unchanged: ReplayedRun | None = None,
     progress: Progress,
 ) -> tuple[list[Difference], BisectReport]:
     """Say of each difference whether it is why two runs part.
@@ -73,6 +74,8 @@ def bisect_differences(
         b: The second.
         divergence: Where they part.
         differences: What went in differently.
+        unchanged: The first run, run again as it was up to where they part; by default that is
+            done here.
         progress: Told what is being tried.
 
     Returns:
@@ -84,7 +87,7 @@ def bisect_differences(
     """
     exchanges, left = derive_exchanges(b, differences)
     not_exchanged = [f"{one.part} {one.field}" for one in left]
-    note = _find_obstacle(a, b, divergence, progress) if exchanges else None
+    note = _find_obstacle(a, b, divergence, unchanged, progress) if exchanges else None
     search = Search()
     if note is None:
 
@@ -199,7 +202,11 @@ def _take_variable(difference: Difference) -> tuple[str, str | None]:
 
 
 def _find_obstacle(
-    a: RecordedRun, b: RecordedRun, divergence: Divergence, progress: Progress
+    a: RecordedRun,
+    b: RecordedRun,
+    divergence: Divergence,
+    unchanged: ReplayedRun | None,
+    progress: Progress,
 ) -> str | None:
     """Say why exchanging inputs would show nothing, or return None."""
     if divergence.what == "end":
@@ -207,9 +214,10 @@ def _find_obstacle(
     predicted = explain_predictions(a, b, divergence)
     if predicted is not None:
         return f"{predicted}: nothing was tried"
-    progress.note("run a as it was")
     # Were it another run today, whatever is exchanged would seem to be the cause.
-    unchanged = describe_replayed(run_replay(a, ["--step", str(divergence.step)]))
+    if unchanged is None:
+        progress.note("run a as it was")
+        unchanged = describe_replayed(run_replay(a, ["--step", str(divergence.step)]))
     if unchanged.reproduced:
         return None
     return f"run a does not repeat here: it {say_left(unchanged)}"

@@ -183,6 +183,9 @@ def _read_manifest(manifest: Manifest, path: Path) -> Reference:
     code = manifest.get("code")
     described = code if isinstance(code, dict) else {}
     capture["code"] = {**described, "digest": of_run.get("code_digest")}
+    # Manifests of before told it in the recipe alone.
+    if "arithmetic" in of_run:
+        capture.setdefault("arithmetic", {"version": of_run["arithmetic"]})
     return Reference(kind="manifest", capture=capture, level=level)
 
 

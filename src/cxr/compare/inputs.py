@@ -11,6 +11,7 @@ from cxr.compare.samples import compare_samples
 from cxr.determinism.levels import Level
 from cxr.determinism.variables import OWN_VARIABLES, THREAD_VARIABLES
 from cxr.environment.comparison import SET_FOR_RUNS, compare_captures
+from cxr.environment.facts import ARITHMETIC
 from cxr.json_file import load_json_object
 from cxr.records.data_lock import load_data_lock
 from cxr.records.manifest import Manifest
@@ -55,7 +56,7 @@ def find_differences(
         *_compare_digest("code", "code_digest", manifest_a, manifest_b),
         *_compare_digest("code", "arithmetic", manifest_a, manifest_b),
         *_compare_digest("weights", "weights_in", manifest_a, manifest_b),
-        *_compare_environment(a, b, level),
+        *_compare_environment(a, b, manifest_a, manifest_b),
         *_compare_controls(manifest_a, manifest_b, level),
     ]
     rank = {"yes": 0, "unknown": 1, "no": 2}
@@ -102,11 +103,20 @@ def _compare_digest(part: Any, field: str, a: Manifest, b: Manifest) -> Iterator
         yield Difference(part=part, field=field, a=value_a, b=value_b, affects_bits=affects)
 
 
-def _compare_environment(a: Path, b: Path, level: Level) -> Iterator[Difference]:
-    """Compare captured facts; what cxr sets itself are switches, compared as such."""
+def _compare_environment(
+    a: Path, b: Path, manifest_a: Manifest, manifest_b: Manifest
+) -> Iterator[Difference]:
+    """Compare captured facts; what cxr sets itself are switches, compared as such.
+
+    The arithmetic that both recipes name is compared there.
+    """
+    recipes = manifest_a["recipe"], manifest_b["recipe"]
+    level = Level(recipes[0]["determinism"])
+    told_by_both = all("arithmetic" in recipe for recipe in recipes)
+    named = {*SET_FOR_RUNS, *([ARITHMETIC] if told_by_both else [])}
     environment_a, environment_b = (load_json_object(run / ENVIRONMENT) for run in (a, b))
     for one in compare_captures(environment_a, environment_b, level):
-        if one.field not in SET_FOR_RUNS:
+        if one.field not in named:
             yield Difference(
                 part="environment",
                 field=one.field,

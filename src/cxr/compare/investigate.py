@@ -50,7 +50,12 @@ def investigate(
         report = replace_fields(report, replay=found)
     if bisect:
         differences, tried = bisect_differences(
-            runs[0], runs[1], parted, report.differences, progress=progress
+            runs[0],
+            runs[1],
+            parted,
+            report.differences,
+            unchanged=report.replay.a if report.replay is not None else None,
+            progress=progress,
         )
         report = replace_fields(report, differences=differences, bisect=tried)
     return report

@@ -13,7 +13,7 @@ from cxr.records.manifest import Manifest
 
 _GROUPS: Final = (
     *("python", "os", "cpu", "gpu", "numerics", "switches"),
-    *("variables", "packages", "origins", "imported", "installed", "images"),
+    *("variables", "packages", "origins", "imported", "installed", "arithmetic", "images"),
 )
 """Groups with facts that affect bits: only those are in a manifest."""
 

@@ -42,6 +42,9 @@ def find_inconsistencies(config: RunConfig, document: Document) -> list[Problem]
 
 def _check_promise(config: RunConfig) -> Iterator[_Finding]:
     if config.determinism is not Level.PORTABLE:
+        if config.portable.slices != 1:
+            problem = f"{config.determinism} has no slices: the machine's own kernels multiply"
+            yield "portable.slices", problem, "set determinism: portable, or leave it out"
         return
     if config.train.precision != "float32":
         problem = f"portable has no {config.train.precision}: processors round it differently"

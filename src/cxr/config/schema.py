@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from cxr.config.data_section import DataConfig
-from cxr.config.section import NATIVE, NEVER, Fraction, Section, Sha256
+from cxr.config.section import NATIVE, NEVER, PORTABLE, Fraction, Section, Sha256
 from cxr.determinism.levels import Level
 from cxr.determinism.streams import MAX_SEED
 
@@ -175,6 +175,16 @@ class StreamsConfig(Section):
     )
 
 
+class PortableConfig(Section):
+    """How the level ``portable`` computes."""
+
+    slices: Literal[1, 2] = Field(
+        1,
+        json_schema_extra=PORTABLE,
+        description="20-bit slices of each operand of a product; 2: nearly float64, and slower",
+    )
+
+
 class RunConfig(Section):
     """A whole recipe."""
 
@@ -196,6 +206,7 @@ class RunConfig(Section):
         json_schema_extra=NATIVE,
         description="fill fresh memory, so that a kernel that reads it repeats",
     )
+    portable: PortableConfig = PortableConfig()
     data: DataConfig
     model: ModelConfig
     train: TrainConfig

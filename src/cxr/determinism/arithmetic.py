@@ -31,11 +31,14 @@ def name_nondeterministic_op(message: str) -> str | None:
 
 
 @contextlib.contextmanager
-def arithmetic(level: Level, *, ops_without_kernel: Counter[str], where: str) -> Iterator[None]:
+def arithmetic(
+    level: Level, *, slices: int, ops_without_kernel: Counter[str], where: str
+) -> Iterator[None]:
     """Compute the block at ``level``.
 
     Args:
         level: The promise.
+        slices: Under ``portable``, how many slices each operand of a product has.
         ops_without_kernel: Counts, by op, the calls that torch warned about; added to.
         where: What is being computed, for an error (``step 12``).
 
@@ -51,7 +54,7 @@ def arithmetic(level: Level, *, ops_without_kernel: Counter[str], where: str) ->
             # Imported only where it computes: the other levels need none of it.
             from cxr.determinism.portable.mode import portable_arithmetic
 
-            with portable_arithmetic(where):
+            with portable_arithmetic(where, slices=slices):
                 yield
         else:
             yield

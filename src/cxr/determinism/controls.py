@@ -102,7 +102,9 @@ def set_controls(plan: ControlPlan) -> Controls:
             torch.set_num_interop_threads(1)
     # Before any parallel work: later it would reach this thread alone.
     torch.set_flush_denormal(False)
-    torch.use_deterministic_algorithms(True, warn_only=plan.level is Level.WARN)  # noqa: FBT003
+    # `use_deterministic_algorithms` sets the same and imports torch's compiler to tell it, which
+    # takes a second and a half; nothing is compiled here.
+    torch.set_deterministic_debug_mode("warn" if plan.level is Level.WARN else "error")
     deterministic: Any = torch.utils.deterministic
     deterministic.fill_uninitialized_memory = plan.fill_memory
     torch.set_float32_matmul_precision("highest")

@@ -23,6 +23,9 @@ ALL_LEVELS: Final = (Level.WARN, Level.STRICT, Level.PORTABLE)
 NATIVE_LEVELS: Final = (Level.WARN, Level.STRICT)
 """What affects bits only while native kernels compute: threads, processor, libraries."""
 
+PORTABLE_LEVELS: Final = (Level.PORTABLE,)
+"""What affects bits only where the portable arithmetic computes: its version."""
+
 NO_LEVELS: Final[tuple[Level, ...]] = ()
 """What never affects bits: names, places, workers."""
 

@@ -35,8 +35,8 @@ PURPOSES: Final[dict[str, str]] = {
     "split": "indices (group): validation split; root is data.split_seed",
     "synthetic": "indices (split): synthetic vectors; root is data.synthetic.seed",
     "radiograph": "indices (split, class, number): a drawn radiograph; root is its own seed",
-    "stress": "indices (run, what): what is around a run of cxr repeat --stress",
     "bootstrap": "indices (replicate): which groups one resample takes",
+    "stress": "indices (run, what): what is around a run of cxr repeat --stress",
     "global": "indices (library): cxr.seed_everything",
 }
 """Every purpose a stream is derived for, with the range of its indices."""
@@ -139,3 +139,23 @@ def uint64_matrix(keys: Sequence[Key], num: int, *, start: int = 0) -> NDArray[n
     low, high = threefry2x32((words[:, :1], words[:, 1:]), (positions & mask, positions >> shift))
     blocks: NDArray[np.uint64] = low | (high << shift)
     return blocks
+
+
+def uint32_matrix(keys: Sequence[Key], num: int) -> NDArray[np.uint32]:
+    """Return the words of the first blocks of several streams, the low word of each block first.
+
+    Faster than `uint64_matrix`, because the steps are taken in 32 bits.
+
+    Args:
+        keys: Keys of the streams.
+        num: Blocks to take from each, at most 2^32.
+
+    Returns:
+        Shape (len(keys), 2 num), dtype uint32.
+    """
+    import numpy as np
+
+    words = np.asarray(keys, dtype=np.uint32).reshape(len(keys), 2)
+    positions = np.arange(num, dtype=np.uint32)[None, :]
+    blocks = threefry2x32((words[:, :1], words[:, 1:]), (positions, np.zeros_like(positions)))
+    return np.stack(blocks, axis=2).reshape(len(keys), 2 * num)

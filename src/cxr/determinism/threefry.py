@@ -1,8 +1,8 @@
 """Threefry-2x32 with 20 rounds: a counter-based generator made of 32-bit integer steps.
 
 One implementation serves Python integers, NumPy arrays and torch tensors, because it only adds,
-shifts, masks and exclusive-ors values held in 64 bits. There is no state: the same key and counter
-give the same block on every machine.
+shifts, masks and exclusive-ors values held in 64 bits, or in 32 that wrap. There is no state: the
+same key and counter give the same block on every machine.
 
 Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC'11; rotation
 constants and parity as in the Random123 reference, whose known-answer vectors are in the tests.
@@ -23,7 +23,7 @@ def threefry2x32(key: tuple[Any, Any], counter: tuple[Any, Any]) -> tuple[Any, A
     """Return the block of two 32-bit words at ``counter`` of the stream ``key``.
 
     Args:
-        key: Two words: Python integers, or integer arrays of 64-bit elements.
+        key: Two words: Python integers, or arrays of integers of 64 bits or unsigned ones of 32.
         counter: Two words of the same kind, broadcastable against the key.
 
     Returns:

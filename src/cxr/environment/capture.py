@@ -6,6 +6,7 @@ has imported it. No host name, user name, home path or variable outside a short 
 
 from __future__ import annotations
 
+from cxr.determinism.portable.version import ARITHMETIC_VERSION
 from cxr.determinism.variables import read_variables
 from cxr.environment.code import capture_code
 from cxr.environment.facts import NOT_READ, SCHEMA, Capture
@@ -26,7 +27,7 @@ def capture_environment() -> Capture:
     Returns:
         ``schema``, and the groups ``python``, ``os``, ``cpu``, ``gpu``, ``numerics``, ``switches``,
         ``variables``, ``packages``, ``origins``, ``imported``, ``installed``, ``lock``,
-        ``code`` and ``images``.
+        ``code``, ``arithmetic`` and ``images``.
     """
     distributions = find_distributions()
     packages = capture_packages(distributions)
@@ -46,5 +47,6 @@ def capture_environment() -> Capture:
         "installed": NOT_READ,
         "lock": capture_lock(packages, origins),
         "code": capture_code(),
+        "arithmetic": {"version": ARITHMETIC_VERSION},
         "images": capture_images(),
     }

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from cxr.determinism.levels import ALL_LEVELS, NATIVE_LEVELS, NO_LEVELS, Level
+from cxr.determinism.levels import (
+    ALL_LEVELS,
+    NATIVE_LEVELS,
+    NO_LEVELS,
+    PORTABLE_LEVELS,
+    Level,
+)
 from cxr.determinism.variables import HARMLESS_VARIABLES, OWN_VARIABLES
 from cxr.digests.canonical import digest_json
 
-SCHEMA: Final = "cxr.environment/2"
-READABLE_SCHEMAS: Final = ("cxr.environment/1", SCHEMA)
+SCHEMA: Final = "cxr.environment/3"
+READABLE_SCHEMAS: Final = ("cxr.environment/1", "cxr.environment/2", SCHEMA)
 
 NOT_READ: Final = "not_read"
 """In place of a fact that was not looked for."""
@@ -23,12 +29,16 @@ COMPUTING_PACKAGES: Final = ("numpy", "timm", "torch", "torchvision")
 AS_INSTALLED: Final = "as installed"
 """In `imported`, for a package that Python finds where it was installed."""
 
+ARITHMETIC: Final = "arithmetic.version"
+"""The version of the arithmetic that computes at the level ``portable``, and nowhere else."""
+
 NAMED_GROUPS: Final = ("variables", "packages", "origins", "imported", "installed")
 """Groups whose facts are named by the world: one that is not there is known not to be there."""
 
 _LEVELS_BY_PREFIX: Final[tuple[tuple[str, tuple[Level, ...]], ...]] = (
     ("images.canaries", ALL_LEVELS),
     ("images.decoders", NO_LEVELS),
+    (ARITHMETIC, PORTABLE_LEVELS),
     ("cpu.model", NATIVE_LEVELS),
     ("cpu.instruction_sets", NATIVE_LEVELS),
     ("cpu.machine", NATIVE_LEVELS),

@@ -49,6 +49,7 @@ def ask_git(
     directory: Path,
     variables: Mapping[str, str] | None = None,
     strip: bool = True,
+    timeout_s: float = _TIMEOUT_S,
 ) -> str | None:
     """Return what git says, or None where there is no git, no repository or no answer.
 
@@ -57,12 +58,13 @@ def ask_git(
         directory: Where it is asked.
         variables: Environment variables besides this process's own.
         strip: Whether white space around the answer is dropped.
+        timeout_s: How long an answer is waited for, in seconds.
     """
     try:
         answer = subprocess.run(  # noqa: S603 - fixed program and arguments
             ["git", "-C", str(directory), *arguments],  # noqa: S607 - the user's own git
             capture_output=True,
-            timeout=_TIMEOUT_S,
+            timeout=timeout_s,
             check=False,
             env=derive_git_variables(variables),
         )

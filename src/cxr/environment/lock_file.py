@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 import tomllib
 from collections.abc import Mapping
@@ -150,6 +151,8 @@ def load_lock(path: Path) -> Lock:
     return parse_lock(content, where=str(path))
 
 
+# A process that trains twenty runs, as the self-test does, captures one lock twenty times.
+@functools.lru_cache(maxsize=1)
 def parse_lock(content: bytes, *, where: str) -> Lock:
     """Return the lock in a file's bytes.
 

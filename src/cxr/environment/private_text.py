@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import getpass
 import os
 import re
@@ -51,7 +52,12 @@ def find_private_line(text: str) -> str | None:
 
     The line itself is not repeated.
     """
-    names = _list_names()
+    return _find_private_line(text, tuple(_list_names()))
+
+
+# A process that trains twenty runs, as the self-test does, keeps one lock twenty times.
+@functools.lru_cache(maxsize=2)
+def _find_private_line(text: str, names: tuple[re.Pattern[str], ...]) -> str | None:
     for number, line in enumerate(text.splitlines(), start=1):
         for what, pattern in _SECRETS:
             if pattern.search(line):

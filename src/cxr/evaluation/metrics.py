@@ -36,7 +36,7 @@ def compute_metrics(
     classes: Sequence[str],
     predictions: Sequence[Prediction],
     *,
-    level: Level = Level.STRICT,
+    level: Level,
 ) -> Metrics:
     """Compute every figure of a split.
 

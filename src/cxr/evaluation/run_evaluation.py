@@ -221,7 +221,8 @@ def _predict(
     where = f"prediction of {split.name}"
     # Ahead of the block: timm registers ops of its own when it is imported.
     require_known_model(config.model.name)
-    with arithmetic(config.determinism, ops_without_kernel=ops, where=where):
+    slices = config.portable.slices
+    with arithmetic(config.determinism, slices=slices, ops_without_kernel=ops, where=where):
         network = build_network(config, num_classes=len(dataset.lock.classes))
         network.load_state_dict(tensors)
         network.to(config.device)

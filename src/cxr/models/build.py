@@ -15,7 +15,7 @@ from cxr.determinism.streams import derive_seed
 from cxr.errors import ConfigError, DeterminismError, WeightsError
 from cxr.models.fit import find_classifiers, load_whole, loading_whole
 from cxr.models.mlp import Mlp
-from cxr.models.weights import InitialWeights, find_weights, load_tensors
+from cxr.models.weights import InitialWeights, find_weights
 
 MLP: Final = "mlp"
 
@@ -144,7 +144,7 @@ def _build_mlp(config: RunConfig, num_classes: int, weights: InitialWeights | No
         drop_rate=config.model.drop_rate,
     )
     if weights is not None:
-        load_whole(network, load_tensors(weights.path), where=str(weights.path))
+        load_whole(network, weights.tensors, where=str(weights.path))
     return network
 
 
@@ -186,14 +186,14 @@ def _build_timm(config: RunConfig, num_classes: int, weights: InitialWeights | N
 def _load_timm(
     name: str, options: dict[str, Any], pretrained: Any, weights: InitialWeights
 ) -> nn.Module:
-    """Let timm adapt and load tensors that are read here, so that it never opens a file.
+    """Let timm adapt and load tensors that were read before, so that it never opens a file.
 
     timm drops a classifier whose number of classes is not the one asked for, and judges by its
     description of the weights: that one is made to say what the file holds.
     """
     import timm
 
-    tensors = timm.models.clean_state_dict(load_tensors(weights.path))
+    tensors = timm.models.clean_state_dict(dict(weights.tensors))
     overlay: dict[str, Any] = {"state_dict": tensors, "custom_load": False}
     classifier = getattr(pretrained, "classifier", None)
     heads = (classifier,) if isinstance(classifier, str) else tuple(classifier or ())

@@ -13,7 +13,7 @@ from torch import nn
 
 from cxr.atomic import write_bytes
 from cxr.config.schema import FileWeights, HubWeights
-from cxr.digests.files import digest_file
+from cxr.digests.canonical import digest_bytes
 from cxr.digests.tensors import digest_weights
 from cxr.errors import WeightsError
 from cxr.models.hub import fetch_weights
@@ -21,21 +21,23 @@ from cxr.models.hub import fetch_weights
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InitialWeights:
-    """A checked weights file.
+    """A weights file that was read once, and checked as it was read.
 
     Attributes:
-        path: The safetensors file.
-        content_digest: Digest of its tensors, whatever their layout in the file.
+        path: The safetensors file, for an error; it may have changed since.
+        tensors: What it held.
+        content_digest: Digest of the tensors, whatever their layout in the file.
         origin: What the manifest says of where they come from.
     """
 
     path: Path
+    tensors: Mapping[str, torch.Tensor]
     content_digest: str
     origin: dict[str, str]
 
 
 def find_weights(config: FileWeights | HubWeights) -> InitialWeights:
-    """Find and check the weights that a config names.
+    """Read the weights that a config names, and check them.
 
     Raises:
         ConfigError: A hub's revision is not given.
@@ -54,14 +56,15 @@ def find_weights(config: FileWeights | HubWeights) -> InitialWeights:
             where=str(path),
             hint="correct model.weights.path, or set model.weights to null",
         )
-    found = digest_file(path)
+    content = _read_file(path)
+    found = digest_bytes(content)
     if wanted is not None and found != wanted:
         raise WeightsError(
             f"the weights file has another digest: {found}",
             where=f"{path}, wanted {wanted}",
             hint="get the file that the recipe names, or correct model.weights.sha256",
         )
-    tensors = load_tensors(path)
+    tensors = _parse_tensors(content, path)
     if not tensors:
         raise WeightsError(
             "the weights file holds no tensors",
@@ -70,6 +73,7 @@ def find_weights(config: FileWeights | HubWeights) -> InitialWeights:
         )
     return InitialWeights(
         path=path,
+        tensors=tensors,
         content_digest=digest_weights(tensors),
         origin={**origin, "file_sha256": found},
     )
@@ -81,16 +85,34 @@ def load_tensors(path: Path) -> dict[str, torch.Tensor]:
     Raises:
         WeightsError: The file is missing, damaged or of another format.
     """
+    return _parse_tensors(_read_file(path), path)
+
+
+def _read_file(path: Path) -> bytes:
     try:
-        # Not load_file: it asks torch for a kind of tensor that no mode can be handed. For a moment
-        # this takes twice the file's size.
-        return safetensors.torch.load(path.read_bytes())
-    except (OSError, safetensors.SafetensorError) as error:
-        raise WeightsError(
-            f"cannot read the tensors: {' '.join(str(error).split())[:200]}",
-            where=str(path),
-            hint="the file is damaged or not safetensors; restore it",
-        ) from error
+        return path.read_bytes()
+    except OSError as error:
+        raise _refuse_file(error, path) from error
+
+
+def _parse_tensors(content: bytes, path: Path) -> dict[str, torch.Tensor]:
+    """Return the tensors of a file's content, which takes as much memory again until it is let go.
+
+    Not load_file: it asks torch for a kind of tensor that no mode can be handed, and what it maps
+    changes with the file.
+    """
+    try:
+        return safetensors.torch.load(content)
+    except safetensors.SafetensorError as error:
+        raise _refuse_file(error, path) from error
+
+
+def _refuse_file(error: Exception, path: Path) -> WeightsError:
+    return WeightsError(
+        f"cannot read the tensors: {' '.join(str(error).split())[:200]}",
+        where=str(path),
+        hint="the file is damaged or not safetensors; restore it",
+    )
 
 
 def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], *, kind: str) -> None:

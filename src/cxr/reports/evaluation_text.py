@@ -61,13 +61,11 @@ def describe_intervals(intervals: Mapping[str, Any] | None) -> list[str]:
         return []
     patients, resamples = _count(intervals["num_groups"], "patient"), intervals["replicates"]
     lines = [f"intervals: {resamples:,} resamples of {patients}, seed {intervals['seed']}"]
-    missing = [
-        name
-        for name, found in intervals["whole"].items()
-        if found["low"] is None and found["estimate"] is not None
-    ]
-    if missing:
-        lines.append(f"no interval of {', '.join(missing)}: too few patients or resamples with it")
+    missing: dict[str, list[str]] = {}
+    for name, found in intervals["whole"].items():
+        if found["reason"] is not None:
+            missing.setdefault(found["reason"], []).append(name)
+    lines += [f"no interval of {', '.join(names)}: {why}" for why, names in missing.items()]
     flat = [
         name
         for name, found in intervals["whole"].items()
@@ -122,7 +120,7 @@ def list_thresholds(figures: Mapping[str, Any]) -> TextTable | str:
         else [name, "undefined", "", "", "has one side only"]
         for name, one in thresholds["per_class"].items()
     ]
-    title = f"at the probability chosen on validation (largest Youden index){here}"
+    title = f"thresholds of the largest Youden index on validation{here}"
     return TextTable(title=title, header=header, rows=rows)
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import io
 import os
 import re
-import subprocess
 import tarfile
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,7 +18,7 @@ from typing import Final
 from cxr.atomic import make_directory, write_bytes
 from cxr.digests.files import digest_tree
 from cxr.environment.code import PACKAGE, digest_code
-from cxr.environment.git import ask_git, derive_git_variables
+from cxr.environment.git import ask_git
 from cxr.records.run_directory import PATCH
 from cxr.reproduce.pack_format import SOURCES
 from cxr.reproduce.record import Record
@@ -131,17 +131,14 @@ def _read_commit(commit: str, repository: Path) -> bytes | None:
     top = ask_git("rev-parse", "--show-toplevel", directory=repository)
     if top is None:
         return None
-    try:
-        answer = subprocess.run(  # noqa: S603 - fixed program and arguments
-            ["git", "-C", top, "archive", "--format=tar", commit, "--", _USUAL_PLACE],  # noqa: S607
-            capture_output=True,
-            timeout=_GIT_TIMEOUT_S,
-            check=False,
-            env=derive_git_variables(),
+    with tempfile.TemporaryDirectory() as place:
+        archive = Path(place) / "sources.tar"
+        written = ask_git(
+            *("archive", "--format=tar", f"--output={archive}", commit, "--", _USUAL_PLACE),
+            directory=Path(top),
+            timeout_s=_GIT_TIMEOUT_S,
         )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return answer.stdout if answer.returncode == 0 else None
+        return archive.read_bytes() if written is not None else None
 
 
 def _write_checkout(archive: bytes, scratch: Path) -> Path | None:
@@ -160,15 +157,10 @@ def _apply(patch: Path, scratch: Path) -> bool:
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": os.devnull,
     }
-    try:
-        answer = subprocess.run(  # noqa: S603 - fixed program and arguments
-            ["git", "apply", "--whitespace=nowarn", str(patch.resolve())],  # noqa: S607
-            cwd=scratch,
-            capture_output=True,
-            timeout=_GIT_TIMEOUT_S,
-            check=False,
-            env=derive_git_variables(apart),
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return answer.returncode == 0
+    applied = ask_git(
+        *("apply", "--whitespace=nowarn", str(patch.resolve())),
+        directory=scratch,
+        variables=apart,
+        timeout_s=_GIT_TIMEOUT_S,
+    )
+    return applied is not None

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
+
+_SHAPES: Final = "labels, decisions and scores have different shapes"
 
 _Number = TypeVar("_Number", np.int64, np.float64)
 
@@ -83,6 +85,8 @@ def build_class_cases(
     """
     table = np.asarray(scores, dtype=np.float64)
     truth, chosen = np.asarray(labels, dtype=np.int64), np.asarray(decisions, dtype=np.int64)
+    if truth.shape != chosen.shape or table.shape[:1] != truth.shape:
+        raise ValueError(_SHAPES)
     classes = np.arange(table.shape[1])
     cases = Cases(
         present=truth[:, None] == classes,
@@ -125,6 +129,8 @@ def build_label_cases(
     """
     truth = np.asarray(labels, dtype=np.int64)
     chosen = np.asarray(decisions, dtype=np.bool_)
+    if truth.shape != chosen.shape:
+        raise ValueError(_SHAPES)
     known = truth >= 0
     present = truth > 0
     cases = Cases(
@@ -167,7 +173,7 @@ def _check(cases: Cases) -> None:
     """Raise ValueError where shapes do not fit or a number is not finite."""
     num, shape = len(cases.asked), cases.scores.shape
     if {cases.present.shape, cases.decided.shape, cases.known.shape} != {shape} or len(shape) != 2:  # noqa: PLR2004
-        raise ValueError("labels, decisions and scores have different shapes")
+        raise ValueError(_SHAPES)
     if any(values.shape != (num,) for values in cases.sums.values()):
         raise ValueError("a sum has not one value an image")
     if (cases.bins is None) != (cases.gaps is None):

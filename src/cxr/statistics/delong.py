@@ -19,6 +19,9 @@ from cxr.statistics.quantiles import normal_probability, normal_quantile
 
 PLAIN: Final = "DeLong, plain"
 
+NO_VARIANCE: Final = "an AUROC of 0 or 1, or a single image of a side, has no variance"
+"""Why there is no interval, though there is an AUROC."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DifferenceTest:
@@ -106,7 +109,14 @@ def delong_interval(
     variance = None if found is None else found.variance()
     if area is None or not variance:
         estimate = None if area is None else float(area)
-        return Interval(estimate=estimate, low=None, high=None, level=level, method=method)
+        return Interval(
+            estimate=estimate,
+            low=None,
+            high=None,
+            level=level,
+            method=method,
+            reason=None if estimate is None else NO_VARIANCE,
+        )
     reach = normal_quantile((1 + level) / 2) * math.sqrt(variance)
     if on_logit_scale and 0 < area < 1:
         odds, spread = (1 - area) / area, math.exp(reach / float(area * (1 - area)))
@@ -148,7 +158,14 @@ def delong_test(
     variance = None if found is None else found.variance()
     estimate = None if found is None else float(found.share())
     if estimate is None or not variance:
-        nothing = Interval(estimate=estimate, low=None, high=None, level=level, method=PLAIN)
+        nothing = Interval(
+            estimate=estimate,
+            low=None,
+            high=None,
+            level=level,
+            method=PLAIN,
+            reason=None if estimate is None else NO_VARIANCE,
+        )
         return DifferenceTest(difference=nothing, z=None, p_value=None)
     error = math.sqrt(variance)
     reach = normal_quantile((1 + level) / 2) * error

@@ -7,17 +7,28 @@ figure and no rounding can move them.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
 
-from cxr.statistics.quantiles import normal_probability, student_quantile
+from cxr.statistics.quantiles import normal_probability, normal_quantile, student_quantile
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
 
 LEVEL: Final = 0.95
 """Share of samples whose interval should hold the truth."""
 
 MOST_DROPPED: Final = 0.05
 """Share of replicates without the figure beyond which its interval is undefined."""
+
+BOOTSTRAP: Final = "bootstrap, expanded BCa"
+
+TOO_FEW: Final = "too few patients or seeds"
+TOO_MANY_DROPPED: Final = "undefined in too many resamples"
+ALL_EQUAL: Final = "all resamples agree"
+"""Reasons why an estimate has no interval."""
 
 _SLACK: Final = 1e-9
 
@@ -34,6 +45,7 @@ class Interval:
         method: How it was found, in words.
         replicates: Replicates that it was read off; 0 where there are none.
         dropped: Replicates in which the figure was undefined, and which were left out.
+        reason: Why there are no ends though there is an estimate; None where there are.
     """
 
     estimate: float | None
@@ -43,6 +55,7 @@ class Interval:
     method: str
     replicates: int = 0
     dropped: int = 0
+    reason: str | None = None
 
     @property
     def width(self) -> float | None:
@@ -54,54 +67,107 @@ class Interval:
         return asdict(self)
 
 
-def derive_percentile_interval(
+def derive_bca_interval(
     estimate: float | None,
-    replicates: Sequence[float],
+    replicates: ArrayLike,
+    left_out: ArrayLike,
     *,
     num_units: int,
     level: float = LEVEL,
 ) -> Interval:
-    """Return the expanded percentile interval.
+    """Return the bias-corrected and accelerated interval, expanded for few units.
 
-    A plain percentile interval is too narrow where few units were drawn: it behaves as one with the
-    divisor n instead of n - 1, and with the normal distribution instead of Student's t. Its tails
-    are therefore taken at ``Phi(-sqrt(n / (n - 1)) t)``, with t the quantile of Student's
-    distribution with n - 1 degrees of freedom. Of B replicates the k-th smallest and the k-th
-    largest are the ends, with k the tail times B + 1, rounded down.
+    With a the acceleration and z0 the quantile of the share of replicates below the estimate, the
+    ends are the replicates at ``Phi(z0 + (z0 +- q) / (1 - a (z0 +- q)))``. In place of the normal
+    quantile q is ``sqrt(n / (n - 1)) t``, with t that of Student's distribution with n - 1 degrees
+    of freedom: without it intervals of few units are too narrow. Of B replicates the ends are the
+    k-th smallest, with k the probability times B + 1, rounded outwards, and no less than 1 or more
+    than B.
 
-    Undefined are: the interval of an undefined estimate, that of fewer than two units, one whose
-    k is 0, and one for which more than `MOST_DROPPED` of the replicates were undefined.
+    Undefined are: the interval of an undefined estimate; one for which more than `MOST_DROPPED` of
+    the replicates are undefined; one whose q alone lies beyond all replicates, as for fewer than
+    five units and 2000 replicates.
 
-    Source: Hesterberg, "What teachers should know about the bootstrap", The American Statistician
-    2015, section 3.3 and appendix.
+    Source: Efron, "Better bootstrap confidence intervals", JASA 1987; Hesterberg, "What teachers
+    should know about the bootstrap", The American Statistician 2015, for q.
 
     Args:
         estimate: The figure of the sample.
-        replicates: The figure of each resample, NaN where undefined.
+        replicates: The figure of each resample, NaN where undefined. Shape (B,).
+        left_out: The figure without one unit, for all units or some evenly chosen, NaN where
+            undefined. Shape (J,).
         num_units: Groups that each resample was drawn from.
         level: Share of samples whose interval should hold the truth.
     """
-    used = sorted(value for value in replicates if not math.isnan(value))
-    dropped = len(replicates) - len(used)
-    rank = _derive_rank(len(used), num_units, level)
-    is_defined = estimate is not None and rank > 0 and dropped <= MOST_DROPPED * len(replicates)
+    import numpy as np
+
+    values = np.sort(np.asarray(replicates, dtype=np.float64))
+    dropped = int(np.isnan(values).sum())
+    used = values[: len(values) - dropped]
+    low = high = reason = None
+    reach = _derive_reach(num_units, level)
+    if dropped > MOST_DROPPED * len(values):
+        reason = TOO_MANY_DROPPED
+    elif normal_probability(-reach) * (len(used) + 1) < 1:
+        reason = TOO_FEW
+    if estimate is not None and reason is None:
+        bias = _derive_bias(estimate, used)
+        acceleration = _derive_acceleration(np.asarray(left_out, dtype=np.float64), num_units)
+        lower, upper = (_shift(sign * reach, bias, acceleration) for sign in (-1, 1))
+        # The slack keeps a product that is a whole number but for its last bit from moving on.
+        first = math.floor(lower * (len(used) + 1) + _SLACK)
+        last = math.ceil(upper * (len(used) + 1) - _SLACK)
+        low = float(used[max(first, 1) - 1])
+        high = float(used[min(last, len(used)) - 1])
     return Interval(
         estimate=estimate,
-        low=used[rank - 1] if is_defined else None,
-        high=used[len(used) - rank] if is_defined else None,
+        low=low,
+        high=high,
         level=level,
-        method="bootstrap, expanded percentile",
+        method=BOOTSTRAP,
         replicates=len(used),
         dropped=dropped,
+        reason=reason if estimate is not None else None,
     )
 
 
-def _derive_rank(num_used: int, num_units: int, level: float) -> int:
-    """Return how many replicates the lower end counts from the smallest; 0 where there is none."""
+@lru_cache
+def _derive_reach(num_units: int, level: float) -> float:
+    """Return q; infinite where there are no two units."""
     if num_units <= 1:
-        return 0
-    freedom = num_units - 1
-    quantile = student_quantile((1 + level) / 2, freedom)
-    tail = normal_probability(-math.sqrt(num_units / freedom) * quantile)
-    # The slack keeps a product that is a whole number but for its last bit from being cut.
-    return math.floor(tail * (num_used + 1) + _SLACK)
+        return math.inf
+    quantile = student_quantile((1 + level) / 2, num_units - 1)
+    return math.sqrt(num_units / (num_units - 1)) * quantile
+
+
+def _derive_bias(estimate: float, used: NDArray[np.float64]) -> float:
+    """Return z0, in which replicates equal to the estimate count half."""
+    doubled = int((used < estimate).sum()) + int((used <= estimate).sum())
+    # No replicate at all on one side: as if half a one were there.
+    inner = min(max(doubled, 1), 2 * len(used) - 1)
+    return normal_quantile(inner / (2 * len(used)))
+
+
+def _derive_acceleration(left_out: NDArray[np.float64], num_units: int) -> float:
+    """Return a sixth of the skewness of the units' influences, over the root of their number."""
+    found = [value for value in left_out.tolist() if not math.isnan(value)]
+    if not found:
+        return 0.0
+    mean = math.fsum(found) / len(found)
+    largest = max(abs(mean - value) for value in found)
+    if min(found) == max(found):
+        return 0.0
+    # In units of the largest, so that no square is too great or small for a float.
+    influences = [(mean - value) / largest for value in found]
+    squares = math.fsum(one**2 for one in influences)
+    cubes = math.fsum(one**3 for one in influences)
+    return cubes / (6 * squares * math.sqrt(squares)) * math.sqrt(len(found) / num_units)
+
+
+def _shift(quantile: float, bias: float, acceleration: float) -> float:
+    """Return the probability at which an end is read off."""
+    moved = bias + quantile
+    scale = 1 - acceleration * moved
+    if scale <= 0:
+        return 0.0 if quantile < 0 else 1.0
+    return normal_probability(bias + moved / scale)

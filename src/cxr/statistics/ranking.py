@@ -6,7 +6,7 @@ Shapes: B resamples, G groups, U distinct scores of positives.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from cxr.statistics.fixed_point import choose_fraction_bits, round_to_fraction
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+_CACHED_IMAGES: Final = 2**15
+"""Images times resamples worked on at once: what a processor's cache holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,22 +86,41 @@ def compute_rank_figures(
     Returns:
         Two arrays of shape (B,), float64.
     """
-    num = len(multiplicities)
-    empty = np.full(num, np.nan)
+    num_images = len(ranking.negative_groups) + len(ranking.positive_groups)
+    size = max(1, _CACHED_IMAGES // max(num_images, 1))
+    parts = [
+        _compute_rows(ranking, multiplicities[start : start + size].astype(np.float64))
+        for start in range(0, len(multiplicities), size)
+    ]
+    auroc, mean_precision = zip(*parts, strict=True)
+    return np.concatenate(auroc), np.concatenate(mean_precision)
+
+
+def _compute_rows(
+    ranking: Ranking, taken: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return both figures of a few resamples; every number but the quotients is whole."""
     if not len(ranking.starts):
-        return empty, empty
-    negatives = np.zeros((num, len(ranking.negative_groups) + 1), dtype=np.int64)
-    np.cumsum(multiplicities[:, ranking.negative_groups], axis=1, out=negatives[:, 1:])
-    weights = multiplicities[:, ranking.positive_groups].astype(np.int64)
-    distinct = np.add.reduceat(weights, ranking.starts, axis=1)
-    below = negatives[:, ranking.below]
-    doubled_wins = (distinct * (below + negatives[:, ranking.not_above])).sum(axis=1)
-    num_positive, num_negative = distinct.sum(axis=1), negatives[:, -1]
+        return np.full(len(taken), np.nan), np.full(len(taken), np.nan)
+    lower = np.zeros((len(taken), len(ranking.negative_groups) + 1))
+    np.cumsum(np.take(taken, ranking.negative_groups, axis=1), axis=1, out=lower[:, 1:])
+    below = np.take(lower, ranking.below, axis=1)
+    weights = np.take(taken, ranking.positive_groups, axis=1)
+    if len(ranking.starts) < len(ranking.positive_groups):
+        weights = np.add.reduceat(weights, ranking.starts, axis=1)
+    up_to = np.cumsum(weights, axis=1)
+    num_positive, num_negative = up_to[:, -1:], lower[:, -1:]
+    wins = below + np.take(lower, ranking.not_above, axis=1)
+    found = num_positive - up_to + weights
+    called = np.maximum(found + (num_negative - below), 1)
+    precision = round_to_fraction(found / called, ranking.fraction_bits)
     with np.errstate(invalid="ignore"):
-        auroc = doubled_wins / (2 * num_positive * num_negative)
-    found = np.cumsum(distinct[:, ::-1], axis=1)[:, ::-1]
-    called = np.maximum(found + num_negative[:, None] - below, 1)
-    precision = round_to_fraction(found / called, ranking.fraction_bits).astype(np.int64)
-    with np.errstate(invalid="ignore"):
-        mean = (distinct * precision).sum(axis=1) / num_positive
+        auroc = _dot(weights, wins) / (2 * num_positive * num_negative)[:, 0]
+        mean = _dot(weights, precision) / num_positive[:, 0]
     return auroc, np.ldexp(mean, -ranking.fraction_bits)
+
+
+def _dot(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the sum of products of each row: exact, being of whole numbers below 2^53."""
+    products: NDArray[np.float64] = np.einsum("bu,bu->b", first, second)
+    return products

@@ -10,9 +10,10 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from operator import mul
 from typing import Any
 
-from cxr.statistics.intervals import LEVEL, Interval, derive_percentile_interval
+from cxr.statistics.intervals import LEVEL, TOO_FEW, Interval, derive_bca_interval
 from cxr.statistics.quantiles import student_quantile
 
 
@@ -79,7 +80,14 @@ def _derive_student_interval(
     if mean is not None and std is not None:
         reach = student_quantile((1 + level) / 2, num - 1) * std / math.sqrt(num)
         low, high = mean - reach, mean + reach
-    return Interval(estimate=mean, low=low, high=high, level=level, method="Student's t")
+    return Interval(
+        estimate=mean,
+        low=low,
+        high=high,
+        level=level,
+        method="Student's t",
+        reason=TOO_FEW if mean is not None and std is None else None,
+    )
 
 
 def _derive_bootstrap_interval(
@@ -87,11 +95,16 @@ def _derive_bootstrap_interval(
 ) -> Interval:
     """Return the interval of the mean over resamples of seeds."""
     means: list[float] = []
-    if len(values) > 1:
+    left_out: list[float] = []
+    if mean is not None and len(values) > 1:
         from cxr.statistics.resampling import draw_multiplicities
 
-        ordered = sorted(values)
-        for row in draw_multiplicities(root, range(replicates), len(values)).tolist():
-            taken = [value for value, num in zip(ordered, row, strict=True) for _ in range(num)]
-            means.append(statistics.mean(taken) if taken[0] != taken[-1] else taken[0])
-    return derive_percentile_interval(mean, means, num_units=len(values), level=level)
+        # Whole multiples of one power of two, so that sums are exact and a mean is rounded once.
+        ratios = [value.as_integer_ratio() for value in sorted(values)]
+        unit = max(denominator for _, denominator in ratios)
+        parts = [numerator * (unit // denominator) for numerator, denominator in ratios]
+        drawn = draw_multiplicities(root, range(replicates), len(parts)).tolist()
+        means = [sum(map(mul, parts, row)) / (unit * len(parts)) for row in drawn]
+        whole = sum(parts)
+        left_out = [(whole - part) / (unit * (len(parts) - 1)) for part in parts]
+    return derive_bca_interval(mean, means, left_out, num_units=len(values), level=level)

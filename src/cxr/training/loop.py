@@ -59,7 +59,7 @@ def run_training(
     """
     config, network = learner.config, learner.network
     level, train = config.determinism, dataset.split("train")
-    ops = tally.ops_without_kernel
+    ops, slices = tally.ops_without_kernel, config.portable.slices
     selection, best, first_epoch, chosen = Selection(), copy_weights(network), 0, -1
     if resumed is None:
         ledger.append(INITIAL_STEP, INITIAL_STEP, trace_initial_state(learner))
@@ -77,14 +77,14 @@ def run_training(
         losses = []
         for batch in iterate_batches(config, train, epoch):
             where = f"step {batch.step}, epoch {epoch}"
-            with arithmetic(level, ops_without_kernel=ops, where=where):
+            with arithmetic(level, slices=slices, ops_without_kernel=ops, where=where):
                 result = run_checked_step(learner, batch, tally.doubled)
             ledger.append(batch.step, epoch, result.parts)
             losses.append(result.loss)
             progress.advance(f"epoch {epoch}", len(losses), learner.steps_per_epoch)
 
         where = f"validation, epoch {epoch}"
-        with arithmetic(level, ops_without_kernel=ops, where=where):
+        with arithmetic(level, slices=slices, ops_without_kernel=ops, where=where):
             figures = validate(learner, dataset, progress)
         mean_loss = take_mean(losses, level)
         line = {"epoch": epoch, "train_loss": mean_loss, "val": figures and figures.to_json()}

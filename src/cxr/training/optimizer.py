@@ -12,7 +12,7 @@ from cxr.determinism.levels import Level
 
 
 def build_optimizer(
-    network: nn.Module, config: TrainConfig, *, level: Level = Level.STRICT
+    network: nn.Module, config: TrainConfig, *, level: Level
 ) -> torch.optim.Optimizer:
     """Build SGD or AdamW over the parameters that are trained.
 

@@ -19,7 +19,6 @@ from cxr.determinism.controls import (
     set_controls,
 )
 from cxr.models.build import build_network, find_initial_weights
-from cxr.models.weights import InitialWeights
 from cxr.progress import Progress
 from cxr.records.recipe import Recipe, derive_recipe
 from cxr.training.loss import derive_class_weights
@@ -40,7 +39,7 @@ class Prepared:
     dataset: Dataset
     subgroups: SubgroupValues
     network: nn.Module
-    weights: InitialWeights | None
+    weights_origin: dict[str, str] | None
     tally: Tally
 
 
@@ -70,7 +69,10 @@ def prepare_run(
     subgroups = read_subgroup_values(config, dataset.lock)
     tally = Tally()
     ops = tally.ops_without_kernel
-    with arithmetic(config.determinism, ops_without_kernel=ops, where="initialisation"):
+    slices = config.portable.slices
+    with arithmetic(
+        config.determinism, slices=slices, ops_without_kernel=ops, where="initialisation"
+    ):
         network = build_network(config, num_classes=len(dataset.lock.classes), weights=weights)
     weights_in = weights.content_digest if weights else None
     return Prepared(
@@ -81,7 +83,7 @@ def prepare_run(
         dataset=dataset,
         subgroups=subgroups,
         network=network,
-        weights=weights,
+        weights_origin=weights.origin if weights else None,
         tally=tally,
     )
 

@@ -20,7 +20,7 @@ from cxr.config.load import load_config
 from cxr.determinism.arithmetic import arithmetic
 from cxr.errors import RecordError
 from cxr.evaluation.predict import predict_split
-from cxr.models.build import build_network, set_training_mode
+from cxr.models.build import build_network, find_initial_weights, set_training_mode
 from cxr.models.weights import load_tensors, write_tensors
 from cxr.progress import Progress
 from cxr.records.ledger import INITIAL_STEP, PARTS, StepRecord, digest_part, read_ledger
@@ -182,8 +182,10 @@ def _replay_initialisation(
     """Build the network again, under trace."""
     replay = Replay(begun_at=INITIAL_STEP)
     num_classes = len(prepared.dataset.lock.classes)
+    # Those of the preparation were let go once a network had them.
+    weights = find_initial_weights(prepared.config)
     with _computing(prepared, "initialisation"), _traced(plan, replay):
-        network = build_network(prepared.config, num_classes=num_classes, weights=prepared.weights)
+        network = build_network(prepared.config, num_classes=num_classes, weights=weights)
     learner = build_learner(replace(prepared, network=network))
     _hold(replay, wanted[INITIAL_STEP], trace_initial_state(learner))
     return replay
@@ -262,7 +264,8 @@ def _hold(replay: Replay, line: StepRecord, parts: _Parts) -> None:
 
 def _computing(prepared: Prepared, where: str) -> contextlib.AbstractContextManager[None]:
     ops = prepared.tally.ops_without_kernel
-    return arithmetic(prepared.config.determinism, ops_without_kernel=ops, where=where)
+    level, slices = prepared.config.determinism, prepared.config.portable.slices
+    return arithmetic(level, slices=slices, ops_without_kernel=ops, where=where)
 
 
 @contextlib.contextmanager

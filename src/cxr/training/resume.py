@@ -12,7 +12,12 @@ from cxr.config.fields import find_recipe_fields
 from cxr.determinism.levels import Level
 from cxr.digests.files import digest_file
 from cxr.environment.capture import capture_environment
-from cxr.environment.facts import digest_environment, find_levels, flatten_environment
+from cxr.environment.facts import (
+    ARITHMETIC,
+    digest_environment,
+    find_levels,
+    flatten_environment,
+)
 from cxr.errors import RecordError, StorageError
 from cxr.json_file import load_json_object
 from cxr.progress import Progress
@@ -135,7 +140,8 @@ def _name_environment(directory: Path, manifest: Manifest) -> list[str]:
         flatten_environment(capture)
         for capture in (load_json_object(directory / ENVIRONMENT), found)
     )
-    acting = [name for name in {**then, **now} if level in find_levels(name)]
+    # Of the arithmetic the recipe tells.
+    acting = [n for n in {**then, **now} if level in find_levels(n) and n != ARITHMETIC]
     return [f"environment {n}" for n in acting if then.get(n) != now.get(n)] or [ENVIRONMENT]
 
 

@@ -85,7 +85,7 @@ def run_prepared(
     prepared: Prepared, *, out: Path | None, progress: Progress
 ) -> tuple[Path, Manifest]:
     """Train what was prepared and seal its record, however the run ends."""
-    config, weights, recipe = prepared.config, prepared.weights, prepared.recipe
+    config, recipe = prepared.config, prepared.recipe
     if out is None:
         out = create_named(name_run(config.name, digest_recipe(recipe), datetime.now(UTC)))
     else:
@@ -99,7 +99,7 @@ def run_prepared(
                 config=config,
                 lock=prepared.dataset.lock,
                 recipe=recipe,
-                weights_origin=weights.origin if weights else None,
+                weights_origin=prepared.weights_origin,
                 environment=environment,
                 patch=capture_patch(environment["code"]),
                 package_lock=read_lock_to_keep(),
@@ -251,6 +251,7 @@ def _predict_split(prepared: Prepared, name: str, progress: Progress) -> list[Pr
     config, dataset = prepared.config, prepared.dataset
     with arithmetic(
         config.determinism,
+        slices=config.portable.slices,
         ops_without_kernel=prepared.tally.ops_without_kernel,
         where=f"prediction of {name}",
     ):

@@ -14,7 +14,7 @@ _ONE_CYCLE_START: Final = 1 / 25
 
 
 def derive_learning_rate(
-    config: TrainConfig, step: int, *, steps_per_epoch: int, level: Level = Level.STRICT
+    config: TrainConfig, step: int, *, steps_per_epoch: int, level: Level
 ) -> float:
     """Return the learning rate of a step.
 

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from cxr.config.schema import RunConfig
+from cxr.determinism.levels import Level
 from cxr.determinism.seeding import seed_global_generators
 from cxr.determinism.streams import derive_seed
 from cxr.digests.tensors import digest_value
@@ -17,11 +18,13 @@ from cxr.evaluation.predict import autocast
 from cxr.models.failures import explained_failures
 from cxr.training.batches import Batch
 from cxr.training.draws import shard_draws
+from cxr.training.finiteness import require_finite
 from cxr.training.loss import derive_share, prepare_targets
 from cxr.training.optimizer import set_learning_rate
 from cxr.training.schedule import derive_learning_rate
 from cxr.training.trace import (
     Digests,
+    name_gradients,
     trace_batch,
     trace_buffers,
     trace_generators,
@@ -68,22 +71,27 @@ def run_step(learner: Learner, batch: Batch) -> StepResult:
 
     Raises:
         TrainingError: The loss is not a finite number, or the model cannot compute the batch;
-            weights are left as they were.
+            weights are left as they were. At ``portable`` also: a gradient or a new weight is not
+            a finite number.
     """
     config = learner.config
     parts: dict[str, Digests] = {"samples": trace_samples(batch), "batch": trace_batch(batch)}
     seed_global_generators(derive_seed(config.find_root("step"), "step", batch.step))
     learner.optimizer.zero_grad(set_to_none=True)
     loss = accumulate_gradients(learner, batch)
+    where = f"step {batch.step}, epoch {batch.epoch}"
     parts["random"] = trace_generators()
     if not math.isfinite(loss):
         raise TrainingError(
             f"the loss is {loss}",
-            where=f"step {batch.step}, epoch {batch.epoch}",
+            where=where,
             hint="lower train.lr, add train.warmup_epochs, or use precision: float32",
         )
     parts["buffers"] = trace_buffers(learner.network)
     parts["loss"] = {"loss": digest_value(loss)}
+    is_portable = config.determinism is Level.PORTABLE
+    if is_portable:
+        require_finite(name_gradients(learner.network), "gradient", where=where)
     parts["gradients"] = trace_gradients(learner.network)
     lr = derive_learning_rate(
         config.train,
@@ -93,6 +101,8 @@ def run_step(learner: Learner, batch: Batch) -> StepResult:
     )
     set_learning_rate(learner.optimizer, lr)
     learner.optimizer.step()
+    if is_portable:
+        require_finite(dict(learner.network.named_parameters()), "new value", where=where)
     parts["optimizer"] = trace_optimizer(learner.optimizer, learner.network)
     parts["parameters"] = trace_parameters(learner.network)
     return StepResult(loss, parts)

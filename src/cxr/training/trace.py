@@ -56,8 +56,13 @@ def trace_parameters(network: nn.Module) -> Digests:
 
 def trace_gradients(network: nn.Module) -> Digests:
     """Digest the gradient of every parameter that has one."""
+    return digest_tensors(name_gradients(network))
+
+
+def name_gradients(network: nn.Module) -> dict[str, torch.Tensor]:
+    """Return the gradient of every parameter that has one."""
     gradients = {name: value.grad for name, value in network.named_parameters()}
-    return digest_tensors({name: grad for name, grad in gradients.items() if grad is not None})
+    return {name: grad for name, grad in gradients.items() if grad is not None}
 
 
 def trace_optimizer(optimizer: torch.optim.Optimizer, network: nn.Module) -> Digests:

@@ -3,10 +3,13 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cxr.compare.bisect import Exchange, derive_exchanges, find_causes
+from cxr.compare import bisect
+from cxr.compare.bisect import Exchange, bisect_differences, derive_exchanges, find_causes
 from cxr.compare.inputs import find_differences
 from cxr.compare.replay_process import RecordedRun
+from cxr.compare.report import Divergence, ReplayedRun
 from cxr.determinism.variables import NOT_RECORDED
+from cxr.progress import SILENCE
 from cxr.records.manifest import load_manifest
 
 NAMES = [f"field{number}" for number in range(12)]
@@ -117,3 +120,38 @@ def test_a_variable_is_exchanged_and_another_processor_is_not(make_run):
     found, left = exchanges_of(make_run(), b)
     assert found == {"MKL_CBWR": ((), (("MKL_CBWR", "AVX2"),))}
     assert sorted(left) == ["code_digest", "cpu.model", "packages.torch"]
+
+
+def test_a_first_run_that_was_replayed_is_not_run_again_to_see_whether_it_repeats(
+    make_run, monkeypatch
+):
+    places = make_run(), make_run(config={"train.lr": 2e-3})
+    runs = [RecordedRun(directory=place, manifest=load_manifest(place)) for place in places]
+    differences = find_differences(*places, *(run.manifest for run in runs))
+    asked = []
+
+    def replay(_run, options, **_):
+        asked.append(list(options))
+        return {"left_at": None, "left_in": None, "begun_at": -1}
+
+    monkeypatch.setattr(bisect, "run_replay", replay)
+    parted = Divergence(step=0, epoch=0, what="optimizer", tensor="lr")
+
+    def look(*, unchanged):
+        asked.clear()
+        return bisect_differences(
+            *runs, parted, differences, unchanged=unchanged, progress=SILENCE
+        )[1]
+
+    same = ReplayedRun(reproduced=True, begun_at=-1, left_at=None, left_in=None)
+    other = ReplayedRun(reproduced=False, begun_at=-1, left_at=0, left_in="gradients")
+    assert look(unchanged=None).causes == look(unchanged=same).causes == ["train.lr"]
+    assert len(asked) == 1
+    look(unchanged=None)
+    assert asked[0] == ["--step", "0"]
+    assert len(asked) == 2
+    told = look(unchanged=other)
+    assert told.note == (
+        "run a does not repeat here: it leaves its own ledger at step 0 (gradients)"
+    )
+    assert asked == []

@@ -24,8 +24,8 @@ def save(path, content):
     return path
 
 
-def test_a_capture_of_either_version_is_read(tmp_path, capture):
-    for schema in ("cxr.environment/1", "cxr.environment/2"):
+def test_a_capture_of_each_version_is_read(tmp_path, capture):
+    for schema in ("cxr.environment/1", "cxr.environment/2", "cxr.environment/3"):
         found = load_reference(save(tmp_path / "env.json", {**capture, "schema": schema}))
         assert (found.kind, found.level, found.is_of_run) == ("capture", Level.STRICT, False)
         assert found.capture["cpu"] == capture["cpu"]
@@ -34,7 +34,7 @@ def test_a_capture_of_either_version_is_read(tmp_path, capture):
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        ({"schema": "cxr.environment/3"}, "its schema is 'cxr.environment/3'"),
+        ({"schema": "cxr.environment/4"}, "its schema is 'cxr.environment/4'"),
         ({"schema": None}, "its schema is None"),
         ({"schema": ["x" * 99]}, "its schema is \\['xxx"),
         ({"cpu": "not_read"}, "the capture is not whole: it lacks cpu"),
@@ -162,6 +162,16 @@ def test_an_environment_that_is_not_the_one_of_its_digest_is_refused(
     with pytest.raises(RecordError, match=problem) as caught:
         load_reference(run / "manifest.json")
     assert caught.value.where == str(run / "manifest.json")
+
+
+def test_a_manifest_of_before_tells_its_arithmetic_in_the_recipe(make_run):
+    run = make_run(config={"determinism": "portable"}, arithmetic=3)
+    manifest = json.loads((run / "manifest.json").read_bytes())
+    assert manifest["environment"] == CANARIES
+    assert load_reference(run / "manifest.json").capture["arithmetic"] == {"version": 3}
+    told = {"determinism": "portable"}
+    run = make_run(config=told, environment={"arithmetic.version": 2}, arithmetic=2)
+    assert load_reference(run / "manifest.json").capture["arithmetic"] == {"version": 2}
 
 
 def test_a_manifest_alone_tells_what_it_holds(make_run, edit_manifest, tmp_path):

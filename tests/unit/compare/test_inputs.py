@@ -226,6 +226,22 @@ def test_other_given_weights_affect_bits(make_run):
     ]
 
 
+@pytest.mark.parametrize(("level", "named"), [("portable", "code"), ("strict", "environment")])
+def test_another_arithmetic_is_one_difference_and_counts_at_portable_alone(make_run, level, named):
+    config = {"determinism": level}
+    a, b = (
+        make_run(config=config, environment={"arithmetic.version": version}, arithmetic=version)
+        for version in (1, 2)
+    )
+    field = "arithmetic" if named == "code" else "arithmetic.version"
+    affects = "yes" if level == "portable" else "no"
+    assert compare(a, b) == [(named, field, 1, 2, affects)]
+
+
+def test_a_record_that_does_not_tell_its_arithmetic_is_not_held_to_differ(make_run):
+    assert compare(make_run(), make_run(environment={"arithmetic.version": 2})) == []
+
+
 @pytest.mark.parametrize("given", [None, "sha256:1"])
 def test_weights_are_one_difference_however_they_are_named(make_run, given):
     named = {"source": "file", "path": "/w.safetensors", "sha256": f"sha256:{'1' * 64}"}

@@ -17,7 +17,7 @@ from cxr.environment.lock_file import load_lock
 from cxr.errors import UsageError
 
 HERE: dict[str, Any] = {
-    "schema": "cxr.environment/2",
+    "schema": "cxr.environment/3",
     "python": {"version": "3.13.0", "hash_randomization": False},
     "os": {"system": "Linux", "release": "6.1"},
     "cpu": {"model": "A", "machine": "x86_64", "cores": 2},
@@ -28,6 +28,7 @@ HERE: dict[str, Any] = {
     "packages": {"torch": "2.9", "rich": "14"},
     "origins": {"torch": "wheel cp313", "rich": "wheel py3"},
     "code": {"version": "1", "digest": "sha256:0", "commit": "0" * 40, "dirty": False},
+    "arithmetic": {"version": 1},
     "images": {"canaries": {"png": "x"}, "canaries_changed": []},
 }
 
@@ -110,7 +111,7 @@ def test_what_the_record_does_not_tell_is_named():
     assert found.verdict == "verified"
     assert found.unread == ["cpu.model", "gpu", "numerics", "switches"]
     assert find_untold(expected, HERE, Level.PORTABLE) == []
-    assert find_untold({"packages": {}}, HERE, Level.PORTABLE) == ["images"]
+    assert find_untold({"packages": {}}, HERE, Level.PORTABLE) == ["arithmetic", "images"]
 
 
 def test_a_value_that_neither_side_recorded_is_not_taken_for_the_same():
@@ -199,7 +200,7 @@ def test_a_name_that_is_none_is_not_ignored_in_silence(name: str, hint: str):
 
 def test_a_manifest_alone_is_compared_as_far_as_it_tells():
     partial = {
-        "schema": "cxr.environment/2",
+        "schema": "cxr.environment/3",
         "cpu": {"model": "A"},
         "variables": {},
         "packages": HERE["packages"],

@@ -174,6 +174,14 @@ def test_what_has_no_portable_form_is_refused_there_alone(load, change, problem)
     assert [problem in said for said in problems] == [True]
 
 
+@pytest.mark.parametrize("level", ["strict", "warn"])
+def test_slices_are_refused_where_nothing_is_cut_into_them(load, level):
+    load(FOLDER, ["determinism=portable", "portable.slices=2"])
+    load(FOLDER, [f"determinism={level}", "portable.slices=1"])
+    problems = refuse(load, FOLDER, [f"determinism={level}", "portable.slices=2"])
+    assert [f"portable.slices: {level} has no slices" in said for said in problems] == [True]
+
+
 @pytest.mark.parametrize("name", ["drop_rate", "drop_path_rate"])
 def test_dropout_in_a_frozen_backbone_is_refused(load, name):
     load(FOLDER, [f"model.{name}=0.1"])

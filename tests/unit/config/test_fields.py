@@ -20,11 +20,13 @@ BASE = {
 WEIGHTS = {"source": "file", "path": "w.safetensors", "sha256": "sha256:" + "0" * 64}
 
 # What each field may be changed to, and the levels at which that changes the recipe's digest.
+PORTABLE = {"portable"}
 NEVER, NATIVE, ALWAYS = set(), {"warn", "strict"}, {"warn", "strict", "portable"}
 EFFECTS = [
     ("name", "other", NEVER),
     ("seed", 2, ALWAYS),
     *((f"streams.{name}", 2, ALWAYS) for name in ("init", "order", "augment", "step")),
+    ("portable.slices", 2, PORTABLE),
     ("threads", 2, NATIVE),
     ("workers", 4, NEVER),
     ("evaluate.subgroups", {"kind": {"pattern": "_(virus)_"}}, NEVER),

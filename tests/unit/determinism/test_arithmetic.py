@@ -23,7 +23,7 @@ def choose_algorithms():
 
 
 def call_put_and_fail(ops):
-    with arithmetic(Level.WARN, ops_without_kernel=ops, where="step 0"):
+    with arithmetic(Level.WARN, slices=1, ops_without_kernel=ops, where="step 0"):
         call_put()
         _ = 1 / 0
 
@@ -36,7 +36,7 @@ def call_put():
 def test_every_call_without_a_kernel_is_counted_under_warn(choose_algorithms):
     choose_algorithms(Level.WARN)
     ops = Counter({"put_": 1})
-    with arithmetic(Level.WARN, ops_without_kernel=ops, where="step 0"):
+    with arithmetic(Level.WARN, slices=1, ops_without_kernel=ops, where="step 0"):
         for _ in range(3):
             call_put()
     assert ops == {"put_": 4}
@@ -57,7 +57,7 @@ def test_an_op_without_a_kernel_is_a_named_error_under_strict(choose_algorithms)
         pytest.raises(
             DeterminismError, match=r"^put_ has no deterministic implementation"
         ) as caught,
-        arithmetic(Level.STRICT, ops_without_kernel=ops, where="step 12"),
+        arithmetic(Level.STRICT, slices=1, ops_without_kernel=ops, where="step 12"),
     ):
         call_put()
     assert caught.value.where == "step 12"
@@ -68,7 +68,7 @@ def test_an_op_without_a_kernel_is_a_named_error_under_strict(choose_algorithms)
 def test_other_errors_pass_through(level):
     with (
         pytest.raises(RuntimeError, match="size of tensor"),
-        arithmetic(level, ops_without_kernel=Counter(), where="step 0"),
+        arithmetic(level, slices=1, ops_without_kernel=Counter(), where="step 0"),
     ):
         torch.zeros(2) + torch.zeros(3)
 
@@ -77,7 +77,7 @@ def test_other_warnings_are_shown_once_the_block_ends():
     ops = Counter()
     with (
         pytest.warns(UserWarning, match="something else"),
-        arithmetic(Level.WARN, ops_without_kernel=ops, where="step 0"),
+        arithmetic(Level.WARN, slices=1, ops_without_kernel=ops, where="step 0"),
     ):
         warnings.warn("something else", UserWarning, stacklevel=1)
     assert not ops

@@ -120,7 +120,7 @@ def test_every_switch_is_set_and_read_back(plan):
     ("setter", "switch"),
     [
         ("set_num_threads", "torch.num_threads"),
-        ("use_deterministic_algorithms", "torch.deterministic_algorithms"),
+        ("set_deterministic_debug_mode", "torch.deterministic_algorithms"),
         ("set_default_dtype", "torch.default_dtype"),
         ("set_flush_denormal", "torch.denormals_kept"),
     ],

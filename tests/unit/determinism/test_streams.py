@@ -15,6 +15,7 @@ from cxr.determinism.streams import (
     derive_key,
     derive_seed,
     derive_stream,
+    uint32_matrix,
     uint64_matrix,
 )
 
@@ -132,3 +133,12 @@ def test_every_purpose_in_the_sources_is_listed():
     used = re.findall(r'derive_(?:key|seed|stream)\([^"\n]*"([a-z_]+)"', sources)
     assert used
     assert set(used) <= PURPOSES.keys()
+
+
+def test_words_of_32_bits_are_those_of_the_blocks():
+    keys = [derive_key(1, "bootstrap", replicate) for replicate in range(3)]
+    words = uint32_matrix(keys, 5)
+    blocks = uint64_matrix(keys, 5)
+    assert words.dtype == np.uint32
+    assert words[:, 0::2].tolist() == (blocks & np.uint64(0xFFFFFFFF)).tolist()
+    assert words[:, 1::2].tolist() == (blocks >> np.uint64(32)).tolist()

@@ -59,6 +59,7 @@ def test_it_is_plain_json_with_all_its_groups(capture):
         "installed",
         "lock",
         "code",
+        "arithmetic",
         "images",
     ]
 

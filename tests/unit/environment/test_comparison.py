@@ -8,7 +8,7 @@ from cxr.determinism.levels import Level
 from cxr.environment.comparison import compare_captures, find_unread
 
 CAPTURE = {
-    "schema": "cxr.environment/2",
+    "schema": "cxr.environment/3",
     "os": {"system": "Linux", "release": "6.1"},
     "cpu": {"model": "A", "cores": 2},
     "numerics": {"build": "sha256:1", "cpu_capability": "AVX2"},

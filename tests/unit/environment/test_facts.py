@@ -5,10 +5,15 @@ import copy
 import pytest
 
 from cxr.determinism.levels import Level
-from cxr.environment.facts import digest_environment, find_levels, flatten_environment
+from cxr.environment.facts import (
+    digest_environment,
+    find_levels,
+    flatten_environment,
+    select_acting_facts,
+)
 
 CAPTURE = {
-    "schema": "cxr.environment/2",
+    "schema": "cxr.environment/3",
     "python": {"version": "3.13.0", "compiler": "gcc"},
     "os": {"system": "Linux", "release": "6.1", "libc": "glibc 2.36", "locale": "C"},
     "cpu": {"machine": "x86_64", "model": "A", "instruction_sets": ["avx2"], "cores": 2},
@@ -40,16 +45,19 @@ CAPTURE = {
     },
     "imported": {"timm": "as installed"},
     "code": {"digest": "sha256:2", "dirty": False},
+    "arithmetic": {"version": 1},
     "images": {"decoders": {"pil": "12"}, "canaries": {"png": "x"}, "canaries_changed": []},
 }
 
 ALWAYS, NATIVE, NEVER = {"warn", "strict", "portable"}, {"warn", "strict"}, set()
+PORTABLE = {"portable"}
 
 
 @pytest.mark.parametrize(
     ("fact", "levels"),
     [
         ("images.canaries", ALWAYS),
+        ("arithmetic.version", PORTABLE),
         ("cpu.model", NATIVE),
         ("cpu.instruction_sets", NATIVE),
         ("cpu.machine", NATIVE),
@@ -102,6 +110,13 @@ def test_a_fact_changes_the_digest_at_its_levels_and_no_other(fact, levels):
     for level in Level:
         differs = digest_environment(changed, level) != digest_environment(CAPTURE, level)
         assert differs is (level in levels)
+
+
+def test_at_portable_only_the_decoders_pixels_and_the_arithmetic_count():
+    assert select_acting_facts(CAPTURE, Level.PORTABLE) == {
+        "arithmetic.version": 1,
+        "images.canaries": {"png": "x"},
+    }
 
 
 def test_facts_are_flat_and_the_code_has_a_digest_of_its_own():

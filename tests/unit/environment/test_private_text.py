@@ -78,6 +78,14 @@ def test_home_user_and_machine_are_found(monkeypatch):
         assert find_private_line(line) is None
 
 
+def test_a_text_that_was_fine_for_one_user_is_looked_at_again_for_another(monkeypatch):
+    text = "+# ask somebody-else\n"
+    for user, found in (("nobody-here", None), ("somebody-else", "its line 1 names a person")):
+        monkeypatch.setattr(getpass, "getuser", lambda user=user: user)
+        told = find_private_line(text)
+        assert told is None if found is None else str(told).startswith(found)
+
+
 def test_an_account_called_as_all_are_is_no_name(monkeypatch):
     monkeypatch.setattr(Path, "home", lambda: Path("/root"))
     monkeypatch.setattr(getpass, "getuser", lambda: "root")

@@ -76,7 +76,8 @@ def test_each_figure_lies_in_its_interval_and_delong_stands_beside():
         assert one["low"] <= figures[name] <= one["high"]
     delong, drawn = found["delong"]["B"], found["per_class"]["B"]["auroc"]
     assert delong["estimate"] == figures["per_class"]["B"]["auroc"]
-    assert delong["low"] == pytest.approx(drawn["low"], abs=0.05)
+    # Of forty images; the one is expanded for few patients, the other is not.
+    assert drawn["low"] - 0.02 < delong["low"] < drawn["low"] + 0.1
     assert (found["num_groups"], found["num_images"], found["replicates"]) == (40, 40, 500)
 
 

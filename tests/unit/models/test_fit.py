@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,13 @@ import torch
 from torch import nn
 
 from cxr.config.schema import FileWeights, RunConfig
+from cxr.determinism.arithmetic import arithmetic
 from cxr.determinism.seeding import seed_global_generators
 from cxr.determinism.streams import derive_seed
 from cxr.digests.files import digest_file
 from cxr.digests.tensors import digest_weights
 from cxr.errors import WeightsError
-from cxr.models.build import build_network
+from cxr.models.build import build_network, find_initial_weights
 from cxr.models.fit import loading_whole
 from cxr.models.weights import find_weights
 from support.recipes import images, load_recipe, vectors
@@ -151,6 +153,29 @@ def test_a_file_names_its_digest_once(path):
     digest = digest_file(path)
     found = find_weights(FileWeights(source="file", path=str(path), sha256=digest))
     assert found.origin == {"source": "file", "file_sha256": digest}
+
+
+@pytest.mark.parametrize("level", ["strict", "portable"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_file_is_read_once_and_what_was_checked_is_what_is_used(
+    path, monkeypatch, level, channels
+):
+    tensors = make_tensors("test_resnet", num_classes=2)
+    safetensors.torch.save_file(tensors, path)
+    given = {"source": "file", "path": str(path), "sha256": digest_file(path)}
+    changes = {"determinism": level, "data__channels": channels, "model__weights": given}
+    config = load_recipe(images(Path("x"), **changes))
+    read, opened = Path.read_bytes, []
+    monkeypatch.setattr(Path, "read_bytes", lambda self: (opened.append(self), read(self))[1])
+    weights = find_initial_weights(config)
+    # Whoever changes the file now is too late.
+    path.write_bytes(b"another file")
+    with arithmetic(config.determinism, slices=1, ops_without_kernel=Counter(), where="a test"):
+        network = build_network(config, num_classes=2, weights=weights)
+    assert opened == [path]
+    # No adaptation may change what was checked: a portable network is built twice from it.
+    assert digest_weights(weights.tensors) == weights.content_digest == digest_weights(tensors)
+    assert torch.equal(network.fc.weight, tensors["fc.weight"])
 
 
 def test_a_pickle_under_another_name_is_not_opened(path):

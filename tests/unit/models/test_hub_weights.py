@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 import safetensors.torch
@@ -23,17 +23,22 @@ BROKEN = "broken.safetensors"
 NOWHERE = "http://127.0.0.1:1"
 """Nothing listens there."""
 CONTENT = safetensors.torch.save({"classifier.weight": torch.arange(6.0).reshape(2, 3)})
+SHA256 = f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"
 
 FETCH = """
-import json, logging, sys
+import json, logging, os, sys
 from cxr.config.schema import HubWeights
 from cxr.errors import CxrError
 from cxr.models.weights import find_weights
-try:
-    found = find_weights(HubWeights(**json.loads(sys.argv[1])))
-    print(json.dumps({"origin": found.origin, "digest": found.content_digest}))
-except CxrError as error:
-    print(json.dumps({"error": str(error), "code": int(error.exit_code)}))
+answers = []
+for weights in json.loads(sys.argv[1]):
+    try:
+        found = find_weights(HubWeights(**weights))
+        answer = {"origin": found.origin, "digest": found.content_digest}
+    except CxrError as error:
+        answer = {"error": str(error), "code": int(error.exit_code)}
+    answers.append({**answer, "cached": os.listdir(os.environ["HF_HOME"])})
+print(json.dumps(answers))
 if "huggingface_hub" in sys.modules:
     # What the client says while it tries again, and shows on a terminal.
     logging.getLogger("huggingface_hub").error("trying again")
@@ -90,11 +95,12 @@ def hub() -> Iterator[str]:
 
 
 def fetch(
-    endpoint: str, home: Path, *, offline: str = "", **weights: str | None
-) -> dict[str, object]:
-    config = {"source": "hub", "repo": REPO, **weights}
+    endpoint: str, home: Path, *asked: dict[str, str], offline: str = ""
+) -> list[dict[str, Any]]:
+    """Ask for weights, one after another in one process, whose client reads its settings once."""
+    configs = [{"source": "hub", "repo": REPO, **weights} for weights in asked]
     finished = subprocess.run(
-        [sys.executable, "-c", FETCH, json.dumps(config)],
+        [sys.executable, "-c", FETCH, json.dumps(configs)],
         env={
             **os.environ,
             "HF_ENDPOINT": endpoint,
@@ -106,62 +112,79 @@ def fetch(
         check=True,
     )
     assert finished.stderr == ""
-    answer: dict[str, object] = json.loads(finished.stdout)
-    return answer
+    answers: list[dict[str, Any]] = json.loads(finished.stdout)
+    return answers
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The client's cache."""
+    return tmp_path_factory.mktemp("hub")
+
+
+@pytest.fixture(scope="module")
+def answers(hub: str, home: Path) -> dict[str, dict[str, Any]]:
+    """What is found with the hub at hand, asked in this order."""
+    asked = {
+        "no revision": {},
+        "fetched": {"revision": COMMIT, "sha256": SHA256},
+        "another digest": {"revision": COMMIT, "sha256": f"sha256:{'0' * 64}"},
+        "no such file": {"revision": COMMIT, "file": "other.safetensors"},
+        "no answer": {"revision": COMMIT, "file": BROKEN},
+    }
+    return dict(zip(asked, fetch(hub, home, *asked.values()), strict=True))
 
 
 def test_a_file_is_fetched_at_its_commit_and_its_content_digest_is_recorded(
-    hub: str, tmp_path: Path
+    answers: dict[str, dict[str, Any]],
 ) -> None:
-    sha256 = f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"
-    found = fetch(hub, tmp_path, revision=COMMIT, sha256=sha256)
+    found = answers["fetched"]
     assert found["origin"] == {
         "source": "hub",
         "repo": REPO,
         "revision": COMMIT,
-        "file_sha256": sha256,
+        "file_sha256": SHA256,
     }
     head = b'["classifier.weight","float32",[2,3]]\n'
     tensor = torch.arange(6.0).numpy().tobytes()
     assert found["digest"] == f"sha256:{hashlib.sha256(head + tensor).hexdigest()}"
 
 
-def test_a_file_with_another_digest_is_refused(hub: str, tmp_path: Path) -> None:
-    found = fetch(hub, tmp_path, revision=COMMIT, sha256=f"sha256:{'0' * 64}")
-    assert "another digest" in str(found["error"])
-    assert found["code"] == 3
+@pytest.mark.parametrize(
+    ("name", "said", "code"),
+    [
+        ("another digest", "another digest", 3),
+        ("no such file", "cannot fetch the weights", 3),
+        ("no answer", "cannot fetch the weights", 3),
+        ("no revision", "revision is not set", 2),
+    ],
+)
+def test_what_cannot_be_had_is_a_clear_error(
+    answers: dict[str, dict[str, Any]], name: str, said: str, code: int
+) -> None:
+    assert said in answers[name]["error"].splitlines()[0]
+    assert answers[name]["code"] == code
 
 
-def test_a_file_that_the_hub_does_not_have_is_a_clear_error(hub: str, tmp_path: Path) -> None:
-    found = fetch(hub, tmp_path, revision=COMMIT, file="other.safetensors")
-    assert str(found["error"]).startswith("cannot fetch the weights")
-    assert found["code"] == 3
-
-
-def test_a_hub_that_cannot_answer_is_asked_once(hub: str, tmp_path: Path) -> None:
-    found = fetch(hub, tmp_path, revision=COMMIT, file=BROKEN)
-    assert str(found["error"]).startswith("cannot fetch the weights")
-    assert found["code"] == 3
+@pytest.mark.usefixtures("answers")
+def test_a_hub_that_cannot_answer_is_asked_once() -> None:
     assert len([path for path in Hub.asked if path.endswith(BROKEN)]) == 1
 
 
+def test_no_revision_is_invented(answers: dict[str, dict[str, Any]]) -> None:
+    assert answers["no revision"]["cached"] == []
+    assert answers["fetched"]["cached"] != []
+
+
 @pytest.mark.parametrize("offline", ["", "1"])
-def test_a_hub_out_of_reach_is_a_clear_error_without_noise(tmp_path: Path, offline: str) -> None:
-    found = fetch(NOWHERE, tmp_path, offline=offline, revision=COMMIT)
-    problem, _, hint = str(found["error"]).splitlines()
+def test_without_a_hub_the_cache_serves_and_the_rest_is_a_clear_error(
+    answers: dict[str, dict[str, Any]], home: Path, offline: str
+) -> None:
+    cached, other = {"revision": COMMIT}, {"revision": COMMIT, "repo": "group/elsewhere"}
+    found, missing = fetch(NOWHERE, home, cached, other, offline=offline)
+    assert found["digest"] == answers["fetched"]["digest"]
+    assert found["origin"] == answers["fetched"]["origin"]
+    problem, _, hint = missing["error"].splitlines()
     assert problem.startswith("cannot fetch the weights")
     assert "go online" in hint
-    assert found["code"] == 3
-
-
-@pytest.mark.parametrize("offline", ["", "1"])
-def test_a_file_in_the_cache_needs_no_hub(hub: str, tmp_path: Path, offline: str) -> None:
-    first = fetch(hub, tmp_path, revision=COMMIT)
-    assert fetch(NOWHERE, tmp_path, offline=offline, revision=COMMIT) == first
-
-
-def test_no_revision_is_invented(hub: str, tmp_path: Path) -> None:
-    found = fetch(hub, tmp_path)
-    assert "revision is not set" in str(found["error"])
-    assert found["code"] == 2
-    assert not list(tmp_path.iterdir())
+    assert missing["code"] == 3

@@ -22,7 +22,7 @@ def real():
 def small():
     """A capture with one package of each kind."""
     return {
-        "schema": "cxr.environment/2",
+        "schema": "cxr.environment/3",
         "python": {"version": "3.13.0", "hash_randomization": False},
         "cpu": {"cores": 2, "model": None, "instruction_sets": ["avx", "fma"]},
         "switches": "not_read",
@@ -96,7 +96,7 @@ def test_facts_are_properties(small):
         ("cxr:cpu.model", "null"),
         ("cxr:python.hash_randomization", "false"),
         ("cxr:python.version", "3.13.0"),
-        ("cxr:schema", "cxr.environment/2"),
+        ("cxr:schema", "cxr.environment/3"),
         ("cxr:switches", "not_read"),
     ]
 

@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import pytest
 
 from cxr.digests.files import digest_file, digest_tree
+from cxr.environment import git as git_module
 from cxr.environment.code import PACKAGE, digest_code
 from cxr.errors import RecordError
-from cxr.reproduce import sources as sources_module
 from cxr.reproduce.record import Record
 from cxr.reproduce.sources import Sources, find_sources, stage_sources
 from support.checkouts import commit_all, git
@@ -211,7 +211,7 @@ def test_a_machine_without_git_has_no_commit(find, monkeypatch: pytest.MonkeyPat
         raise FileNotFoundError("git")
 
     without = SimpleNamespace(run=refuse, TimeoutExpired=subprocess.TimeoutExpired)
-    monkeypatch.setattr(sources_module, "subprocess", without)
+    monkeypatch.setattr(git_module, "subprocess", without)
     assert find(1).origin.endswith("is in no repository here")
 
 

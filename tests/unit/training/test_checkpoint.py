@@ -10,6 +10,7 @@ import pytest
 import safetensors.torch
 import torch
 
+from cxr.determinism.levels import Level
 from cxr.determinism.seeding import seed_global_generators
 from cxr.digests.canonical import digest_json
 from cxr.digests.files import digest_file
@@ -46,7 +47,7 @@ def make_learner(**changes):
     return Learner(
         config=config,
         network=network,
-        optimizer=build_optimizer(network, config.train),
+        optimizer=build_optimizer(network, config.train, level=Level.STRICT),
         class_weights=None,
         steps_per_epoch=STEPS,
     )

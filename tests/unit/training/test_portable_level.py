@@ -38,7 +38,7 @@ def test_optimizers_have_the_groups_and_the_state_of_strict(name, kind):
     config = portable(train__optimizer=name, train__momentum=0.5).train
     network = nn.Linear(3, 2)
     found = build_optimizer(network, config, level=Level.PORTABLE)
-    strict = build_optimizer(network, config)
+    strict = build_optimizer(network, config, level=Level.STRICT)
     assert isinstance(found, kind)
     assert not isinstance(strict, kind)
     for ours, theirs in zip(found.param_groups, strict.param_groups, strict=True):

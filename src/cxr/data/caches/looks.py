@@ -30,7 +30,7 @@ from cxr.digests.canonical import PREFIX
 from cxr.errors import DataError
 from cxr.progress import SILENCE, Progress
 
-_AT_ONCE: Final = 16
+_AT_ONCE: Final = 32
 _WAITING_BYTES: Final = 2**22
 _SAVED_AT_ONCE: Final = 5_000
 
@@ -42,6 +42,7 @@ def look_at_images(
     trust_stat: bool = False,
     full: bool = False,
     progress: Progress = SILENCE,
+    inspectors: Inspectors | None = None,
 ) -> list[Look]:
     """Read and inspect every image, on all cores, or remember what was seen of it.
 
@@ -52,18 +53,20 @@ def look_at_images(
             Otherwise all bytes are read and hashed.
         full: Whether everything is read and inspected as if nothing were remembered.
         progress: Told how far it is.
+        inspectors: Processes that were started ahead; they end with this.
 
     Returns:
         What was seen, in the order of ``found``; an image that cannot be read is a finding. Each
         look's size and digest are those of its bytes, so that nothing need be hashed again.
     """
     store = Store.open()
-    inspectors = Inspectors()
+    inspectors = inspectors or Inspectors()
     memory = _Memory(store=store, source=source, inspectors=inspectors, is_used=not full)
     looks: list[Look] = []
     try:
         own = find_own_files(found)
         known = memory.recall_unchanged(found, own) if trust_stat and not full else {}
+        memory.num_unknown = len(found) - len(known)
         jobs = [
             (image, known.get(place), is_own)
             for place, (image, is_own) in enumerate(zip(found, own, strict=True))
@@ -98,10 +101,11 @@ class _Seen:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """The bytes of one image of which nothing is known, and what its rows will be."""
+    """The bytes of one image, and what its rows will be."""
 
     image: FoundImage
     content: bytes
+    sha256: str
     key: bytes
     file_row: tuple[bytes, bytes] | None
 
@@ -119,6 +123,7 @@ class _Memory:
         source: Whose images they are.
         inspectors: Inspect the bytes of files.
         is_used: Whether what is known is made use of; what is new is kept at any rate.
+        num_unknown: Images whose files may have changed.
         files: Rows to be written: by place, what the system said of a file, and its digest.
         looks: Rows to be written: by digest, what was seen.
     """
@@ -127,6 +132,7 @@ class _Memory:
     source: Source
     inspectors: Inspectors
     is_used: bool
+    num_unknown: int = 0
     files: list[tuple[bytes, bytes]] = field(default_factory=list)
     looks: list[tuple[bytes, bytes]] = field(default_factory=list)
 
@@ -158,21 +164,37 @@ class _Memory:
     def look(self, jobs: Sequence[_Job]) -> list[_Seen]:
         """Return what is known of images, or read them, and inspect bytes that are unknown.
 
-        Of those, not many wait in memory, unless a single one is large.
+        Of those that were read, not many wait in memory, unless a single one is large.
         """
         seen: dict[int, _Seen] = {}
-        unknown: dict[int, _Read] = {}
+        waiting: dict[int, _Read] = {}
+        num_bytes = 0
         for place, job in enumerate(jobs):
             found = self._read(job)
             if isinstance(found, _Seen):
                 seen[place] = found
-            else:
-                unknown[place] = found
-            if sum(len(read.content) for read in unknown.values()) > _WAITING_BYTES:
-                seen |= self._inspect(unknown)
-                unknown = {}
-        seen |= self._inspect(unknown)
+                continue
+            waiting[place] = found
+            num_bytes += len(found.content)
+            if num_bytes > _WAITING_BYTES:
+                seen |= self._settle(waiting)
+                waiting, num_bytes = {}, 0
+        seen |= self._settle(waiting)
         return [seen[place] for place in range(len(jobs))]
+
+    def _settle(self, waiting: Mapping[int, _Read]) -> dict[int, _Seen]:
+        """Return what is known of bytes that were read, or inspect them, under the same numbers."""
+        seen: dict[int, _Seen] = {}
+        if self.is_used and self.store is not None:
+            rows = self.store.get("looks", [read.key for read in waiting.values()])
+            for place, read in waiting.items():
+                if (row := rows.get(read.key)) is not None:
+                    seen[place] = _Seen(parse_look(row, sha256=read.sha256), read.file_row)
+        unknown = {place: read for place, read in waiting.items() if place not in seen}
+        if unknown and not seen:
+            # Where all of these are new, so are the others, most likely.
+            self.inspectors.expect(self.num_unknown)
+        return seen | self._inspect(unknown)
 
     def _read(self, job: _Job) -> _Seen | _Read:
         """Return what is known of one image, or its bytes."""
@@ -190,9 +212,7 @@ class _Memory:
         if file_stat is not None:
             file_row = digest_place(image.file), file_stat + digest
         key = self._derive_key(image, digest)
-        if self.is_used and self.store is not None and (row := self.store.get("looks", [key])):
-            return _Seen(parse_look(row[key], sha256=PREFIX + digest.hex()), file_row)
-        return _Read(image, content, key, file_row)
+        return _Read(image, content, PREFIX + digest.hex(), key, file_row)
 
     def _inspect(self, unknown: Mapping[int, _Read]) -> dict[int, _Seen]:
         """Return what is seen of images, under the same numbers."""

@@ -12,6 +12,7 @@ from cxr.data.checks.kinds import DataProblem
 from cxr.data.checks.report import DataReport, derive_report, find_grave
 from cxr.data.checks.target import Target, open_target
 from cxr.data.checks.verify import Seen, describe_comparison, find_comparable_rules, look_at_target
+from cxr.data.inspection.inspectors import Inspectors
 from cxr.errors import UsageError
 from cxr.progress import SILENCE, Progress
 from cxr.records.set_lock import LockedImage, SetLock, load_lock, write_set_lock
@@ -51,7 +52,12 @@ class Locking:
 
 
 def lock_target(
-    path: Path, *, out: Path | None = None, update: bool = False, progress: Progress = SILENCE
+    path: Path,
+    *,
+    out: Path | None = None,
+    update: bool = False,
+    progress: Progress = SILENCE,
+    inspectors: Inspectors | None = None,
 ) -> Locking:
     """Write the lock of a set beside it, or say in what the set differs from the one that is there.
 
@@ -61,6 +67,7 @@ def lock_target(
         update: Whether to replace a lock that the set is no longer equal to. Groups keep the
             splits that the config's lock has given them.
         progress: Told how far it is.
+        inspectors: See `cxr.data.caches.looks.look_at_images`.
 
     Raises:
         CxrError: As `verify_target`; a lock that is there cannot be read, or is of another target;
@@ -73,7 +80,7 @@ def lock_target(
     before = load_lock(place) if place.exists() else None
     if before is not None:
         _require_own(before, place, target)
-    seen = look_at_target(target, progress)
+    seen = look_at_target(target, progress, inspectors=inspectors)
     wrong = examine_set(target.source, seen.pairs, target.config, decoder=seen.decoder)
     against = wrong if before is None else [*wrong, *_hold_against(before, seen)]
     notes = [*([target.note] if target.note else []), *describe_comparison(target, before)]

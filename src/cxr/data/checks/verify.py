@@ -12,6 +12,7 @@ from cxr.data.checks.decoders import capture_decoder
 from cxr.data.checks.examine import Decoder, examine
 from cxr.data.checks.report import DataReport, derive_report
 from cxr.data.checks.target import Target, open_target
+from cxr.data.inspection.inspectors import Inspectors
 from cxr.data.inspection.look import Look
 from cxr.data.sources.scan import hash_images
 from cxr.data.sources.source import FoundImage
@@ -43,6 +44,7 @@ def verify_target(
     full: bool = False,
     bytes_only: bool = False,
     progress: Progress = SILENCE,
+    inspectors: Inspectors | None = None,
 ) -> DataReport:
     """Look at every image of a data set, look for leaks, and hold it against its lock.
 
@@ -55,6 +57,7 @@ def verify_target(
         full: Whether every image is read and decoded again, whatever is remembered of it.
         bytes_only: Whether images are read and hashed alone, and none is decoded.
         progress: Told how far it is.
+        inspectors: See `look_at_images`.
 
     Raises:
         ConfigError: The config cannot be used.
@@ -68,7 +71,7 @@ def verify_target(
     place = lock or _find_lock(target, notes)
     wanted = load_lock(place) if place is not None else None
     notes += describe_comparison(target, wanted)
-    seen = look_at_target(target, progress, full=full, bytes_only=bytes_only)
+    seen = look_at_target(target, progress, full=full, bytes_only=bytes_only, inspectors=inspectors)
     problems = examine(
         target.source,
         seen.pairs,
@@ -89,7 +92,12 @@ def verify_target(
 
 
 def look_at_target(
-    target: Target, progress: Progress, *, full: bool = False, bytes_only: bool = False
+    target: Target,
+    progress: Progress,
+    *,
+    full: bool = False,
+    bytes_only: bool = False,
+    inspectors: Inspectors | None = None,
 ) -> Seen:
     """Find every image of a target and look at it; see `verify_target`.
 
@@ -102,7 +110,14 @@ def look_at_target(
     if bytes_only:
         looks = hash_images(target.source, found, progress=progress)
     else:
-        looks = look_at_images(target.source, found, trust_stat=True, full=full, progress=progress)
+        looks = look_at_images(
+            target.source,
+            found,
+            trust_stat=True,
+            full=full,
+            progress=progress,
+            inspectors=inspectors,
+        )
     pairs = list(zip(found, looks, strict=True))
     # Where nothing is decoded, no decoder is asked.
     decoder = {} if bytes_only else capture_decoder()

@@ -18,6 +18,8 @@ SUFFIXES: Final[dict[str, tuple[str, ...]]] = {
 }
 """The formats that are read, by Pillow's names, with the suffixes that they go by."""
 
+_ALL_SUFFIXES: Final = tuple(one for several in SUFFIXES.values() for one in several)
+
 _MAGIC: Final = (
     # Before TIFF: a file may be both, and a scanner's is one of these.
     (128, b"DICM", "DICOM"),
@@ -88,7 +90,7 @@ def explain_other_content(head: bytes) -> tuple[str, str]:
 
 def is_named_as_read(name: str) -> bool:
     """Say whether a name ends in a suffix of any format that is read."""
-    return any(is_named_right(name, file_format) for file_format in SUFFIXES)
+    return name.lower().endswith(_ALL_SUFFIXES)
 
 
 def is_named_right(name: str, file_format: str) -> bool:

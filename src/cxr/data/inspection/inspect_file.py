@@ -129,11 +129,8 @@ def _describe_bomb(claim: str) -> Finding:
 
 def _describe(blank: Look, picture: Image, findings: list[Finding]) -> Look:
     """Say what the decoded pixels are, and what is odd about them besides ``findings``."""
-    import numpy as np
-
     upright = turn_upright(picture)
-    simple = simplify_picture(upright)
-    pixels = np.asarray(simple)
+    simple, pixels = simplify_picture(upright)
     oddities = find_oddities(picture, pixels)
     return replace(
         blank,

@@ -23,8 +23,8 @@ from cxr.data.inspection.look import Look
 from cxr.errors import DataError
 
 MIN_FILES: Final = 200
-"""Files that are inspected before processes are started: starting one takes as long as a few
-hundred inspections of small files."""
+"""Files for which no process is started: starting one takes as long as a few hundred inspections
+of small files."""
 
 _VARIABLES: Final = {
     # Its products are small: NumPy's threads would only wait, and that costs time too.
@@ -77,7 +77,9 @@ class Inspectors:
         self._own = threading.local()
         self._lock = threading.Lock()
         self._started: list[_Inspector] = []
+        self._ready: list[_Inspector] = []
         self._num_inspected = 0
+        self._num_expected = 0
         self._is_over = False
 
     def __enter__(self) -> Self:
@@ -93,8 +95,23 @@ class Inspectors:
         """End the processes."""
         with self._lock:
             self._is_over = True
+            idle, self._ready = self._ready, []
         for inspector in self._started:
-            inspector.end(at_once=kind is not None)
+            # One that nobody asked may still be starting: that is not waited for.
+            inspector.end(at_once=kind is not None or inspector in idle)
+
+    def start_ahead(self, number: int) -> None:
+        """Start some processes, which get ready until threads ask for one each."""
+        for _ in range(number):
+            inspector = self._start()
+            if inspector is not None:
+                with self._lock:
+                    self._ready.append(inspector)
+
+    def expect(self, num_files: int) -> None:
+        """Say that so many files are likely to come, so that processes are started at once."""
+        with self._lock:
+            self._num_expected = max(self._num_expected, num_files)
 
     def inspect(self, files: Sequence[FileBytes]) -> list[Look]:
         """Do what `inspect_files` does.
@@ -133,9 +150,10 @@ class Inspectors:
         if not hasattr(self._own, "inspector"):
             with self._lock:
                 self._num_inspected += num_files
-                if self._num_inspected <= MIN_FILES:
+                ready = self._ready.pop() if self._ready else None
+                if ready is None and max(self._num_inspected, self._num_expected) <= MIN_FILES:
                     return None
-            self._own.inspector = self._start()
+            self._own.inspector = ready or self._start()
         found: _Inspector | None = self._own.inspector
         return found
 

@@ -18,6 +18,8 @@ _ADOBE: Final = 0xEE
 _ADOBE_NAME: Final = b"Adobe"
 _ADOBE_BYTES: Final = 12
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_TOLD: Final = _FRAMES | {_TABLES, _ADOBE}
+"""Markers of the segments that `JpegHead` holds something of."""
 _FRAME_BYTES: Final = 6
 _COMPONENT_BYTES: Final = 3
 _ALONE: Final = frozenset({0x01, *range(0xD0, 0xD8)})
@@ -60,23 +62,23 @@ def read_jpeg(content: bytes) -> tuple[JpegHead, list[Finding]]:
         What its head says, and at most one finding: it ends too early.
     """
     head, place, in_head = JpegHead(), 2, True
-    cut = ("truncated", "the file ends without its last marker, EOI")
-    while True:
-        match = _NEXT_MARKER.search(content, place)
-        if match is None:
-            return head, [cut]
-        marker, place = content[match.end() - 1], match.end()
+    num_bytes = len(content)
+    while (match := _NEXT_MARKER.search(content, place)) is not None:
+        place = match.end()
+        marker = content[place - 1]
         if marker == _END:
             return head, []
         if marker in _ALONE:
             continue
         length = int.from_bytes(content[place : place + 2], "big")
-        if place + max(length, 2) > len(content):
+        if place + max(length, 2) > num_bytes:
             return head, [("truncated", "the file ends within a segment of its head")]
         if in_head:
-            _read_segment(head, marker, content, place + 2, place + length)
-        in_head = in_head and marker != _START_OF_SCAN
+            in_head = marker != _START_OF_SCAN
+            if marker in _TOLD:
+                _read_segment(head, marker, content, place + 2, place + length)
         place += length
+    return head, [("truncated", "the file ends without its last marker, EOI")]
 
 
 def _read_segment(head: JpegHead, marker: int, content: bytes, start: int, end: int) -> None:

@@ -46,24 +46,27 @@ def derive_likeness(grey: Image) -> int | None:
     import numpy as np
     from PIL.Image import Resampling
 
-    cells = np.asarray(grey.resize((_SIDE, _SIDE), Resampling.BOX), dtype=np.float64)
-    if np.ptp(cells) < _MIN_RANGE:
+    small = grey.resize((_SIDE, _SIDE), Resampling.BOX)
+    levels: NDArray[np.uint8] = np.frombuffer(small.tobytes(), dtype=np.uint8)
+    if np.ptp(levels) < _MIN_RANGE:
         return None
-    cosines, rows, columns = _prepare_transform()
-    waves = (cosines @ cells @ cosines.T)[rows, columns]
+    cosines, order = _prepare_transform()
+    cells = levels.reshape(_SIDE, _SIDE).astype(np.float64)
+    # Whole numbers far below 2**53: exact, in whatever order they are added.
+    waves = (cosines @ cells @ cosines.T).take(order)
     if int(np.count_nonzero(waves)) < _MIN_NUM_WAVES:
         return None
     return int.from_bytes(np.packbits(waves > 0).tobytes(), "big")
 
 
 @functools.cache
-def _prepare_transform() -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+def _prepare_transform() -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Return the DCT-II's matrix in fixed point, and which coefficients count, in their order.
 
     Returns:
         Cosines, shape (32, 32), dtype float64, whole numbers, one frequency a row; then the
-        vertical and the horizontal frequency of each bit, shape (256,), dtype int64. The mean,
-        which brightness alone changes, is left out.
+        place of each bit among the coefficients, row after row: shape (256,), dtype int64. The
+        mean, which brightness alone changes, is left out.
     """
     import numpy as np
 
@@ -78,5 +81,5 @@ def _prepare_transform() -> tuple[NDArray[np.float64], NDArray[np.int64], NDArra
         ((row, column) for row in range(_SIDE) for column in range(_SIDE)),
         key=lambda wave: (sum(wave), wave),
     )
-    order = np.array(waves[1 : NUM_BITS + 1], dtype=np.int64)
-    return np.array(cosines, dtype=np.float64), order[:, 0], order[:, 1]
+    order = [row * _SIDE + column for row, column in waves[1 : NUM_BITS + 1]]
+    return np.array(cosines, dtype=np.float64), np.array(order, dtype=np.int64)

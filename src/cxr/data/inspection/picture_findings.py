@@ -34,6 +34,7 @@ _MODES: Final[dict[str, tuple[str, ...]]] = {
     "YCbCr": ("colour-space",),
 }
 _PLAIN: Final = ("1", "L", "RGB")
+_GREY_AXES: Final = 2
 _EXIF_NAME: Final = b"Exif\0\0"
 
 
@@ -93,7 +94,8 @@ def _find_strange_values(pixels: NDArray[np.generic]) -> list[Finding]:
     if pixels.dtype.kind == "f" and (num_strange := int((~np.isfinite(pixels)).sum())):
         return [("nan-pixels", f"{num_strange:,} of {pixels.size:,} pixels")]
     # Along the picture, not the channels: one colour all over is constant.
-    low, high = pixels.min(axis=(0, 1)), pixels.max(axis=(0, 1))
-    if np.array_equal(low, high):
+    flat = pixels.reshape(-1, *pixels.shape[_GREY_AXES:])
+    low, high = flat.min(axis=0), flat.max(axis=0)
+    if (low == high).all():
         return [("constant", f"all pixels are {', '.join(map(str, low.reshape(-1)))}")]
     return []

@@ -28,20 +28,29 @@ def digest_pixels(pixels: NDArray[np.generic]) -> str:
     return PREFIX + state.hexdigest()
 
 
-def simplify_picture(upright: Image) -> Image:
-    """Return a picture without channels, bits or tables that say nothing.
+def simplify_picture(upright: Image) -> tuple[Image, NDArray[np.generic]]:
+    """Return a picture without channels, bits or tables that say nothing, and its pixels.
 
     RGB with three equal channels and pictures of two levels become grey, the numbers of a palette
     the colours that they stand for, so that one picture has one digest however it is stored. All
     of it is exact.
+
+    Returns:
+        The picture, and an array of shape (height, width) or (height, width, channels), which must
+        not be changed: the two may share their memory.
     """
+    import numpy as np
+
     if upright.mode == "P":
         opaque = "transparency" not in upright.info
         return simplify_picture(upright.convert("RGB" if opaque else "RGBA"))
-    if upright.mode == "1":
-        return upright.convert("L")
-    if upright.mode != "RGB":
-        return upright
-    red, green, blue = upright.split()
-    is_grey = red.tobytes() == green.tobytes() == blue.tobytes()
-    return red if is_grey else upright
+    if upright.mode == "RGB":
+        # Each channel once, without an image in between: this is done to every picture.
+        red = upright.tobytes("raw", "R")
+        if red == upright.tobytes("raw", "G") and red == upright.tobytes("raw", "B"):
+            from PIL import Image
+
+            grey = Image.frombuffer("L", upright.size, red, "raw", "L", 0, 1)
+            return grey, np.frombuffer(red, dtype=np.uint8).reshape(upright.height, upright.width)
+    simple = upright.convert("L") if upright.mode == "1" else upright
+    return simple, np.asarray(simple)

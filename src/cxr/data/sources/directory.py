@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from cxr.data.sources.image_files import ImageFiles
-from cxr.data.sources.listing import list_images, name_below
+from cxr.data.sources.listing import list_images, name_below, sort_paths
 from cxr.data.sources.source import SPLITS, FoundImage, Stray
 from cxr.data.sources.strays import find_strays
 
@@ -27,7 +27,7 @@ class DirectorySource(ImageFiles):
             DataError: A directory cannot be listed, or a name is no plain text.
         """
         in_splits = [file for split in SPLITS for file in list_images(self.root / split)]
-        files = sorted(in_splits) or list_images(self.root)
+        files = sort_paths(in_splits) or list_images(self.root)
         found = [self._describe(file) for file in files]
         self.classes = tuple(sorted({image.label for image in found}))
         return found

@@ -8,6 +8,7 @@ operations of torch, and only those that are portable themselves.
 from __future__ import annotations
 
 import contextlib
+import functools
 import inspect
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
@@ -35,13 +36,14 @@ _Call = Callable[[tuple[Any, ...], dict[str, Any]], Any]
 
 
 @contextlib.contextmanager
-def portable_arithmetic(where: str) -> Iterator[None]:
+def portable_arithmetic(where: str, *, slices: int = 1) -> Iterator[None]:
     """Compute the block portably; the memory of temporaries is kept, where the system allows it.
 
     Libraries that register ops of their own (timm, torchvision) must be imported before it.
 
     Args:
         where: What is being computed, for an error (``step 12``).
+        slices: Of each operand of a product, one or two.
 
     Raises:
         DeterminismError: Autocast is on, or an op of the block has no portable form.
@@ -54,7 +56,7 @@ def portable_arithmetic(where: str) -> Iterator[None]:
             hint="set train.precision: float32",
         )
     keep_freed_memory()
-    with FixedAttention(), PortableArithmetic(where=where):
+    with FixedAttention(), PortableArithmetic(where=where, table=_load_once(slices)):
         yield
 
 
@@ -69,7 +71,7 @@ class PortableArithmetic(TorchDispatchMode):
     def __init__(self, *, where: str, table: tables.Table | None = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._where = where
-        self._table = table if table is not None else _load_once()
+        self._table = table if table is not None else _load_once(1)
         self._calls: dict[Any, _Call] = {}
 
     def __torch_dispatch__(
@@ -207,11 +209,7 @@ def _checked(compute: Callable[..., Any], *, of_integers: bool = False) -> _Call
     return call
 
 
-_LOADED: list[tables.Table] = []
-
-
-def _load_once() -> tables.Table:
+@functools.cache
+def _load_once(slices: int) -> tables.Table:
     """Return the whole table; it does not change while a process runs."""
-    if not _LOADED:
-        _LOADED.append(tables.load_table())
-    return _LOADED[0]
+    return tables.load_table(slices)

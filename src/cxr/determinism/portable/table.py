@@ -19,14 +19,19 @@ MODULES: Final = (
     "elementary.functions",
     "layers.activations",
     "layers.piecewise",
+    "layers.gated",
     "layers.softmax",
     "layers.losses",
     "trees.reductions",
+    "trees.norms",
+    "trees.extremes",
     "layers.normalisation",
     "layers.pooling",
     "random.random_numbers",
     "ops.arithmetic_ops",
     "ops.gathering",
+    "ops.scattering",
+    "ops.padding",
     "ops.creation",
 )
 """Modules in the rooms here whose ``REPLACED`` names ops and what computes them instead."""
@@ -58,7 +63,8 @@ VIEWS: Final = _name(
 COPIES: Final = _name(
     """cat clone constant_pad_nd flip index.Tensor index_select gather masked_fill.Scalar
     masked_fill.Tensor masked_fill_.Scalar masked_fill_.Tensor masked_select pixel_shuffle
-    pixel_unshuffle reflection_pad2d repeat repeat_interleave.self_int replication_pad2d roll
+    pixel_unshuffle reflection_pad1d reflection_pad2d repeat repeat_interleave.self_int
+    replication_pad1d replication_pad2d roll
     select_backward select_scatter slice_backward slice_scatter stack tril triu where.self
     where.ScalarOther where.ScalarSelf where.Scalar embedding channel_shuffle"""
 )
@@ -74,14 +80,14 @@ CREATED: Final = _name(
 
 COMPARISONS: Final = _pair(
     """eq.Scalar ne.Scalar lt.Scalar le.Scalar gt.Scalar ge.Scalar eq.Tensor ne.Tensor lt.Tensor
-    le.Tensor gt.Tensor ge.Tensor"""
+    le.Tensor gt.Tensor ge.Tensor logical_and logical_or logical_xor logical_not"""
 ) | _name(
-    """isnan isinf isfinite isposinf isneginf logical_not logical_and logical_or logical_xor any
-    any.dim any.dims all all.dim all.dims equal is_same_size nonzero _local_scalar_dense item"""
+    """isnan isinf isfinite isposinf isneginf any any.dim any.dims all all.dim all.dims equal
+    is_same_size nonzero _local_scalar_dense item"""
 )
 """The answer is a truth value, an index, or the element itself."""
 
-EXACT: Final = _pair("neg abs sign floor ceil round trunc")
+EXACT: Final = _pair("neg abs sign sgn floor ceil round trunc")
 """One element in, one out, and every result is a float that needs no rounding."""
 
 OF_INTEGERS: Final = _name(
@@ -113,8 +119,11 @@ class Table:
         return name in self.replaced or name in SAFE or name in OF_INTEGERS
 
 
-def load_table() -> Table:
+def load_table(slices: int = 1) -> Table:
     """Return the table; the modules that compute are imported here.
+
+    Args:
+        slices: Of each operand of a product, one or two.
 
     Raises:
         ValueError: Two modules replace the same op, or one replaces an op that is safe.
@@ -122,7 +131,10 @@ def load_table() -> Table:
     found: dict[str, tuple[str, Handler]] = {}
     for name in MODULES:
         module = importlib.import_module(f"cxr.determinism.portable.{name}")
-        merge(found, name, module.REPLACED)
+        replaced = module.REPLACED
+        if slices == 2:  # noqa: PLR2004 - the number itself
+            replaced = getattr(module, "REPLACED_WITH_TWO_SLICES", replaced)
+        merge(found, name, replaced)
     return Table(replaced={op: handler for op, (_, handler) in found.items()})
 
 

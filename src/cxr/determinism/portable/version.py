@@ -4,5 +4,5 @@ from __future__ import annotations
 
 from typing import Final
 
-ARITHMETIC_VERSION: Final = 1
+ARITHMETIC_VERSION: Final = 2
 """Part of every recipe at the level ``portable``."""

@@ -13,6 +13,7 @@ from cxr.data.caches import file_stat, looked_with, looks
 from cxr.data.caches.looks import look_at_images
 from cxr.data.caches.store import FILE_NAME
 from cxr.data.inspection.inspect_file import inspect_files
+from cxr.data.inspection.inspectors import Inspectors
 from cxr.data.inspection.look import Look
 from cxr.data.sources.folder import FolderSource
 from cxr.data.sources.source import FoundImage
@@ -69,6 +70,18 @@ def find(root):
 
 def every(*verbs, names=("0.bmp", "1.bmp", "2.bmp", "3.bmp")):
     return sorted((verb, name) for verb in verbs for name in names)
+
+
+def test_inspectors_are_told_how_many_are_new_unless_some_are_known(root, source, monkeypatch):
+    told = []
+    monkeypatch.setattr(Inspectors, "expect", lambda _, number: told.append(number))
+    look_at_images(source, find(root))
+    assert told == [4]
+    (root / "4.bmp").write_bytes(draw(4))
+    look_at_images(source, find(root), trust_stat=True)
+    look_at_images(source, find(root))
+    # Of five files one was new, whose bytes alone were asked for; then none was.
+    assert told == [4, 1]
 
 
 def test_images_that_fill_the_memory_are_inspected_once_each(root, source, monkeypatch):

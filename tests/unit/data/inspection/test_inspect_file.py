@@ -76,6 +76,14 @@ def test_one_picture_has_one_digest_however_it_is_stored():
     assert len({look.sha256 for look in looks}) == len(looks)
 
 
+@pytest.mark.parametrize("channel", range(3))
+def test_a_picture_is_colour_if_one_pixel_of_one_channel_differs(channel):
+    colours = np.stack([draw_picture()] * 3, axis=2)
+    colours[-1, -1, channel] ^= 1
+    look = inspect_file(encode(colours, "PNG"), name="a.png")
+    assert look.pixels == digest_pixels(colours)
+
+
 def test_a_jpeg_has_the_digest_of_a_png_of_its_pixels():
     with Image.open(io.BytesIO(JPEG)) as picture:
         png = encode(picture, "PNG")

@@ -125,6 +125,38 @@ def test_a_few_files_start_no_process(files, started, monkeypatch):
     assert len(started) == 1
 
 
+def test_where_many_files_are_expected_the_first_of_them_start_one(files, started, monkeypatch):
+    monkeypatch.setattr(inspectors, "MIN_FILES", 30)
+    with Inspectors() as some:
+        some.expect(30)
+        some.inspect(files)
+        assert not started
+        some.expect(31)
+        assert some.inspect(files) == inspect_files(files)
+    assert [process.returncode for process in started] == [0]
+
+
+def test_threads_take_what_was_started_ahead_and_the_rest_ends_with_the_block(files, started):
+    with Inspectors() as some:
+        some.start_ahead(2)
+        assert len(started) == 2
+        assert some.inspect(files) == some.inspect(files) == inspect_files(files)
+        assert len(started) == 2
+    # Idle, and perhaps still starting: it is not waited for.
+    assert sorted(process.returncode for process in started) == [-signal.SIGKILL, 0]
+
+
+def test_what_was_started_ahead_ends_with_an_error(started):
+    def fail():
+        with Inspectors() as some:
+            some.start_ahead(2)
+            raise DataError("no such set", where="x", hint="y")
+
+    with pytest.raises(DataError):
+        fail()
+    assert [process.returncode for process in started] == [-signal.SIGKILL] * 2
+
+
 def test_where_none_can_be_started_files_are_inspected_here(files, monkeypatch):
     def refuse(*_, **__):
         raise BlockingIOError("no more processes")

@@ -52,6 +52,7 @@ def test_colours_of_print_and_channels_stored_as_they_are_have_no_brightness():
     rgb = encode(COLOUR, keep_rgb=True)
     head, _ = read_jpeg(rgb)
     assert [chr(identifier) for identifier, _ in head.components] == ["R", "G", "B"]
+    assert head.adobe == 0
     assert _halve_step(rgb, head) == (0, rgb)
     assert check(rgb) == []
     # Without Adobe's segment the components' names tell.

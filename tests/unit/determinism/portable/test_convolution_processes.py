@@ -38,8 +38,8 @@ def print_digests():
     """Print digests of all layers' outputs and gradients: portable ones, then native ones."""
     import torch
 
+    from cxr.determinism.portable.exact.backend_choice import use_backend
     from cxr.determinism.portable.exact.convolution import REPLACED
-    from cxr.determinism.portable.exact.planes import use_backend
     from support.convolutions import LAYERS, Layer
 
     forward = REPLACED["aten.convolution.default"]

@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from cxr.determinism.portable.elementary import exponentials, functions, square_roots
+from cxr.determinism.portable.elementary import (
+    exponentials,
+    functions,
+    normal_table,
+    square_roots,
+)
 from cxr.determinism.portable.layers import softmax
 from support import portable_function_bits as bits
 
@@ -63,8 +68,16 @@ def native_exp(x):
         (softmax, "exp_single", native_exp, bits.digest_rows, "softmax 2"),
         (functions, "exp_single", native_exp, bits.digest_elementwise, "exp"),
         (square_roots, "_ULP", 2.0**-51, bits.digest_float64, "sqrt64"),
+        (normal_table, "_SIXTH", 0.0, bits.digest_elementwise, "gelu"),
     ],
-    ids=["fused", "native sum", "native exp in softmax", "native exp", "root's last bit"],
+    ids=[
+        "fused",
+        "native sum",
+        "native exp in softmax",
+        "native exp",
+        "root's last bit",
+        "gelu without a term",
+    ],
 )
 def test_a_planted_fault_changes_a_golden_digest(
     monkeypatch, module, name, fault, compute, changed

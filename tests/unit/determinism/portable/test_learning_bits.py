@@ -178,7 +178,10 @@ def test_nothing_comes_from_the_platform_s_mathematics_library(monkeypatch):
     # The strict level does call it: the check can fail.
     with pytest.raises(AssertionError, match="library was called"):
         derive_learning_rate(
-            TrainConfig(epochs=1, batch_size=1, schedule="cosine"), 1, steps_per_epoch=3
+            TrainConfig(epochs=1, batch_size=1, schedule="cosine"),
+            1,
+            steps_per_epoch=3,
+            level=Level.STRICT,
         )
 
 

@@ -1,4 +1,4 @@
-"""Elementwise functions, block by block: float64 inside, rounded once to float32.
+"""Elementwise functions, block by block: rounded once to float32.
 
 A block's intermediate results stay in the cores' caches, where a whole tensor's would go to memory
 and back for each step. An element's result depends on that element alone, so blocks, threads and
@@ -15,18 +15,21 @@ import torch
 from cxr.determinism.portable.errors import UnsupportedError
 
 Kernel = Callable[..., torch.Tensor]
-"""From float64 blocks, which it may overwrite, to a float64 block of the same shape."""
+"""From float64 blocks, which it may overwrite, to a float64 block of the same shape.
+
+Or from float32 blocks (``widen=False``), which are the inputs themselves: those it must leave."""
 
 ELEMENTS_PER_THREAD: Final = 2**15
 """torch gives a thread at least so many elements: fewer would leave threads idle."""
 
 
-def map_float32(kernel: Kernel, *inputs: torch.Tensor) -> torch.Tensor:
+def map_float32(kernel: Kernel, *inputs: torch.Tensor, widen: bool = True) -> torch.Tensor:
     """Apply a kernel to float32 tensors, element by element.
 
     Args:
-        kernel: Gets a float64 block of each input.
+        kernel: Gets a block of each input.
         inputs: float32, of shapes that broadcast.
+        widen: Whether the blocks are float64 copies, or float32 and not to be changed.
 
     Returns:
         float32, with the memory layout of the first input where that has no gaps; NaN is
@@ -35,11 +38,14 @@ def map_float32(kernel: Kernel, *inputs: torch.Tensor) -> torch.Tensor:
     Raises:
         UnsupportedError: An input is not float32 on the CPU.
     """
-    return map_many(lambda *blocks: (kernel(*blocks),), *inputs)[0]
+    return map_many(lambda *blocks: (kernel(*blocks),), *inputs, widen=widen)[0]
 
 
 def map_many(
-    kernel: Callable[..., tuple[torch.Tensor, ...]], *inputs: torch.Tensor, num_outputs: int = 1
+    kernel: Callable[..., tuple[torch.Tensor, ...]],
+    *inputs: torch.Tensor,
+    num_outputs: int = 1,
+    widen: bool = True,
 ) -> tuple[torch.Tensor, ...]:
     """Apply a kernel with several results; see `map_float32`."""
     require_float32(*inputs)
@@ -51,7 +57,8 @@ def map_many(
     size = ELEMENTS_PER_THREAD * torch.get_num_threads()
     for start in range(0, outputs[0].numel(), size):
         block = slice(start, start + size)
-        found = kernel(*(source[block].double() for source in sources))
+        blocks = [source[block] for source in sources]
+        found = kernel(*(part.double() for part in blocks) if widen else blocks)
         for target, values in zip(targets, found, strict=True):
             canonicalise_nan_(target[block].copy_(values))
     return outputs

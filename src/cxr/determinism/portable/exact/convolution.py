@@ -1,20 +1,27 @@
 """aten's convolution and its backward, over one axis or two.
 
-A convolution is a product of unfolded windows, exact inside and rounded once (`window_products`),
-or, where groups hold one or two channels, a fixed sequence of multiplications and additions
-(`depthwise`); its shape alone decides. A bias is added after the rounding, in float32; the bias's
-gradient is a pairwise tree over samples, rows and columns.
+A convolution is a product of unfolded windows, exact inside and rounded once (`window_products`,
+`weight_gradients`), or, where groups hold one or two channels, a fixed sequence of multiplications
+and additions (`depthwise`); its shape alone decides. A bias is added after the rounding, in
+float32; the bias's gradient is a pairwise tree over samples, rows and
+columns.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import torch
 
 from cxr.determinism.portable.errors import UnsupportedError
-from cxr.determinism.portable.exact import depthwise, window_products
+from cxr.determinism.portable.exact import (
+    depthwise,
+    two_slice_windows,
+    weight_gradients,
+    window_products,
+)
 from cxr.determinism.portable.exact.windows import Geometry
 from cxr.determinism.portable.trees.sums import sum_tree
 
@@ -36,6 +43,8 @@ def convolution(
     transposed: bool,
     output_padding: Sequence[int],  # noqa: ARG001 - means nothing unless transposed
     groups: int,
+    *,
+    slices: int = 1,
 ) -> torch.Tensor:
     """Return the convolution of a batch, as ``aten.convolution``.
 
@@ -49,6 +58,7 @@ def convolution(
         transposed: Refused.
         output_padding: Not used.
         groups: Number of groups.
+        slices: Of each operand of a product, one or two.
 
     Returns:
         float32 ``(N, O, OH, OW)``, channels-last where ``x`` or ``weight`` is.
@@ -67,12 +77,13 @@ def convolution(
             transposed,
             (0, 0),
             groups,
+            slices=slices,
         ).squeeze(2)
     geometry = _geometry(x, weight, stride, padding, dilation, groups)
     rows, columns = geometry.forward_windows()
     shape = (x.shape[0], weight.shape[0], rows.num_positions, columns.num_positions)
     out = torch.empty(shape, memory_format=_memory_format(x, weight))
-    _write(_method(weight, geometry).write_output, out, x, weight, geometry)
+    _write(_method(weight, geometry, slices).write_output, out, x, weight, geometry)
     return out if bias is None else out.add_(bias.view(-1, 1, 1))
 
 
@@ -88,6 +99,8 @@ def convolution_backward(
     output_padding: Sequence[int],  # noqa: ARG001 - means nothing unless transposed
     groups: int,
     output_mask: Sequence[bool],
+    *,
+    slices: int = 1,
 ) -> tuple[torch.Tensor | None, torch.Tensor | None, torch.Tensor | None]:
     """Return the gradients of input, weight and bias, as ``aten.convolution_backward``.
 
@@ -103,6 +116,7 @@ def convolution_backward(
         output_padding: Not used.
         groups: Number of groups.
         output_mask: Which gradients are wanted; the others are None.
+        slices: As for ``convolution``.
 
     Raises:
         NotFiniteError: An operand has an infinity or a NaN.
@@ -120,6 +134,7 @@ def convolution_backward(
             (0, 0),
             groups,
             output_mask,
+            slices=slices,
         )
         of_x, of_weight, of_bias = gradients
         return (
@@ -128,14 +143,17 @@ def convolution_backward(
             of_bias,
         )
     geometry = _geometry(x, weight, stride, padding, dilation, groups)
-    method = _method(weight, geometry)
+    method = _method(weight, geometry, slices)
+    write_of_weight = (
+        weight_gradients if method is window_products else method
+    ).write_weight_gradient
     of_x = of_weight = of_bias = None
     if output_mask[0]:
         of_x = torch.empty(x.shape, memory_format=_memory_format(x, weight))
         _write(method.write_input_gradient, of_x, grad, weight, geometry)
     if output_mask[1]:
         of_weight = torch.empty_like(weight)
-        _write(method.write_weight_gradient, of_weight, grad, x, geometry)
+        _write(write_of_weight, of_weight, grad, x, geometry)
     if output_mask[2]:
         of_bias = sum_tree(grad, (0, 2, 3))
     return of_x, of_weight, of_bias
@@ -155,11 +173,13 @@ def _write(
         out.zero_()
 
 
-def _method(weight: torch.Tensor, geometry: Geometry) -> Any:
+def _method(weight: torch.Tensor, geometry: Geometry, slices: int) -> Any:
     """Return the module that computes a convolution of this shape."""
     num_outputs = weight.shape[0] // geometry.num_groups
     is_small = max(num_outputs, weight.shape[1]) <= LARGEST_SMALL_GROUP
-    return depthwise if is_small and geometry.num_groups > 1 else window_products
+    if is_small and geometry.num_groups > 1:
+        return depthwise
+    return window_products if slices == 1 else two_slice_windows
 
 
 def _refuse_unsupported(x: torch.Tensor, weight: torch.Tensor, *, transposed: bool) -> None:
@@ -218,3 +238,8 @@ REPLACED: Final[dict[str, Callable[..., Any]]] = {
     "aten.convolution_backward.default": convolution_backward,
 }
 """What stands in for aten's ops."""
+
+REPLACED_WITH_TWO_SLICES: Final[dict[str, Callable[..., Any]]] = {
+    name: functools.partial(function, slices=2) for name, function in REPLACED.items()
+}
+"""The same with two slices an operand."""

@@ -14,18 +14,20 @@ of the four products add ``2^-52 K 2^(e_i + f_j)``.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 from collections.abc import Callable
 from typing import Any, Final
 
 import torch
 
 from cxr.determinism.portable.errors import UnsupportedError
-from cxr.determinism.portable.exact.planes import FLOAT64, backend_of, current_backend
+from cxr.determinism.portable.exact.backend_choice import chosen_backend
+from cxr.determinism.portable.exact.planes import FLOAT64, Backend, backend_of
 from cxr.determinism.portable.exact.scaling import (
     CHUNK,
     LOW_BITS,
     find_exponents,
-    quantise,
     quantise_twice,
     scale_back,
 )
@@ -81,12 +83,16 @@ def matmul(a: torch.Tensor, b: torch.Tensor, *, slices: int = 1) -> torch.Tensor
     for operand in (a, b):
         if operand.dtype != torch.float32:
             raise UnsupportedError(f"a product of {operand.dtype}")
-    row_exponents = find_exponents(a, (-1,))
-    column_exponents = find_exponents(b, (-2,))
-    product = (_multiply_one_slice if slices == 1 else _multiply_two_slices)(
-        a, row_exponents, b, column_exponents
-    )
-    return scale_back(product, row_exponents, column_exponents)
+    with _choose_backend(a, b) as backend:
+        row_exponents = find_exponents(a, (-1,))
+        column_exponents = find_exponents(b, (-2,))
+        if slices == 1:
+            a_planes = backend.split(backend.round(a, row_exponents))
+            b_planes = backend.split(backend.round(b, column_exponents))
+            product = multiply_planes(a_planes, b_planes)
+            return backend.rescale(product, row_exponents, column_exponents).to(torch.float32)
+        product = _multiply_two_slices(backend, a, row_exponents, b, column_exponents)
+        return scale_back(product, row_exponents, column_exponents)
 
 
 def batched_matmul(a: torch.Tensor, b: torch.Tensor, *, slices: int = 1) -> torch.Tensor:
@@ -96,48 +102,45 @@ def batched_matmul(a: torch.Tensor, b: torch.Tensor, *, slices: int = 1) -> torc
     return matmul(a, b, slices=slices)
 
 
-def _choose_split(a: torch.Tensor) -> Callable[[torch.Tensor], torch.Tensor]:
-    """Return how operands are split: there is no int8 GEMM of a batch, so a batch is float64."""
-    return (current_backend() if a.ndim == _MATRIX else FLOAT64).split
-
-
-def _multiply_one_slice(
-    a: torch.Tensor, row_exponents: torch.Tensor, b: torch.Tensor, column_exponents: torch.Tensor
-) -> torch.Tensor:
-    """Return the product of the operands as integers."""
-    split = _choose_split(a)
-    return multiply_planes(split(quantise(a, row_exponents)), split(quantise(b, column_exponents)))
+def _choose_backend(a: torch.Tensor, b: torch.Tensor) -> contextlib.AbstractContextManager[Backend]:
+    """Return what multiplies: there is no int8 GEMM of a batch, so a batch is float64."""
+    if a.ndim > _MATRIX:
+        return contextlib.nullcontext(FLOAT64)
+    return chosen_backend("matrix", *a.shape, b.shape[1])
 
 
 def _multiply_two_slices(
-    a: torch.Tensor, row_exponents: torch.Tensor, b: torch.Tensor, column_exponents: torch.Tensor
+    backend: Backend,
+    a: torch.Tensor,
+    row_exponents: torch.Tensor,
+    b: torch.Tensor,
+    column_exponents: torch.Tensor,
 ) -> torch.Tensor:
     """Return the product of the operands as integers and fractions of ``2^-20``, least part first.
 
     The products of one high and one low part are at most ``2^52`` a chunk: their sum is exact.
     """
-    split = _choose_split(a)
-    a_high, a_low = (split(part) for part in quantise_twice(a, row_exponents))
-    b_high, b_low = (split(part) for part in quantise_twice(b, column_exponents))
+    a_high, a_low = (backend.split(part) for part in quantise_twice(a, row_exponents))
+    b_high, b_low = (backend.split(part) for part in quantise_twice(b, column_exponents))
     total = multiply_planes(a_low, b_low).mul_(2.0**-LOW_BITS)
     total += multiply_planes(a_high, b_low).add_(multiply_planes(a_low, b_high))
     return total.mul_(2.0**-LOW_BITS).add_(multiply_planes(a_high, b_high))
 
 
-def _mm(self: torch.Tensor, mat2: torch.Tensor) -> torch.Tensor:
-    return matmul(self, mat2)
+def _mm(self: torch.Tensor, mat2: torch.Tensor, *, slices: int) -> torch.Tensor:
+    return matmul(self, mat2, slices=slices)
 
 
-def _bmm(self: torch.Tensor, mat2: torch.Tensor) -> torch.Tensor:
-    return batched_matmul(self, mat2)
+def _bmm(self: torch.Tensor, mat2: torch.Tensor, *, slices: int) -> torch.Tensor:
+    return batched_matmul(self, mat2, slices=slices)
 
 
-def _mv(self: torch.Tensor, vec: torch.Tensor) -> torch.Tensor:
-    return matmul(self, vec.unsqueeze(1)).squeeze(1)
+def _mv(self: torch.Tensor, vec: torch.Tensor, *, slices: int) -> torch.Tensor:
+    return matmul(self, vec.unsqueeze(1), slices=slices).squeeze(1)
 
 
-def _dot(self: torch.Tensor, tensor: torch.Tensor) -> torch.Tensor:
-    return matmul(self.unsqueeze(0), tensor.unsqueeze(1)).reshape(())
+def _dot(self: torch.Tensor, tensor: torch.Tensor, *, slices: int) -> torch.Tensor:
+    return matmul(self.unsqueeze(0), tensor.unsqueeze(1), slices=slices).reshape(())
 
 
 def _add_product(
@@ -163,10 +166,11 @@ def _addmm(
     mat1: torch.Tensor,
     mat2: torch.Tensor,
     *,
+    slices: int,
     beta: float = 1,
     alpha: float = 1,
 ) -> torch.Tensor:
-    return _add_product(self, matmul(mat1, mat2), beta, alpha)
+    return _add_product(self, matmul(mat1, mat2, slices=slices), beta, alpha)
 
 
 def _baddbmm(
@@ -174,16 +178,23 @@ def _baddbmm(
     batch1: torch.Tensor,
     batch2: torch.Tensor,
     *,
+    slices: int,
     beta: float = 1,
     alpha: float = 1,
 ) -> torch.Tensor:
-    return _add_product(self, batched_matmul(batch1, batch2), beta, alpha)
+    return _add_product(self, batched_matmul(batch1, batch2, slices=slices), beta, alpha)
 
 
 def _addmv(
-    self: torch.Tensor, mat: torch.Tensor, vec: torch.Tensor, *, beta: float = 1, alpha: float = 1
+    self: torch.Tensor,
+    mat: torch.Tensor,
+    vec: torch.Tensor,
+    *,
+    slices: int,
+    beta: float = 1,
+    alpha: float = 1,
 ) -> torch.Tensor:
-    return _add_product(self, _mv(mat, vec), beta, alpha)
+    return _add_product(self, _mv(mat, vec, slices=slices), beta, alpha)
 
 
 def _addr(
@@ -216,11 +227,26 @@ def _in_place(function: Callable[..., torch.Tensor]) -> Callable[..., torch.Tens
 
 
 _PLAIN: Final = {"mm": _mm, "bmm": _bmm, "mv": _mv, "dot": _dot, "vdot": _dot}
-_ADDING: Final = {"addmm": _addmm, "baddbmm": _baddbmm, "addmv": _addmv, "addr": _addr}
+_ADDING: Final = {"addmm": _addmm, "baddbmm": _baddbmm, "addmv": _addmv}
 
-REPLACED: Final[dict[str, Callable[..., Any]]] = {
-    **{f"aten.{name}.default": function for name, function in (_PLAIN | _ADDING).items()},
-    **{f"aten.{name}.out": _writing(function) for name, function in (_PLAIN | _ADDING).items()},
-    **{f"aten.{name}_.default": _in_place(function) for name, function in _ADDING.items()},
-}
+
+def _list_products(slices: int) -> dict[str, Callable[..., Any]]:
+    """Return the products with so many slices an operand, by the names of their overloads."""
+    plain: dict[str, Callable[..., torch.Tensor]]
+    adding: dict[str, Callable[..., torch.Tensor]]
+    plain = {name: functools.partial(product, slices=slices) for name, product in _PLAIN.items()}
+    adding = {name: functools.partial(product, slices=slices) for name, product in _ADDING.items()}
+    # An outer product has a single term: nothing is added up.
+    adding["addr"] = _addr
+    return {
+        **{f"aten.{name}.default": function for name, function in (plain | adding).items()},
+        **{f"aten.{name}.out": _writing(function) for name, function in (plain | adding).items()},
+        **{f"aten.{name}_.default": _in_place(function) for name, function in adding.items()},
+    }
+
+
+REPLACED: Final = _list_products(1)
 """The products of matrices and vectors, by the names of their overloads."""
+
+REPLACED_WITH_TWO_SLICES: Final = _list_products(2)
+"""The same with two slices an operand."""

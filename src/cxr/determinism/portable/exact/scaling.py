@@ -41,6 +41,9 @@ _BIAS_64: Final = 1023
 # Below this exponent the power that scales, 2^(19 - e), is beyond float32's largest one, 2^127.
 _LEAST_NARROW_EXPONENT: Final = OPERAND_BITS - _BIAS
 
+# Rounding to a grid in float32: the grid's constant is finite, and what is left is normal or zero.
+_NARROW_GRIDS: Final = range(-106, 123)
+
 # An integer below 2^22 is added to 1.5 * 2^23 without a rounding, and anything between two integers
 # is rounded to one of them, half to even; the last bits of the sum are then that integer.
 _ROUNDER: Final = 1.5 * 2**23
@@ -103,6 +106,33 @@ def quantise(x: torch.Tensor, exponents: torch.Tensor) -> torch.Tensor:
     # Exact as well: whatever becomes subnormal here is far below one half.
     scaled = x * power_of_two(shifts).to(torch.float32)
     return scaled.add_(_ROUNDER).view(torch.int32).sub_(_ROUNDER_BITS)
+
+
+def round_to_grid(x: torch.Tensor, exponents: torch.Tensor) -> torch.Tensor:
+    """Return ``quantise(x, exponents) * 2^(exponents - 19)``: the same integers, scaled already.
+
+    Of ``c = 1.5 * 2^(e + 4)``, float32's last bit weighs ``2^(e - 19)``, and ``x + c`` stays
+    between the same two powers of two, for ``|x| < 2^e``. So the addition rounds ``x`` to a
+    multiple of that weight, half to even because ``c`` is an even multiple, and the subtraction is
+    exact: two steps where scaling, rounding and scaling back take five.
+
+    Args:
+        x: float32, finite, with ``|x| < 2^exponents``.
+        exponents: int32, broadcastable to ``x``; of ``find_exponents``.
+
+    Returns:
+        float32, or float64 for exponents near the ends of float32's range, laid out like ``x``;
+        its zeros are positive.
+    """
+    is_narrow = True
+    if exponents.numel():
+        least, most = torch.aminmax(exponents)
+        is_narrow = int(least) in _NARROW_GRIDS and int(most) in _NARROW_GRIDS
+    wide = x if is_narrow else x.to(torch.float64)
+    num_fraction_bits = _FRACTION_BITS if is_narrow else _FRACTION_BITS_64
+    constants = power_of_two(exponents + (num_fraction_bits - OPERAND_BITS)).mul_(1.5)
+    constants = constants.to(wide.dtype)
+    return (wide + constants).sub_(constants)
 
 
 def quantise_twice(x: torch.Tensor, exponents: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

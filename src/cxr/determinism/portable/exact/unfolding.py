@@ -37,13 +37,19 @@ class Piece:
     last_row: int
 
 
-def frame_image(x: torch.Tensor, rows: Sequence[Window], columns: Sequence[Window]) -> Frame:
+def frame_image(
+    x: torch.Tensor,
+    rows: Sequence[Window],
+    columns: Sequence[Window],
+    dtype: torch.dtype | None = None,
+) -> Frame:
     """Return ``x``, ``(N, C, H, W)`` of any layout, as ``(N, H, W, C)`` with the zeros around it.
 
     Args:
         x: The image, of any dtype.
         rows: The windows over H that will read it, one at least.
         columns: The windows over W.
+        dtype: What it is converted to on the way; by default it stays as it is.
 
     Returns:
         A contiguous frame: ``x`` itself where it is channels-last and no zeros are read.
@@ -53,9 +59,11 @@ def frame_image(x: torch.Tensor, rows: Sequence[Window], columns: Sequence[Windo
     above, below = _zeros_around(height, rows)
     left, right = _zeros_around(width, columns)
     if not any((above, below, left, right)):
-        return Frame(values=image.contiguous(), rows_before=0, columns_before=0)
+        return Frame(
+            values=image.to(dtype or x.dtype).contiguous(), rows_before=0, columns_before=0
+        )
     shape = (num_samples, above + height + below, left + width + right, num_channels)
-    values = x.new_empty(shape)
+    values = x.new_empty(shape, dtype=dtype)
     values[:, :above].zero_()
     values[:, above + height :].zero_()
     values[:, above : above + height, :left].zero_()

@@ -12,9 +12,7 @@ from typing import Any, Final
 
 import torch
 
-from cxr.determinism.portable.elementary.constants import NORMAL_DENSITY
 from cxr.determinism.portable.elementary.elementwise import map_float32
-from cxr.determinism.portable.elementary.error_functions import TAIL_LIMIT, normal_tail_single
 from cxr.determinism.portable.elementary.exponentials import (
     exp64,
     exp_single,
@@ -24,6 +22,7 @@ from cxr.determinism.portable.elementary.exponentials import (
 )
 from cxr.determinism.portable.elementary.functions import in_place
 from cxr.determinism.portable.elementary.logarithms import log1p_64
+from cxr.determinism.portable.elementary.normal_table import LOWEST, gelu_slope, normal_cdf
 from cxr.determinism.portable.errors import UnsupportedError
 
 _FLAT: Final = 200.0
@@ -38,20 +37,21 @@ _GELU_SCALE: Final = 1.5957691216057308
 _GELU_TANH_FLAT: Final = 20.0
 """Beyond it the approximate gelu is 0 or x in float32."""
 
-_STEEP: Final = 2.0**200
-"""Takes any float32 but 0 beyond 1."""
-
 
 def gelu(x: torch.Tensor, *, approximate: str = "none") -> torch.Tensor:
     """Return x Phi(x), float32, with Phi the normal distribution or its ``tanh`` approximation."""
-    return map_float32(_choose_gelu(approximate, _gelu, _gelu_tanh), x)
+    if _is_exact(approximate):
+        return map_float32(_gelu, x, widen=False)
+    return map_float32(_gelu_tanh, x)
 
 
 def gelu_backward(
     grad: torch.Tensor, x: torch.Tensor, *, approximate: str = "none"
 ) -> torch.Tensor:
     """Return the gradient of `gelu`, float32."""
-    return map_float32(_choose_gelu(approximate, _gelu_backward, _gelu_tanh_backward), grad, x)
+    if _is_exact(approximate):
+        return map_float32(_gelu_backward, grad, x, widen=False)
+    return map_float32(_gelu_tanh_backward, grad, x)
 
 
 def silu(x: torch.Tensor) -> torch.Tensor:
@@ -174,25 +174,14 @@ def celu(x: torch.Tensor, alpha: float = 1.0) -> torch.Tensor:
 
 
 def _gelu(x: torch.Tensor) -> torch.Tensor:
-    """Return max(x, 0) - |x| Phi(-|x|): both sides of 0 without cancellation or a choice."""
-    x.clamp_(min=-TAIL_LIMIT)
-    a = x.abs().clamp_(max=TAIL_LIMIT)
-    density, ratio = normal_tail_single(a)
-    tail = ratio.mul_(density).mul_(a)
-    # The sign of a maximum of zeros depends on the machine, that of gelu is the argument's.
-    return x.clamp(min=0.0).sub_(tail).copysign_(x)
+    """Return x Phi(x), from float32: times x last, so that the sign of a zero is that of x."""
+    # Below the table's start the limit is -0, which its first entry times that start rounds to.
+    return normal_cdf(x).mul_(x.clamp(min=LOWEST).double())
 
 
 def _gelu_backward(grad: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-    """Return grad (Phi(x) + x phi(x)): with t = Phi(-|x|) - |x| phi(x) it is t, or 1 - t from 0."""
-    x.clamp_(-TAIL_LIMIT, TAIL_LIMIT)
-    a = x.abs()
-    density, ratio = normal_tail_single(a)
-    t = ratio.sub_(a.mul_(NORMAL_DENSITY)).mul_(density)
-    # 1 from 0 on and 0 below it, from arithmetic: a comparison takes ten times as long.
-    step = x.mul_(_STEEP).add_(1.0).clamp_(0.0, 1.0)
-    t.mul_(step * 2.0 - 1.0)
-    return step.sub_(t).mul_(grad)
+    """Return grad (Phi(x) + x phi(x)), from float32."""
+    return gelu_slope(x).mul_(grad.double())
 
 
 def _gelu_tanh(x: torch.Tensor) -> torch.Tensor:
@@ -234,10 +223,11 @@ def _mish_parts(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return (power + 2.0).mul_(power), power
 
 
-def _choose_gelu(approximate: str, exact: Any, tanh: Any) -> Any:
+def _is_exact(approximate: str) -> bool:
+    """Say which gelu is asked for: that of the distribution, or that of ``tanh``."""
     if approximate not in {"none", "tanh"}:
         raise UnsupportedError(f"gelu with approximate={approximate!r}")
-    return exact if approximate == "none" else tanh
+    return approximate == "none"
 
 
 _WITH_IN_PLACE_FORM: Final[dict[str, Callable[..., torch.Tensor]]] = {

@@ -22,6 +22,9 @@ from cxr.determinism.portable.elementary.logarithms import log64
 from cxr.determinism.portable.errors import UnsupportedError
 from cxr.determinism.portable.trees.sums import sum_tree
 
+_ELEMENTS_PER_THREAD: Final = 2 * ELEMENTS_PER_THREAD
+"""Rows are also added up, in many short steps, and larger blocks have fewer of them."""
+
 
 def softmax(x: torch.Tensor, dim: int, half_to_float: bool) -> torch.Tensor:
     """Return exp(x) over its sum along a dimension, float32; NaN where all are -inf."""
@@ -85,7 +88,7 @@ def _map_rows(kernel: Kernel, dim: int, *inputs: torch.Tensor) -> torch.Tensor:
     rows = [tensor.movedim(dim, -1).reshape(-1, length) for tensor in inputs]
     # Where the rows are not laid out one by one, the results are put there at the end.
     found = torch.empty_like(rows[0], memory_format=torch.contiguous_format)
-    step = max(1, ELEMENTS_PER_THREAD * torch.get_num_threads() // length)
+    step = max(1, _ELEMENTS_PER_THREAD * torch.get_num_threads() // length)
     for start in range(0, len(found), step):
         block = slice(start, start + step)
         values = kernel(*(tensor[block].double() for tensor in rows))

@@ -67,30 +67,52 @@ def index_put_(
     accumulate: bool = False,
 ) -> Tensor:
     """Put or add in place; for each place only rows that are added may be several."""
-    if any(one is not None and one.dtype is torch.bool for one in indices):
-        if accumulate:
-            raise UnsupportedError("values added by a mask")
+    if not accumulate and any(one is not None and one.dtype is torch.bool for one in indices):
         # A mask names each place once.
         return self.index_put_(tuple(indices), values)
-    given = [one for one in indices if one is not None]
-    if any(one is None for one in indices[: len(given)]):
-        raise UnsupportedError("indices after an axis that is taken whole")
-    shape = torch.broadcast_shapes(*(one.shape for one in given))
+    indices = _name_places(indices)
+    axes = [axis for axis, one in enumerate(indices) if one is not None]
+    given = torch.broadcast_tensors(*(one for one in indices if one is not None))
+    shape, first = given[0].shape, tuple(range(len(axes)))
+    # Places first, then the axes that are taken whole.
+    moved = self.movedim(axes, first)
+    rest = moved.shape[len(axes) :]
     places = torch.zeros(shape, dtype=torch.int64, device=self.device)
-    for axis, one in enumerate(given):
-        size = self.shape[axis]
+    for size, one in zip(moved.shape, given, strict=False):
         places = places * size + torch.where(one < 0, one + size, one)
-    rest = self.shape[len(given) :]
-    rows = values.expand(*shape, *rest).reshape(-1, *rest)
+    rows = _bring_rows(values, axes, shape, rest).reshape(-1, *rest)
     places = places.reshape(-1)
-    flat = self.reshape(-1, *rest)
+    flat = moved.reshape(-1, *rest)
     if accumulate:
         add_rows(flat, places, rows)
     else:
         if len(torch.unique(places)) != len(places):
             raise UnsupportedError("several values put into one place")
         flat[places] = rows
-    return self if flat.data_ptr() == self.data_ptr() else self.copy_(flat.view(self.shape))
+    if flat.data_ptr() != self.data_ptr():
+        moved.copy_(flat.view(moved.shape))
+    return self
+
+
+def _name_places(indices: Sequence[Tensor | None]) -> list[Tensor | None]:
+    """Return indices in which a mask is the numbers of its places, an index an axis."""
+    found: list[Tensor | None] = []
+    for one in indices:
+        is_mask = one is not None and one.dtype is torch.bool
+        found += one.nonzero().unbind(1) if one is not None and is_mask else [one]
+    return found
+
+
+def _bring_rows(
+    values: Tensor, axes: Sequence[int], shape: Sequence[int], rest: Sequence[int]
+) -> Tensor:
+    """Return values broadcast, and with the axes of ``shape`` first.
+
+    Of indices that stand side by side the places take their axes' place, else the first one.
+    """
+    start = axes[0] if list(axes) == list(range(axes[0], axes[0] + len(axes))) else 0
+    whole = values.expand(*rest[:start], *shape, *rest[start:])
+    return whole.movedim(tuple(range(start, start + len(shape))), tuple(range(len(shape))))
 
 
 def index_add(self: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:

@@ -4,9 +4,16 @@ import pytest
 import torch
 
 from cxr.determinism.portable.errors import NotFiniteError, UnsupportedError
-from cxr.determinism.portable.exact import convolution, depthwise, window_products
+from cxr.determinism.portable.exact import (
+    convolution,
+    depthwise,
+    group_merging,
+    weight_gradients,
+    window_blocks,
+    window_products,
+)
+from cxr.determinism.portable.exact.backend_choice import use_backend
 from cxr.determinism.portable.exact.convolution import REPLACED
-from cxr.determinism.portable.exact.planes import use_backend
 from cxr.determinism.portable.exact.scaling import find_exponents
 from support.convolutions import LAYERS, Layer, draw
 
@@ -52,7 +59,7 @@ def bound_products(layer, x, weight, bias, grad):
     Each is bilinear, f(a, b). With operands wrong by da and db the product is wrong by at most
     f(|a| + da, |b| + db) - f(|a|, |b|); one rounding to float32 follows, and one for the bias.
     """
-    if convolution._method(weight, layer_geometry(layer, x, weight)) is depthwise:
+    if convolution._method(weight, layer_geometry(layer, x, weight), 1) is depthwise:
         return bound_sequences(layer, x, weight, bias, grad)
     samples = tuple(range(1, x.ndim))
     channels = (0, *range(2, x.ndim))
@@ -171,9 +178,36 @@ def test_layout_blocks_and_backend_change_no_bit(name, monkeypatch):
     assert_same_bits(plain, run_portable(layer, *strided))
     with use_backend("int8"):
         assert_same_bits(plain, run_portable(layer, *operands))
-    monkeypatch.setattr(window_products, "BLOCK_BYTES", 2000)
+    monkeypatch.setattr(window_blocks, "BLOCK_BYTES", 2000)
     monkeypatch.setattr(depthwise, "BLOCK_ELEMENTS", 20)
     assert_same_bits(plain, run_portable(layer, *operands))
+
+
+def run_merged(monkeypatch, widest):
+    """Run groups of three channels in, and of four out, merged up to ``widest`` channels."""
+    monkeypatch.setattr(group_merging, "WIDEST", widest)
+    layer = Layer(channels=(18, 24), image=(9, 7), stride=(2, 2), groups=6)
+    x, weight, bias, grad = layer.draw()
+    merged, _ = group_merging.merge_groups(weight, layer_geometry(layer, x, weight))
+    return merged.shape[1] // 3, run_portable(layer, x, weight, bias, grad)
+
+
+@pytest.mark.parametrize(("widest", "num_merged"), [(8, 2), (12, 3), (23, 3), (24, 6), (999, 6)])
+def test_merged_groups_have_the_bits_of_groups(monkeypatch, widest, num_merged):
+    count, alone = run_merged(monkeypatch, 1)
+    assert count == 1
+    count, merged = run_merged(monkeypatch, widest)
+    assert count == num_merged
+    assert_same_bits(alone, merged)
+
+
+def test_groups_that_meet_are_seen(monkeypatch):
+    _, alone = run_merged(monkeypatch, 1)
+    # Weights where there should be zeros.
+    monkeypatch.setattr(torch.Tensor, "new_zeros", torch.Tensor.new_ones)
+    _, merged = run_merged(monkeypatch, 12)
+    for before, after in zip(alone[:2], merged[:2], strict=True):
+        assert not torch.equal(before, after)
 
 
 def assert_rows_stand_alone(layer):
@@ -240,14 +274,14 @@ def test_positions_are_added_in_chunks_of_fixed_length(monkeypatch):
     assert defined != sum_in_chunks(image, grad, chunk=2**18)
     assert multiply_long_sum() == defined
     # Blocks that end elsewhere than chunks.
-    monkeypatch.setattr(window_products, "BLOCK_BYTES", 7 * 2800)
+    monkeypatch.setattr(window_blocks, "BLOCK_BYTES", 7 * 2800)
     assert multiply_long_sum() == defined
 
 
 @pytest.mark.parametrize("chunk", [2**15, 2**18])
 def test_chunks_of_another_length_are_seen(monkeypatch, chunk):
     right = multiply_long_sum()
-    monkeypatch.setattr(window_products, "CHUNK", chunk)
+    monkeypatch.setattr(weight_gradients, "CHUNK", chunk)
     monkeypatch.setattr("cxr.determinism.portable.exact.products.CHUNK", chunk)
     assert multiply_long_sum() != right
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from cxr.determinism.portable.errors import NotFiniteError, UnsupportedError
-from cxr.determinism.portable.exact.planes import FLOAT64, INT8, use_backend
+from cxr.determinism.portable.exact.backend_choice import use_backend
+from cxr.determinism.portable.exact.planes import FLOAT64, INT8
 from cxr.determinism.portable.exact.products import (
     REPLACED,
     batched_matmul,
@@ -14,7 +15,7 @@ from cxr.determinism.portable.exact.products import (
     multiply_planes,
 )
 from cxr.determinism.portable.exact.scaling import CHUNK, find_exponents
-from support.portable_inputs import draw_float32
+from support.fixed_numbers import draw_float32
 
 INNER_LENGTHS = [1, 2, 7, 64, 576, 4608, CHUNK, CHUNK + 1]
 

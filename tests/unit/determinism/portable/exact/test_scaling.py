@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from cxr.determinism.portable.errors import NotFiniteError
+from cxr.determinism.portable.exact import scaling
 from cxr.determinism.portable.exact.scaling import (
     LEAST_EXPONENT,
     OPERAND_BITS,
@@ -14,6 +15,7 @@ from cxr.determinism.portable.exact.scaling import (
     power_of_two,
     quantise,
     quantise_twice,
+    round_to_grid,
     scale_back,
 )
 
@@ -64,11 +66,16 @@ def test_a_layout_changes_neither_exponents_nor_integers(dims):
         assert torch.equal(quantise(same, exponents), quantise(x, exponents))
 
 
-@pytest.mark.parametrize("exponent", [128, 19, 1, 0, -30, -107, -108, -109, -126, -148])
-def test_integers_are_rounded_half_to_even(exponent):
+def draw_near_ties(exponent):
+    """Return numbers below ``2^exponent`` on ties of its grid and beside them, of both signs."""
     steps = [0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.5, 3.5, 1001.5, 2**18 - 0.5, 2**19 - 0.5, 2**19 - 1]
     x = torch.tensor([math.ldexp(step, exponent - OPERAND_BITS) for step in steps])
-    x = torch.cat([x, -x, torch.nextafter(x, torch.zeros(()))])
+    return torch.cat([x, -x, torch.nextafter(x, torch.zeros(()))])
+
+
+@pytest.mark.parametrize("exponent", [128, 19, 1, 0, -30, -107, -108, -109, -126, -148])
+def test_integers_are_rounded_half_to_even(exponent):
+    x = draw_near_ties(exponent)
     exponents = torch.tensor([exponent], dtype=torch.int32)
     expected = [round(exactly(number, exponent, OPERAND_BITS)) for number in x]
     assert quantise(x, exponents).tolist() == expected
@@ -76,6 +83,28 @@ def test_integers_are_rounded_half_to_even(exponent):
     # With a tiny row beside it all rows go another way.
     both = quantise(x.expand(2, -1), torch.tensor([[exponent], [-140]]).clamp(min=exponent))
     assert both[0].tolist() == expected
+
+
+# On either side of where float32 takes over from float64, and at the ends of float32.
+@pytest.mark.parametrize("exponent", [128, 123, 122, 100, 1, 0, -90, -106, -107, -126, -130, -149])
+def test_a_grid_holds_the_same_integers(exponent):
+    x = draw_near_ties(exponent)
+    exponents = torch.tensor([exponent], dtype=torch.int32)
+    scaled = quantise(x, exponents).double() * power_of_two(exponents - OPERAND_BITS)
+    rounded = round_to_grid(x, exponents)
+    assert torch.equal(rounded.double(), scaled)
+    assert not rounded[rounded == 0].signbit().any()
+    # With a row beside it at the other end all rows go another way.
+    both = torch.tensor([[exponent], [128 if exponent < 0 else -149]], dtype=torch.int32)
+    rows = torch.stack([x, torch.zeros_like(x)])
+    assert torch.equal(round_to_grid(rows, both)[0].double(), scaled)
+
+
+@pytest.mark.parametrize("exponent", [127, 125])
+def test_a_grid_beyond_the_range_of_float32_is_seen(monkeypatch, exponent):
+    monkeypatch.setattr(scaling, "_NARROW_GRIDS", range(-149, 129))
+    with pytest.raises(AssertionError):
+        test_a_grid_holds_the_same_integers(exponent)
 
 
 def test_two_slices_leave_at_most_half_of_their_last_bit():

@@ -53,12 +53,32 @@ def test_a_mask_and_single_places_are_put():
     assert found.tolist() == [8.0, 1.0, 7.0, 3.0]
     with pytest.raises(UnsupportedError, match="one place"):
         gathering.index_put(target, [torch.tensor([2, 2])], torch.tensor([7.0, 8.0]))
-    with pytest.raises(UnsupportedError, match="after an axis"):
-        gathering.index_put(
-            torch.zeros(2, 2), [None, torch.tensor([0])], torch.ones(2, 1), accumulate=True
-        )
-    with pytest.raises(UnsupportedError, match="added by a mask"):
-        gathering.index_put(target, [mask], torch.tensor(9.0), accumulate=True)
+
+
+def test_axes_that_are_taken_whole_may_stand_before_and_between_indices():
+    twice = torch.tensor([1, 1, 0])
+    for indices in ([None, twice], [None, twice, twice], [twice, None, twice], [twice, twice]):
+        target = torch.arange(24.0).reshape(2, 3, 4)
+        chosen = target[tuple(slice(None) if one is None else one for one in indices)]
+        values = torch.arange(float(chosen.numel())).reshape(chosen.shape)
+        expected = torch.ops.aten.index_put(target, indices, values, True)
+        assert torch.equal(gathering.index_put(target, indices, values, accumulate=True), expected)
+        assert gathering.index_put_(target, indices, values, accumulate=True) is target
+        assert torch.equal(target, expected)
+
+
+def test_values_are_added_by_a_mask():
+    mask = torch.tensor([[True, False, True], [False, True, False]])
+    for indices in ([mask], [None, mask]):
+        target = torch.arange(6.0).reshape(2, 3) if len(indices) == 1 else torch.ones(4, 2, 3)
+        values = torch.tensor([1.0, 2.0, 3.0])
+        expected = torch.ops.aten.index_put(target, indices, values, True)
+        assert torch.equal(gathering.index_put(target, indices, values, accumulate=True), expected)
+
+
+def test_rows_of_one_place_are_added_in_their_order_behind_an_axis_taken_whole():
+    found = gathering.index_put(torch.zeros(2, 3), [None, PLACES], ROWS.T, accumulate=True)
+    assert found.tolist() == [[4.0, 0.0, 1.0]] * 2
 
 
 def test_gradients_of_embeddings_and_of_selected_slices():

@@ -101,10 +101,7 @@ def test_only_one_stream_moves_from_run_to_run(tmp_path: Path):
     assert (finished.returncode, answer["verdict"]) == (0, "distribution")
     assert (answer["seeds"]["only"], answer["seeds"]["seeds"]) == ("order", [5, 6])
     initial, first = (
-        [
-            json.loads(line)["parts"]
-            for line in (Path(run) / "ledger.jsonl").read_text().splitlines()[:2]
-        ]
+        [json.loads(line) for line in (Path(run) / "ledger.jsonl").read_text().splitlines()[:2]]
         for run in answer["runs"]
     )
     assert initial[0] == first[0]

@@ -36,20 +36,20 @@ def test_it_moves_what_it_decides_and_nothing_before(runs: dict[str, Run], strea
     before, after = (other_initial, initial), (other_first, first)
     pair = before if stream == "init" else after
     for part in FIRST[stream]:
-        assert pair[0]["parts"][part] != pair[1]["parts"][part], part
+        assert pair[0][part] != pair[1][part], part
     if stream != "init":
-        assert initial["parts"] == other_initial["parts"]
+        assert initial == other_initial
     held = {"samples", "batch", "random"} - set(FIRST[stream])
     if stream == "order":
         # Other samples are another batch.
         held -= {"batch"}
     else:
-        steps = [[line["parts"] for line in runs[name].ledger] for name in ("none", stream)]
+        steps = [runs[name].ledger for name in ("none", stream)]
         names = held - ({"random"} if stream == "init" else set())
         for here, there in zip(*steps, strict=True):
             assert {n: here.get(n) for n in names} == {n: there.get(n) for n in names}
     for part in held:
-        assert after[0]["parts"][part] == after[1]["parts"][part], part
+        assert after[0][part] == after[1][part], part
     assert runs["none"].digests[0] != runs[stream].digests[0]
 
 

@@ -49,7 +49,9 @@ def test_a_missing_run_leaves_it_incomplete_and_the_rest_is_told(
     assert max(map(len, finished.stdout.splitlines()[:-1])) <= 80
     record = json.loads((out / "repeat.json").read_bytes())
     assert (record["verdict"], record["seeds"]["missing"]) == ("incomplete", [2])
-    assert run_cxr("verify", out).returncode == 0
+    verified = run_cxr("verify", out).stdout
+    assert "run-2: the run never ended" in verified
+    assert "repeat.json" not in verified
 
 
 def test_seeds_give_a_distribution(whole: tuple[Path, Any], finished_run: FinishedRuns):

@@ -164,16 +164,6 @@ class EvaluateConfig(Section):
     )
 
 
-class PortableConfig(Section):
-    """How the level ``portable`` computes."""
-
-    slices: Literal[1, 2] = Field(
-        1,
-        json_schema_extra=PORTABLE,
-        description="20-bit slices of each operand of a product; 2: nearly float64, and slower",
-    )
-
-
 class StreamsConfig(Section):
     """Roots of single streams, where one is to move and the others are to stay."""
 
@@ -182,6 +172,16 @@ class StreamsConfig(Section):
     augment: Seed | None = Field(None, description="root of the augmentation; null: `seed`")
     step: Seed | None = Field(
         None, description="root of what a step draws, as dropout and drop path; null: `seed`"
+    )
+
+
+class PortableConfig(Section):
+    """How the level ``portable`` computes."""
+
+    slices: Literal[1, 2] = Field(
+        1,
+        json_schema_extra=PORTABLE,
+        description="20-bit slices of each operand of a product; 2: nearly float64, and slower",
     )
 
 

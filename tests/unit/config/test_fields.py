@@ -25,8 +25,8 @@ NEVER, NATIVE, ALWAYS = set(), {"warn", "strict"}, {"warn", "strict", "portable"
 EFFECTS = [
     ("name", "other", NEVER),
     ("seed", 2, ALWAYS),
-    ("portable.slices", 2, PORTABLE),
     *((f"streams.{name}", 2, ALWAYS) for name in ("init", "order", "augment", "step")),
+    ("portable.slices", 2, PORTABLE),
     ("threads", 2, NATIVE),
     ("workers", 4, NEVER),
     ("evaluate.subgroups", {"kind": {"pattern": "_(virus)_"}}, NEVER),

@@ -135,3 +135,22 @@ def test_the_trace_of_a_batch_holds_what_is_known_and_only_where_it_is_asked(spl
     batch.known[0, 0] = False
     after = trace_batch(batch)
     assert [name for name in before if before[name] != after[name]] == ["known"]
+
+
+def list_batches(split, **changes):
+    return list(iterate_batches(build(**changes), split, 0))
+
+
+def test_order_and_augmentation_have_roots_of_their_own(split):
+    plain, other = list_batches(split), list_batches(split, seed=5)
+    ordered, augmented = (list_batches(split, streams={name: 5}) for name in ("order", "augment"))
+    for here, there, moved, changed in zip(plain, other, ordered, augmented, strict=True):
+        assert moved.indices.tolist() == there.indices.tolist()
+        assert changed.indices.tolist() == here.indices.tolist()
+    assert [one.indices.tolist() for one in plain] != [one.indices.tolist() for one in ordered]
+    assert not all(
+        torch.equal(a.images_BCHW, b.images_BCHW) for a, b in zip(plain, augmented, strict=True)
+    )
+    whole = list_batches(split, streams={"order": 5, "augment": 5})
+    for wanted, found in zip(other, whole, strict=True):
+        assert torch.equal(wanted.images_BCHW, found.images_BCHW)

@@ -33,7 +33,7 @@ def list_spread_rows(report: SeedsReport) -> Rows:
         [name, _number(one.mean), _number(one.std), _range(one.student), _range(one.bootstrap)]
         for name, one in report.figures.items()
     ]
-    return ["metric", "mean", "std", "95 %, t", "95 %, resampled"], rows
+    return ["metric", "mean", "std", "95 %: t", "bootstrap"], rows
 
 
 def list_class_rows(report: SeedsReport) -> Rows:
@@ -116,7 +116,7 @@ def _mean_and_std(spread: SeedSpread) -> str:
 def _range(interval: Interval) -> str:
     if interval.low is None or interval.high is None:
         return _UNDEFINED
-    return f"[{interval.low:.3f}, {interval.high:.3f}]"
+    return f"{interval.low:.3f} {interval.high:.3f}"
 
 
 def _number(value: float | None) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from cxr.determinism.levels import Level
+from cxr.determinism.portable.version import ARITHMETIC_VERSION
 from cxr.digests.canonical import canonical_json
 from cxr.environment.facts import digest_environment
 from support.program import read_answer, run_cxr
@@ -20,7 +21,7 @@ OTHERS: dict[str, dict[str, Any]] = {
     "threads": {"env": {"OMP_NUM_THREADS": "7"}},
     "instruction sets": {"env": {"ATEN_CPU_CAPABILITY": "default"}},
     "decoder": {"fault": "other-decoder"},
-    "arithmetic": {"fault": "other-arithmetic:2"},
+    "arithmetic": {"fault": f"other-arithmetic:{ARITHMETIC_VERSION + 1}"},
 }
 """What is other on each machine."""
 
@@ -66,7 +67,8 @@ def test_another_arithmetic_is_named_with_what_to_do(
     path.write_bytes(canonical_json(captures["arithmetic"]))
     finished = run_cxr("env", "verify", path, "--json", blocked=HEAVY)
     [found] = json.loads(finished.stdout)["differences"]
-    assert (found["field"], found["expected"], found["found"]) == ("arithmetic.version", 2, 1)
+    versions = (ARITHMETIC_VERSION + 1, ARITHMETIC_VERSION)
+    assert (found["field"], found["expected"], found["found"]) == ("arithmetic.version", *versions)
     asked = run_cxr("env", "verify", path, "--level", level, "--json", blocked=HEAVY)
     assert asked.returncode == code
     named = json.loads(asked.stdout)["differences"]

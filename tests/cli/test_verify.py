@@ -18,7 +18,7 @@ def test_an_untouched_run_is_consistent_and_not_called_authentic(finished_run: F
     finished = run_cxr("verify", run.directory, blocked=HEAVY)
     assert (finished.returncode, finished.stderr) == (0, "")
     # One more where the sources under test have uncommitted changes: the patch.
-    num_files = 13 + (run.directory / "code.patch").is_file()
+    num_files = 14 + (run.directory / "code.patch").is_file()
     assert finished.stdout == (
         f"consistent, not authenticated: {num_files} files, all digests agree; status completed\n"
     )

@@ -28,6 +28,9 @@ _NOT_PASSED_ON = (
     "PYTHONUNBUFFERED",
     "PYTHONWARNINGS",
     "PYTHONIOENCODING",
+    # scikit-learn sets these for its whole process, which is the tests' own.
+    "KMP_DUPLICATE_LIB_OK",
+    "KMP_INIT_AT_FORK",
 )
 _SHOWING = ("NO_COLOR", "COLUMNS")
 

@@ -8,11 +8,10 @@ from pathlib import Path
 from cxr.compare.divergence import find_first_divergence
 from cxr.compare.inputs import find_differences
 from cxr.compare.report import DiffReport, Divergence, PredictionChange, Verdict
-from cxr.digests.files import digest_file
 from cxr.errors import RecordError, UsageError
 from cxr.records.figures import SCALARS
 from cxr.records.manifest import Manifest, load_sealed_run
-from cxr.records.predictions import Prediction, load_predictions
+from cxr.records.outcome_predictions import load_outcome_predictions
 from cxr.records.run_directory import PREDICTIONS
 
 
@@ -140,7 +139,7 @@ def _compare_predictions(
     """Compare the predictions of images that both runs have, or None where one has none."""
     if not all((run / PREDICTIONS).is_file() for run, _ in (a, b)):
         return None
-    (classes_a, rows_a), (classes_b, rows_b) = (_load_predictions(*run) for run in (a, b))
+    (classes_a, rows_a), (classes_b, rows_b) = (load_outcome_predictions(*run) for run in (a, b))
     if classes_a != classes_b:
         return None
     by_path = {row.path: row for row in rows_b}
@@ -155,16 +154,3 @@ def _compare_predictions(
         changed_decisions=sum(row_a.decision != row_b.decision for row_a, row_b in pairs),
         largest_probability_change=max(changes, default=0.0),
     )
-
-
-def _load_predictions(run: Path, manifest: Manifest) -> tuple[tuple[str, ...], list[Prediction]]:
-    """Read a run's predictions, once they are known to be those of its outcome."""
-    found = load_predictions(run / PREDICTIONS)
-    wanted = manifest.get("outcome", {}).get("predictions_digest")
-    if wanted is not None and digest_file(run / PREDICTIONS) != wanted:
-        raise RecordError(
-            "the predictions are not those of the run's outcome",
-            where=str(run / PREDICTIONS),
-            hint="they were edited; restore them; cxr verify says more",
-        )
-    return found

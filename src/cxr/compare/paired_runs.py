@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from cxr.determinism.levels import Level
-from cxr.digests.files import digest_file
 from cxr.errors import RecordError
 from cxr.evaluation.intervals import CONFIDENCE, REPLICATES
 from cxr.evaluation.paired import compare_paired
 from cxr.records.data_lock import load_data_lock
-from cxr.records.manifest import Manifest, load_sealed_run
-from cxr.records.predictions import Prediction, load_predictions
+from cxr.records.manifest import load_sealed_run
+from cxr.records.outcome_predictions import load_outcome_predictions
 from cxr.records.run_directory import DATA_LOCK, PREDICTIONS
 
 
@@ -39,7 +38,8 @@ def compare_paired_runs(
     """
     manifests = [load_sealed_run(run, completed=True) for run in (a, b)]
     (classes, first), (other, second) = (
-        _load_predictions(run, manifest) for run, manifest in zip((a, b), manifests, strict=True)
+        load_outcome_predictions(run, manifest)
+        for run, manifest in zip((a, b), manifests, strict=True)
     )
     if classes != other:
         raise RecordError(
@@ -59,16 +59,3 @@ def compare_paired_runs(
         level=level,
         determinism=Level.PORTABLE if levels == {Level.PORTABLE} else Level.STRICT,
     )
-
-
-def _load_predictions(run: Path, manifest: Manifest) -> tuple[tuple[str, ...], list[Prediction]]:
-    """Read a run's predictions, once they are known to be those of its outcome."""
-    path = run / PREDICTIONS
-    found = load_predictions(path)
-    if digest_file(path) != manifest["outcome"]["predictions_digest"]:
-        raise RecordError(
-            "the predictions are not those of the run's outcome",
-            where=str(path),
-            hint="they were edited; restore them; cxr verify says more",
-        )
-    return found

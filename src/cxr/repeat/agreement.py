@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from cxr.digests.files import digest_file
 from cxr.errors import RecordError
 from cxr.records.manifest import Manifest
-from cxr.records.predictions import Prediction, load_predictions
+from cxr.records.outcome_predictions import load_outcome_predictions
+from cxr.records.predictions import Prediction
 from cxr.records.run_directory import PREDICTIONS
 
 MOST_LISTED: Final = 20
@@ -95,7 +95,7 @@ def load_common_images(runs: Mapping[Path, Manifest]) -> CommonImages:
         RecordError: Predictions cannot be read, are not those of the run's outcome, or are of other
             classes than the first run's.
     """
-    loaded = [_load_predictions(run, manifest) for run, manifest in runs.items()]
+    loaded = [load_outcome_predictions(run, manifest) for run, manifest in runs.items()]
     classes = loaded[0][0]
     for run, (found, _) in zip(runs, loaded, strict=True):
         if found != classes:
@@ -143,19 +143,6 @@ def describe_agreement(common: CommonImages) -> Agreement:
         },
         worst=sorted(spreads, key=_rank)[:MOST_LISTED] if len(common.rows) > 1 else [],
     )
-
-
-def _load_predictions(run: Path, manifest: Manifest) -> tuple[tuple[str, ...], list[Prediction]]:
-    """Read a run's predictions, once they are known to be those of its outcome."""
-    path = run / PREDICTIONS
-    found = load_predictions(path)
-    if digest_file(path) != manifest["outcome"]["predictions_digest"]:
-        raise RecordError(
-            "the predictions are not those of the run's outcome",
-            where=str(path),
-            hint="they were edited; restore them; cxr verify says more",
-        )
-    return found
 
 
 def _list_coefficients(common: CommonImages, index: int) -> list[float | None]:

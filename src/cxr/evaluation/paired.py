@@ -45,9 +45,9 @@ def compare_paired(
 
     Returns:
         ``level``, ``seed``, ``replicates``, ``num_groups``, ``num_images``; ``figures`` by name:
-        ``a``, ``b``, ``difference`` (b - a), ``low``, ``high``, ``method``; ``decisions``, the test
-        of whether both are right equally often; ``auroc``, DeLong's test by class, or None and a
-        ``reason``.
+        ``a``, ``b``, ``difference`` (b - a), ``low``, ``high``, ``method``, ``reason``;
+        ``decisions``, the test of whether both are right equally often; ``auroc``, DeLong's test
+        by class, or None and a ``reason``.
 
     Raises:
         RecordError: They have no image in common, or another label of one.
@@ -79,6 +79,7 @@ def compare_paired(
             "low": interval.low,
             "high": interval.high,
             "method": interval.method,
+            "reason": interval.reason,
         }
     repeated = len(set(patients)) < len(patients)
     rights = [(rows.right == rows.asked).tolist() for rows in cases]

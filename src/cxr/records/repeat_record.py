@@ -38,7 +38,7 @@ def read_runs(directory: Path, answer: dict[str, Any]) -> tuple[dict[str, Path],
     """
     names, num_runs = answer.get("runs"), answer.get("n")
     runs = {str(name): directory / str(name) for name in names} if isinstance(names, list) else {}
-    beside = all(run.parent == directory for run in runs.values())
+    beside = all(name == Path(name).name and name not in ("", "..") for name in runs)
     if answer.get("schema") != REPEAT_SCHEMA or not isinstance(num_runs, int) or not beside:
         raise RecordError(
             "not a repeat that this version reads",

@@ -47,8 +47,11 @@ def judge_series(series: Series, runs: Sequence[Path]) -> RepeatReport:
                 return "incomplete"
             if not factors.repeats:
                 return "variance"
-            changing = any(one.status == "changes-bits" for one in factors.effects)
-            return "changes-bits" if changing else "harmless"
+            found = {one.status for one in factors.effects}
+            if "changes-bits" in found:
+                return "changes-bits"
+            # A machine on which no value could be taken has shown nothing.
+            return "harmless" if "harmless" in found else "incomplete"
 
         factors = describe_varied_runs(series.config, series.asked, completed)
         return replace(report, verdict=name(factors), factors=factors)

@@ -18,7 +18,12 @@ from cxr.errors import RecordError, UsageError
 from cxr.evaluation.ensemble import combine_predictions, describe_ensemble
 from cxr.records.figures import ALL_SCALARS, CLASS_FIGURES
 from cxr.records.manifest import Manifest
-from cxr.repeat.agreement import Agreement, describe_agreement, load_common_images
+from cxr.repeat.agreement import (
+    Agreement,
+    CommonImages,
+    describe_agreement,
+    load_common_images,
+)
 from cxr.repeat.only import MOVABLE, SPLIT, move_seed
 from cxr.repeat.plan import RunPlan, name_nth_run
 from cxr.statistics.seeds import SeedSpread, describe_seeds
@@ -169,18 +174,18 @@ def describe_seed_runs(runs: Mapping[Path, Manifest], asked: Mapping[str, Any]) 
             for name in names
         },
         agreement=describe_agreement(common),
-        ensemble=_describe_ensemble(common.classes, common.rows, manifests),
+        ensemble=_describe_ensemble(common, manifests),
     )
 
 
-def _describe_ensemble(
-    classes: Sequence[str], rows: Sequence[Sequence[Any]], manifests: Sequence[Manifest]
-) -> Ensemble:
+def _describe_ensemble(common: CommonImages, manifests: Sequence[Manifest]) -> Ensemble:
     level = Level(manifests[0]["recipe"]["determinism"])
     kind = Level.PORTABLE if level is Level.PORTABLE else Level.STRICT
-    figures = describe_ensemble(classes, combine_predictions(classes, rows), level=kind)
+    combined = combine_predictions(common.classes, common.rows)
+    figures = describe_ensemble(common.classes, combined, level=kind)
     better = {}
-    for figure in ALL_SCALARS:
+    # Runs on images that the ensemble was not asked about are not compared with it.
+    for figure in () if common.left_out else ALL_SCALARS:
         whole, sign = figures[figure], -1 if figure in LOWER_IS_BETTER else 1
         single = [manifest["metrics"].get(figure) for manifest in manifests]
         if whole is not None and None not in single:

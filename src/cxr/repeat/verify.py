@@ -10,6 +10,7 @@ from cxr.compare.verify_figures import is_same_figure
 from cxr.compare.verify_findings import EDITED, Finding, Verification
 from cxr.compare.verify_run import verify_run
 from cxr.config.load import load_config
+from cxr.digests.files import digest_file
 from cxr.errors import CxrError, RecordError
 from cxr.json_file import load_json_object
 from cxr.records.manifest import is_sealed
@@ -17,8 +18,9 @@ from cxr.records.repeat_record import read_runs
 from cxr.records.run_directory import CONFIG, LOCK, REPEAT
 from cxr.repeat.judge import judge_series, outline_series
 from cxr.repeat.pool import CONFIGS
+from cxr.repeat.record import list_varied
 from cxr.repeat.report import RepeatReport, judge_against, summarise_runs
-from cxr.repeat.series import SEEDS, VARY, Series
+from cxr.repeat.series import SEEDS, VARY, Series, plan_series
 
 _ROUNDED: Final = ("seeds", "factors")
 """Fields with logarithms, quantiles and norms in them."""
@@ -58,6 +60,7 @@ def verify_repeat(directory: Path) -> Verification:
             continue
         findings += [replace(one, path=f"{name}/{one.path}") for one in found.findings]
         num_files += found.num_files
+    findings += _compare_with_plan(directory, answer, num_runs)
     beside = {entry.name for entry in directory.iterdir()} - {*runs, REPEAT, CONFIG, CONFIGS, LOCK}
     findings += [Finding(name, "was added: the repeat does not name it") for name in sorted(beside)]
     return Verification(str(answer.get("verdict")), num_files, 0, findings)
@@ -76,6 +79,32 @@ def _judge_again(
     series = Series(config=load_config(directory / CONFIG), num_runs=num_runs, asked=asked)
     is_judged = "seeds" in answer or "factors" in answer or answer.get("verdict") != "incomplete"
     return judge_series(series, runs) if is_judged else outline_series(series, runs)
+
+
+def _compare_with_plan(directory: Path, answer: dict[str, Any], num_runs: int) -> list[Finding]:
+    """Hold the recipe, the number of runs and what was varied against what was asked for."""
+    config = directory / CONFIG
+    wanted = answer.get("config_digest")
+    if wanted is not None and (not config.is_file() or digest_file(config) != wanted):
+        return [Finding(CONFIG, "was changed since the runs began")]
+    findings = [
+        Finding(REPEAT, f"{name} is of another kind of series")
+        for name, kind in (("seeds", SEEDS), ("factors", VARY))
+        if name in answer and answer.get("series", {}).get("kind") != kind
+    ]
+    asked = answer.get("series")
+    if not isinstance(asked, dict):
+        return findings
+    try:
+        series = Series(config=load_config(config), num_runs=num_runs, asked=asked)
+        plans = plan_series(series)
+    except (CxrError, LookupError, TypeError, ValueError):
+        return [*findings, Finding(REPEAT, "series is not one that cxr plans")]
+    if len(plans) != num_runs:
+        findings.append(Finding(REPEAT, f"n is not the number of planned runs, {len(plans)}"))
+    if "varied" in answer and answer["varied"] != list_varied(plans):
+        findings.append(Finding(REPEAT, "varied is not what the series varies"))
+    return findings
 
 
 def _is_same(name: str, said: object, again: object) -> bool:

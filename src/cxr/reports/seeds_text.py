@@ -86,7 +86,7 @@ def list_image_rows(agreement: Agreement, *, most: int = _NUM_IMAGES) -> Rows:
 
 def list_ensemble_rows(report: SeedsReport) -> Rows:
     """Return the header and the rows of the ensemble against the single runs."""
-    ensemble = report.ensemble
+    ensemble, agreement = report.ensemble, report.agreement
     rows = []
     for name in ALL_SCALARS:
         spread = report.figures[name]
@@ -94,7 +94,9 @@ def list_ensemble_rows(report: SeedsReport) -> Rows:
         better = ensemble.better_runs.get(name)
         told = "-" if better is None else f"{better} of {ensemble.num_runs}"
         value = ensemble.figures[name]
-        rows.append([name, _number(value), _number(spread.mean), _number(best), told])
+        # Where images are left out the runs' own figures are of others, and not beside it.
+        singles = ["-", "-"] if agreement.left_out else [_number(spread.mean), _number(best)]
+        rows.append([name, _number(value), *singles, told])
     return ["metric", "ensemble", "mean", "best run", "runs better"], rows
 
 

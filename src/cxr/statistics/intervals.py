@@ -28,6 +28,7 @@ BOOTSTRAP: Final = "bootstrap, expanded BCa"
 TOO_FEW: Final = "too few patients or seeds"
 TOO_MANY_DROPPED: Final = "undefined in too many resamples"
 ALL_EQUAL: Final = "all resamples agree"
+ONE_SIDED: Final = "resamples lie to one side of the figure"
 """Reasons why an estimate has no interval."""
 
 _SLACK: Final = 1e-9
@@ -86,7 +87,7 @@ def derive_bca_interval(
 
     Undefined are: the interval of an undefined estimate; one for which more than `MOST_DROPPED` of
     the replicates are undefined; one whose q alone lies beyond all replicates, as for fewer than
-    five units and 2000 replicates.
+    five units and 2000 replicates; one that would not hold the estimate.
 
     Source: Efron, "Better bootstrap confidence intervals", JASA 1987; Hesterberg, "What teachers
     should know about the bootstrap", The American Statistician 2015, for q.
@@ -118,7 +119,10 @@ def derive_bca_interval(
         first = math.floor(lower * (len(used) + 1) + _SLACK)
         last = math.ceil(upper * (len(used) + 1) - _SLACK)
         low = float(used[max(first, 1) - 1])
-        high = float(used[min(last, len(used)) - 1])
+        high = float(used[min(max(last, 1), len(used)) - 1])
+        if not low <= estimate <= high or (low == high and used[0] != used[-1]):
+            # As of a calibration error, which chance gaps in the bins raise in every resample.
+            low, high, reason = None, None, ONE_SIDED
     return Interval(
         estimate=estimate,
         low=low,
@@ -169,5 +173,5 @@ def _shift(quantile: float, bias: float, acceleration: float) -> float:
     moved = bias + quantile
     scale = 1 - acceleration * moved
     if scale <= 0:
-        return 0.0 if quantile < 0 else 1.0
+        return 0.0 if moved < 0 else 1.0
     return normal_probability(bias + moved / scale)

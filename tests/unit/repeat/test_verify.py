@@ -6,9 +6,10 @@ import shutil
 import pytest
 
 from cxr.digests.canonical import canonical_json
+from cxr.digests.files import digest_file
 from cxr.errors import RecordError
 from cxr.records.manifest import REPEAT_SCHEMA, seal_manifest
-from cxr.records.run_directory import METRICS, REPEAT
+from cxr.records.run_directory import CONFIG, METRICS, REPEAT
 from cxr.repeat.report import summarise_runs
 from cxr.repeat.verify_record import verify_record
 
@@ -50,6 +51,41 @@ def test_an_edit_is_named_sealed_or_not(repeat):
     ]
     edit(repeat, verdict="zero-variance", excluded_rate=0.1)
     assert describe(repeat) == [(REPEAT, "excluded_rate is not what the runs give")]
+
+
+def test_a_changed_config_is_named(repeat):
+    shutil.copy(repeat / "run-1" / CONFIG, repeat / CONFIG)
+    edit(repeat, config_digest=digest_file(repeat / CONFIG), series={"kind": "equal"}, varied={})
+    assert describe(repeat) == []
+    with (repeat / CONFIG).open("a", encoding="utf-8") as stream:
+        stream.write("# another\n")
+    assert describe(repeat) == [(CONFIG, "was changed since the runs began")]
+    (repeat / CONFIG).unlink()
+    assert describe(repeat) == [(CONFIG, "was changed since the runs began")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"series": {"kind": "stress"}}, "varied is not what the series varies"),
+        ({"varied": {"run-2": ["threads=64"]}}, "varied is not what the series varies"),
+        ({"factors": {}}, "factors is of another kind of series"),
+        ({"seeds": {}}, "seeds is of another kind of series"),
+        ({"series": {"kind": "other"}}, "series is not one that cxr plans"),
+    ],
+)
+def test_a_repeat_is_held_against_what_it_was_asked_for(repeat, changes, problem):
+    shutil.copy(repeat / "run-1" / CONFIG, repeat / CONFIG)
+    edit(repeat, config_digest=digest_file(repeat / CONFIG), series={"kind": "equal"}, varied={})
+    edit(repeat, **changes)
+    assert (REPEAT, problem) in describe(repeat)
+
+
+@pytest.mark.parametrize("name", ["..", "", "a/../run-1"])
+def test_a_run_lies_beside_the_record(repeat, name):
+    edit(repeat, runs=["run-1", name])
+    with pytest.raises(RecordError, match="not a repeat"):
+        verify_record(repeat)
 
 
 def test_a_changed_run_is_named_by_its_place(repeat):

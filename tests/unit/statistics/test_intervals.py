@@ -54,10 +54,15 @@ def test_some_of_many_units_have_the_acceleration_of_them_all():
 
 
 def test_an_end_is_never_beyond_the_replicates():
-    found = derive_bca_interval(0.5, COUNTED, [], num_units=100)
-    assert found.low == 1.0
-    found = derive_bca_interval(2000.5, COUNTED, [], num_units=100)
-    assert found.high == 2000.0
+    assert derive_bca_interval(100.0, COUNTED, [], num_units=100).low == 1.0
+    assert derive_bca_interval(1901.0, COUNTED, [], num_units=100).high == 2000.0
+
+
+@pytest.mark.parametrize("estimate", [0.5, 2000.5])
+def test_an_interval_that_would_not_hold_the_estimate_is_none(estimate):
+    found = derive_bca_interval(estimate, COUNTED, [], num_units=100)
+    assert (found.low, found.high) == (None, None)
+    assert found.reason == "resamples lie to one side of the figure"
 
 
 def test_too_few_replicates_have_no_ends():

@@ -71,7 +71,8 @@ def _commit(records: RunRecords, _: RunAnalysis | None) -> str | None:
     commit, dirty = (find(records.environment, "code", name) for name in ("commit", "dirty"))
     if commit is None:
         return None
-    return f"{show_value(commit)}, {'with changes not committed' if dirty else 'clean'}"
+    state = {True: "with changes not committed", False: "clean"}
+    return f"{show_value(commit)}, {state.get(dirty, 'not known whether clean')}"
 
 
 def _code_digest(records: RunRecords, _: RunAnalysis | None) -> str | None:

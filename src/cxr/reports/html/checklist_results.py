@@ -56,7 +56,7 @@ def _weights(records: RunRecords, _: RunAnalysis | None) -> str | None:
 def _weights_in(records: RunRecords, _: RunAnalysis | None) -> str | None:
     given = records.manifest["recipe"]["weights_in"]
     if given is None:
-        return f"none: drawn from the seed {records.config.seed}"
+        return f"none: drawn from the seed {records.config.find_root('init')}"
     origin = records.manifest.get("weights_origin")
     return f"{given}, {show_value(origin)}"
 

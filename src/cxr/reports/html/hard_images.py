@@ -28,6 +28,7 @@ class Judgement:
         asked: The label that it did worst on, where each is decided by itself; else empty.
         truth: The least probability that it gave to what is true.
         margin: How far its closest decision was from another one.
+        is_a_label_wrong: Of several labels, whether one that is known was decided wrongly.
     """
 
     path: str
@@ -36,11 +37,12 @@ class Judgement:
     asked: str
     truth: float
     margin: float
+    is_a_label_wrong: bool = False
 
     @property
     def is_wrong(self) -> bool:
         """Whether it was decided wrongly, as far as the truth is known."""
-        return self.truth < 0.5 if self.asked else self.label != self.decision  # noqa: PLR2004
+        return self.label != self.decision if not self.asked else self.is_a_label_wrong
 
 
 def describe_hard_images(records: RunRecords, thumbnails: Thumbnails | None) -> Section:
@@ -95,6 +97,10 @@ def _judge_labels(classes: Sequence[str], row: Prediction) -> Judgement | None:
         asked=name,
         truth=worst,
         margin=min(abs(2 * truth - 1) for truth, _ in truths),
+        is_a_label_wrong=any(
+            answer is not None and answer != decided
+            for answer, decided in zip(answers, parse_labels(classes, row.decision), strict=True)
+        ),
     )
 
 

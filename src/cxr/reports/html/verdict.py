@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from cxr.config.schema import RunConfig
 from cxr.determinism.levels import PROMISES
 from cxr.reports.html.blocks import (
     Block,
@@ -108,13 +109,19 @@ def _describe_figures(records: RunRecords, analysis: RunAnalysis) -> Headlines:
     return Headlines(headlines=headlines)
 
 
+def _name_roots(config: RunConfig) -> str:
+    """Return the seed, and the roots of streams that do not follow it."""
+    own = (f"{stream} from {root}" for stream, root in config.list_own_roots().items())
+    return ", ".join([str(config.seed), *own])
+
+
 def _list_facts(records: RunRecords) -> list[tuple[str, str]]:
     course, config = records.course, records.config
     facts = [
         ("Promise", f"{records.level}: {PROMISES[records.level]}"),
         ("Model", config.model.name),
         ("Classes", _name_classes(records.lock.classes)),
-        ("Seed", str(config.seed)),
+        ("Seed", _name_roots(config)),
     ]
     if records.predictions:
         split = _SPLITS.get(records.split, records.split)

@@ -10,10 +10,11 @@ import pytest
 
 from cxr.config.load import dump_config, load_config
 from cxr.errors import RecordError, UsageError
-from cxr.records.manifest import write_manifest
+from cxr.records.manifest import seal_manifest, write_manifest
 from cxr.records.run_directory import CONFIG, MANIFEST, METRICS, REPEAT
-from cxr.repeat.record import write_repeat
+from cxr.repeat.record import list_varied, write_repeat
 from cxr.repeat.report import summarise_runs
+from cxr.repeat.series import EQUAL, STRESS, Series, plan_series
 from cxr.reports.html.several.timeline import MOST_LANES
 from support.html_pages import BROWSER, list_faults, measure, read_page
 
@@ -163,7 +164,7 @@ def test_a_damaged_line_of_figures_is_said_in_the_page_of_one_run(trained, repor
 def repeat(trained, tmp_path):
     """Write the record of a repeat over runs, as `cxr repeat` does; return its directory."""
 
-    def write(num_runs, *runs, varied=None):
+    def write(num_runs, *runs, stressed=False):
         directory = tmp_path / "repeat"
         directory.mkdir()
         places = []
@@ -171,19 +172,35 @@ def repeat(trained, tmp_path):
             places.append(trained(**changes).rename(directory / f"run-{number}"))
         config = load_config(places[0] / CONFIG)
         (directory / CONFIG).write_text(dump_config(config, directory), "utf-8")
-        answer = replace(summarise_runs(places, num_runs), varied=varied or {})
-        write_repeat(directory, answer, {"kind": "equal"})
+        series = Series(
+            config=config, num_runs=num_runs, asked={"kind": STRESS if stressed else EQUAL}
+        )
+        varied = list_varied(plan_series(series))
+        write_repeat(
+            directory, replace(summarise_runs(places, num_runs), varied=varied), series.asked
+        )
         return directory
 
     return write
 
 
 def test_a_repeat_is_reported_from_its_own_record(repeat, report):
-    status, page = report(repeat(2, {}, {}, varied={"run-2": ["hash seed 7"]}))
+    status, page = report(repeat(2, {}, {}, stressed=True))
     assert status == "identical"
-    assert "run-2hash seed 7the same" in next(
-        one.text for one in read_page(page).named("tr") if "hash seed" in one.text
+    assert any(
+        one.text.startswith("run-2") and "PYTHONHASHSEED=" in one.text and "the same" in one.text
+        for one in read_page(page).named("tr")
     )
+
+
+def test_what_a_repeat_did_not_vary_is_not_told_as_evidence(repeat, report):
+    directory = repeat(2, {}, {}, stressed=True)
+    answer = json.loads((directory / REPEAT).read_bytes())
+    sealed = seal_manifest(answer | {"varied": {"run-2": ["threads=64"]}})
+    (directory / REPEAT).write_text(json.dumps(sealed), "utf-8")
+    status, page = report(directory)
+    assert status == "edited"
+    assert "varied is not what the series varies" in page
 
 
 def test_a_run_of_a_repeat_that_never_began_or_was_edited_is_said(repeat, report, edit_manifest):

@@ -27,6 +27,15 @@ def tabulate_ensemble(common: CommonImages, runs: Sequence[Member]) -> Table:
         combine_predictions(common.classes, common.rows),
         level=Level.PORTABLE if is_portable else Level.STRICT,
     )
+    caption = (
+        f"The mean of the probabilities of {count(len(runs), 'run')}, as one model, over "
+        f"{count(len(common.rows[0]), 'image')}"
+    )
+    if common.left_out:
+        # The runs' own figures are of other images, and not to be compared with these.
+        told = [[FIGURE_TITLES[name], show_figure(figures[name])] for name in ALL_SCALARS]
+        caption += f"; {count(common.left_out, 'image')} that not every run predicted left out"
+        return Table(caption=caption, header=["Figure", "Ensemble"], rows=told)
     rows = []
     for name in ALL_SCALARS:
         single = [run.figures[name] for run in runs if name in run.figures]
@@ -45,8 +54,4 @@ def tabulate_ensemble(common: CommonImages, runs: Sequence[Member]) -> Table:
             [FIGURE_TITLES[name], show_figure(value), f"{worst:.4f}", f"{best:.4f}", better]
         )
     header = ["Figure", "Ensemble", "Worst run", "Best run", "Runs better"]
-    caption = (
-        f"The mean of the probabilities of {count(len(runs), 'run')}, as one model, over "
-        f"{count(len(common.rows[0]), 'image')}"
-    )
     return Table(caption=caption, header=header, rows=rows)

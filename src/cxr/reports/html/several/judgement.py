@@ -89,6 +89,8 @@ def _judge_factors(found: FactorsReport) -> tuple[Word, Tone, str]:
     changing = [one for one in found.effects if one.status == "changes-bits"]
     if not changing:
         taken = sum(one.status == "harmless" for one in found.effects)
+        if not taken:
+            return "incomplete", "plain", "Nothing was varied: no setting could be taken here."
         said = f"Harmless: none of {count(taken, 'setting')} that were varied changes a bit."
         return "harmless", "good", said
     broken = [f"{one.factor}={one.value}" for one in changing if one.promised]

@@ -13,6 +13,7 @@ from typing import Any
 
 from cxr.child_process import run_cxr
 from cxr.determinism.variables import OWN_VARIABLES, may_be_set_again, read_variables
+from cxr.environment.comparison import is_chosen
 from cxr.errors import RecordError
 from cxr.interruption import obey
 from cxr.records.manifest import Manifest
@@ -81,7 +82,7 @@ def read_choices(manifest: Manifest) -> dict[str, str]:
     return {
         name: value
         for name, value in manifest["controls"].items()
-        if isinstance(value, str) and may_be_set_again(name, value)
+        if isinstance(value, str) and may_be_set_again(name, value) and is_chosen(name, value)
     }
 
 

@@ -104,6 +104,11 @@ def _follows(name: str, changed: set[str], a: dict[str, Any], b: dict[str, Any])
     return _FOLLOWING_FACTS.get(name) in changed
 
 
+def is_chosen(variable: str, value: str) -> bool:
+    """Say whether somebody set a variable to this, rather than a library that was imported."""
+    return _SET_BY_LIBRARIES.get(f"variables.{variable}") != value
+
+
 def _choose(name: str, facts: dict[str, Any]) -> Any:
     """Return a fact's value, None where a library gave it rather than the user."""
     value = facts.get(name)

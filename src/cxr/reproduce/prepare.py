@@ -12,6 +12,7 @@ from cxr.compare.verify_environment import verify_environment
 from cxr.config.schema import RunConfig
 from cxr.determinism.variables import OWN_VARIABLES, read_variables
 from cxr.environment.code import PACKAGE, digest_code
+from cxr.environment.comparison import is_chosen
 from cxr.environment.deep import probe_environment
 from cxr.environment.facts import Capture
 from cxr.errors import InstallationError, RecordError
@@ -118,7 +119,7 @@ def prepare_reproduction(request: Request, *, scratch: Path, progress: Progress)
     chosen_here = {
         name: value
         for name, value in read_variables().items()
-        if name not in OWN_VARIABLES and value is not None
+        if name not in OWN_VARIABLES and value is not None and is_chosen(name, value)
     }
     report = verify_environment(reference, capture)
     items = [

@@ -161,6 +161,13 @@ def test_an_instruction_set_that_torch_did_not_take_is_said(place_runs):
     assert effect.reason == "torch says that it computes with AVX2"
 
 
+def test_where_no_value_was_taken_nothing_is_called_harmless(place_runs):
+    asked = {"kind": "vary", "settings": ["isa=default"], "passed_over": {}}
+    runs = place_runs({}, {}, {})
+    found = judge_series(Series(config=CONFIG, num_runs=3, asked=asked), list(runs))
+    assert found.verdict == "incomplete"
+
+
 @pytest.mark.parametrize(
     "change", [{"settings": None}, {"settings": ["x=1"]}, {"passed_over": []}, {"settings": []}]
 )

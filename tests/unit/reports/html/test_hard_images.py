@@ -29,6 +29,13 @@ def test_of_labels_it_is_that_of_the_worst_known_one():
     assert (found.truth, found.asked, found.margin, found.is_wrong) == (0.25, "a", 0.25, True)
 
 
+def test_a_label_that_is_absent_and_decided_present_by_one_half_is_wrong():
+    (found,) = judge_images(["a"], [predict("-", "a", 0.5, several=True)])
+    assert (found.truth, found.is_wrong) == (0.5, True)
+    (found,) = judge_images(["a"], [predict("a", "a", 0.5, several=True)])
+    assert not found.is_wrong
+
+
 def test_an_image_of_which_nothing_is_known_is_not_judged():
     assert judge_images(["a"], [predict("a?", "a", 0.9, several=True)]) == []
 

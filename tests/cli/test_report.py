@@ -252,7 +252,7 @@ def test_a_run_whose_record_was_edited_has_a_page_that_says_so_first(run: Run, t
 
 
 @pytest.mark.skipif(
-    BROWSER is None, reason="no Chromium or Chrome is installed; .ci/run needs and names one"
+    BROWSER is None, reason="no Chromium or Chrome is installed; .ci/run installs one"
 )
 def test_the_report_of_a_run_fits_a_desktop_and_a_phone(
     run: Run, radiographs: Path, tmp_path: Path

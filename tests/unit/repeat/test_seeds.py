@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import statistics
+from dataclasses import replace
 
 import pytest
 
 from cxr.config.fields import find_recipe_fields
 from cxr.errors import RecordError, UsageError
 from cxr.records.manifest import load_manifest
+from cxr.repeat.agreement import load_common_images
 from cxr.repeat.judge import judge_series, outline_series
 from cxr.repeat.only import MOVABLE, move_seed, require_movable
 from cxr.repeat.seeds import describe_seed_runs, parse_seeds, plan_seed_runs
 from cxr.repeat.series import Series
+from cxr.reports.seeds_text import list_ensemble_rows
 from support.recipes import load_recipe, vectors
 
 ASKED = {"kind": "seeds", "seeds": [1, 2, 3], "only": None, "root": 1}
@@ -123,6 +126,17 @@ def test_the_ensemble_is_held_against_each_run(runs):
     assert found.better_runs["accuracy"] == 0
     losses = [manifest["metrics"]["loss"] for manifest in runs.values()]
     assert found.better_runs["loss"] == sum(loss < found.figures["loss"] for loss in losses)
+
+
+def test_runs_on_other_images_are_not_held_against_the_ensemble(runs, monkeypatch):
+    def load(places):
+        return replace(load_common_images(places), left_out=1)
+
+    monkeypatch.setattr("cxr.repeat.seeds.load_common_images", load)
+    found = describe_seed_runs(runs, ASKED)
+    assert found.ensemble.better_runs == {}
+    rows = list_ensemble_rows(found)[1]
+    assert all(row[2:] == ["-", "-", "-"] for row in rows)
 
 
 def test_a_run_that_is_missing_leaves_it_incomplete_and_is_named(runs):

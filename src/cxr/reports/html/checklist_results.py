@@ -24,7 +24,7 @@ def _level(records: RunRecords, _: RunAnalysis | None) -> str | None:
 def _seeds(records: RunRecords, _: RunAnalysis | None) -> str | None:
     seeds = take(records.manifest, "seeds")
     purposes = take(seeds, "purposes")
-    told = tell(seeds, "root", "generator")
+    told = tell(seeds, "root", "streams", "generator")
     return f"{told}; {count(len(purposes), 'purpose')} named in the manifest" if told else None
 
 

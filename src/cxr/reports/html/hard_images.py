@@ -28,7 +28,7 @@ class Judgement:
         asked: The label that it did worst on, where each is decided by itself; else empty.
         truth: The least probability that it gave to what is true.
         margin: How far its closest decision was from another one.
-        is_a_label_wrong: Of several labels, whether one that is known was decided wrongly.
+        is_wrong: Whether it, or a label of it that is known, was decided wrongly.
     """
 
     path: str
@@ -37,12 +37,7 @@ class Judgement:
     asked: str
     truth: float
     margin: float
-    is_a_label_wrong: bool = False
-
-    @property
-    def is_wrong(self) -> bool:
-        """Whether it was decided wrongly, as far as the truth is known."""
-        return self.label != self.decision if not self.asked else self.is_a_label_wrong
+    is_wrong: bool
 
 
 def describe_hard_images(records: RunRecords, thumbnails: Thumbnails | None) -> Section:
@@ -75,6 +70,7 @@ def judge_images(classes: Sequence[str], predictions: Sequence[Prediction]) -> l
                 asked="",
                 truth=row.probabilities[classes.index(row.label)],
                 margin=ranked[0] - ranked[1] if len(ranked) > 1 else 1.0,
+                is_wrong=row.label != row.decision,
             )
         )
     return judged
@@ -97,7 +93,7 @@ def _judge_labels(classes: Sequence[str], row: Prediction) -> Judgement | None:
         asked=name,
         truth=worst,
         margin=min(abs(2 * truth - 1) for truth, _ in truths),
-        is_a_label_wrong=any(
+        is_wrong=any(
             answer is not None and answer != decided
             for answer, decided in zip(answers, parse_labels(classes, row.decision), strict=True)
         ),

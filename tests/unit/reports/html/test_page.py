@@ -84,7 +84,7 @@ def test_a_fault_of_each_kind_would_be_found():
 
 
 @pytest.mark.skipif(
-    BROWSER is None, reason="no Chromium or Chrome is installed; .ci/run needs and names one"
+    BROWSER is None, reason="no Chromium or Chrome is installed; .ci/run installs one"
 )
 def test_no_page_scrolls_sideways(page: str, tmp_path):
     for found in measure(page, (1280, 390, 320), tmp_path):
@@ -96,7 +96,7 @@ def test_no_page_scrolls_sideways(page: str, tmp_path):
 
 
 @pytest.mark.skipif(
-    BROWSER is None, reason="no Chromium or Chrome is installed; .ci/run needs and names one"
+    BROWSER is None, reason="no Chromium or Chrome is installed; .ci/run installs one"
 )
 def test_a_page_that_scrolls_sideways_would_be_found(tmp_path):
     text = Section(name="a", title="A", blocks=[Text(text="x" * 1000)])

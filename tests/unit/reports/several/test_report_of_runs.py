@@ -237,7 +237,7 @@ def test_many_runs_share_lanes_and_fit(make_run, report):
 
 
 @pytest.mark.skipif(
-    BROWSER is None, reason="no Chromium or Chrome is installed; .ci/run needs and names one"
+    BROWSER is None, reason="no Chromium or Chrome is installed; .ci/run installs one"
 )
 def test_no_page_of_several_runs_scrolls_sideways(trained, report, tmp_path):
     runs = [

@@ -93,14 +93,18 @@ def _data_digest(records: RunRecords, _: RunAnalysis | None) -> str | None:
 
 
 def _identical_files(records: RunRecords, _: RunAnalysis | None) -> str | None:
-    splits: defaultdict[str, set[str]] = defaultdict(set)
-    numbers = Counter[str]()
-    for sample in records.lock.samples:
-        splits[sample.sha256].add(sample.split)
-        numbers[sample.sha256] += 1
-    across = sum(len(found) > 1 for found in splits.values())
+    numbers = Counter(sample.sha256 for sample in records.lock.samples)
+    splits = {(sample.sha256, sample.split) for sample in records.lock.samples}
+    labels = {(sample.sha256, sample.label) for sample in records.lock.samples}
     same = sum(number > 1 for number in numbers.values())
-    return f"{same:,} contents stand in several files, {across:,} of them across splits"
+    across_splits, across_labels = (
+        sum(number > 1 for number in Counter(content for content, _ in found).values())
+        for found in (splits, labels)
+    )
+    return (
+        f"{same:,} contents stand in several files, {across_splits:,} of them across splits, "
+        f"{across_labels:,} with more than one label"
+    )
 
 
 def _patients(records: RunRecords, _: RunAnalysis | None) -> str | None:

@@ -113,25 +113,22 @@ def _tabulate_worst(
     """Return the worst-agreed images, with the probability that each run gives one class."""
     shown = len(shared.runs) if len(shared.runs) <= _MOST_COLUMNS else 0
     places = {row.path: place for place, row in enumerate(common.rows[0])}
+    chosen = [_choose_class(image) for image in worst]
+    # One class for all needs no column, and leaves room for the runs.
+    only = common.classes[chosen[0]] if len(set(chosen)) == 1 else None
     rows: list[list[str | Cell]] = []
-    for image in worst:
-        index = _choose_class(image)
+    for image, index in zip(worst, chosen, strict=True):
         told = [rows[places[image.path]] for rows in common.rows[:shown]]
         reach = f"{image.lowest[index]:.3f} to {image.highest[index]:.3f}"
-        rows.append(
-            [
-                image.path,
-                image.label or "none",
-                _tally(image.decisions),
-                common.classes[index],
-                reach,
-                *_shade(told, index),
-            ]
-        )
+        named = [] if only is not None else [common.classes[index]]
+        texts = [image.path, image.label or "none", _tally(image.decisions), *named, reach]
+        rows.append([*texts, *_shade(told, index)])
+    of = "one class" if only is None else only
+    columns = ["Image", "Label", "Decisions", *([] if only is not None else ["Class"])]
     labels = [run.label for run in shared.runs[:shown]]
     return Table(
-        caption="Images on which the runs agree least, with the probability of one class",
-        header=["Image", "Label", "Decisions", "Class", "Least to most", *labels],
+        caption=f"Images on which the runs agree least, with the probability of {of}",
+        header=[*columns, "Least to most", *labels],
         rows=rows,
     )
 
@@ -146,8 +143,11 @@ def _shade(rows: Sequence[Prediction], index: int) -> list[Cell]:
 
 
 def _choose_class(image: ImageSpread) -> int:
-    """Return the class whose probability spans most; of equals the last, as in two classes."""
-    spans = [high - low for low, high in zip(image.lowest, image.highest, strict=True)]
+    """Return the class whose probability spans most; of equals the last, as in two classes.
+
+    Spans are equal here that are so when shown: those of two classes differ by rounding.
+    """
+    spans = [round(high - low, 3) for low, high in zip(image.lowest, image.highest, strict=True)]
     return max(range(len(spans)), key=lambda index: (spans[index], index))
 
 

@@ -126,11 +126,10 @@ def _check_envelope(envelope: Envelope, content: bytes, key: Ed25519PublicKey) -
             if signature.keyid != keyid
             else "has no valid signature of this key: it was changed after it was signed"
         )
-        return
     # From here on it is known to be signed; what follows is not under the signature, or a choice.
-    if signature.keyid != keyid:
+    elif signature.keyid != keyid:
         yield "names another key than the one that signed it"
-    if envelope.payload_type != PAYLOAD_TYPE:
+    elif envelope.payload_type != PAYLOAD_TYPE:
         yield f"has the payload type {envelope.payload_type}, not {PAYLOAD_TYPE}"
     elif render_envelope(envelope) != content:
         yield "is not spelled as cxr spells it: something was added, or written otherwise"

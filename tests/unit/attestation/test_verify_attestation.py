@@ -204,7 +204,7 @@ def test_the_statement_of_another_run_is_named(run: Path, envelope: Path, tmp_pa
     assert ("model.safetensors", "is not the one that was signed") in problems
 
 
-def test_an_equal_run_is_still_another_one(run: Path, envelope: Path, tmp_path: Path):
+def test_an_equal_run_is_still_another_one(envelope: Path, tmp_path: Path):
     twin = Fabricated(computed=True).write(tmp_path / "twin")
     assert read_statement(envelope)["subject"] != read_statement(attest_run(twin, SIGNER).path)
     problems = find_problems(twin, envelope)

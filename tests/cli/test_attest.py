@@ -221,6 +221,7 @@ def test_a_password_comes_from_a_variable_and_a_key_is_never_said(run: Path, tmp
     assert "the password does not open this key" in said[1]
     said.append((tmp_path / "run.attestation.json").read_text(encoding="ascii"))
     said.append(json.dumps(read_statement(tmp_path / "run.attestation.json")))
+    said.append(run_cxr("env", "capture", "--json", env={PASSWORD: "correct horse"}).stdout)
     for secret in [*list_secrets(SIGNER), "wrong horse", "correct horse"]:
         assert not any(secret in text for text in said)
 

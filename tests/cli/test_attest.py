@@ -14,6 +14,7 @@ import pytest
 
 from cxr.attestation.keys import derive_keyid
 from support.attesting import (
+    GOLDEN,
     OTHER,
     SIGNER,
     STORED_RUN,
@@ -28,7 +29,6 @@ from support.recipes import vectors
 from support.runs import HEAVY, FinishedRuns, copy_run
 
 KEYID = derive_keyid(SIGNER.public_key())
-GOLDEN = Path(__file__).parents[1] / "golden" / "attestation.json"
 PASSWORD = "CXR_KEY_PASSWORD"  # noqa: S105 - a variable's name
 TYPING = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)"
 

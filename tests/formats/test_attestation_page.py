@@ -18,12 +18,11 @@ import pytest
 
 from cxr.attestation.attest import attest_run
 from cxr.attestation.statement import BUILD_TYPE, derive_statement
-from support.attesting import SIGNER, STORED_RUN, read_statement, write_keys
+from support.attesting import GOLDEN, SIGNER, STORED_RUN, read_statement, write_keys
 from support.fabricated_runs import Fabricated
 from support.program import build_environment
 
 DOCS = Path(__file__).parents[2] / "docs"
-GOLDEN = Path(__file__).parents[1] / "golden" / "attestation.json"
 DIGEST = f"sha256:{'ab' * 32}"
 Statement = dict[str, Any]
 

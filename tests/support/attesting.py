@@ -18,6 +18,8 @@ from cxr.digests.canonical import canonical_json
 SIGNER = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 OTHER = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
 STORED_RUN = Path(__file__).parents[1] / "formats" / "v0.1.0" / "run"
+GOLDEN = Path(__file__).parents[1] / "golden" / "attestation.json"
+"""What `SIGNER` signs of the stored run: the bytes are an interface."""
 
 
 def render_private(key: Any, password: bytes | None = None) -> bytes:

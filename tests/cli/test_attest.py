@@ -24,7 +24,14 @@ from support.attesting import (
     write_keys,
 )
 from support.places import elsewhere
-from support.program import build_command, build_environment, read_answer, read_error, run_cxr
+from support.program import (
+    DEADLINE_S,
+    build_command,
+    build_environment,
+    read_answer,
+    read_error,
+    run_cxr,
+)
 from support.recipes import vectors
 from support.runs import HEAVY, FinishedRuns, copy_run
 
@@ -249,7 +256,7 @@ def test_a_password_is_asked_for_on_a_terminal_and_not_shown(run: Path, tmp_path
         shown = ""
         while not shown.endswith(f"password of {key}: ") and (letter := process.stdout.read(1)):
             shown += letter
-        shown += process.communicate("correct horse\n", timeout=60)[0]
+        shown += process.communicate("correct horse\n", timeout=DEADLINE_S)[0]
     assert process.returncode == 0, shown
     assert "correct horse" not in shown
     assert (tmp_path / "run.attestation.json").read_bytes() == GOLDEN.read_bytes()

@@ -124,6 +124,44 @@ def write_bytes(path: Path, content: bytes) -> None:
         stream.write(content)
 
 
+def create_file(path: Path, content: bytes, *, mode: int) -> None:
+    """Write a file that must not be there yet, whole and never over another one.
+
+    It has its permissions from its first byte on.
+
+    Args:
+        path: Where; a link there counts as a file, wherever it leads.
+        content: What to write.
+        mode: The permissions, as in ``0o600``.
+
+    Raises:
+        FileExistsError: Something stands there; it is left as it is.
+        StorageError: The file cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
+    with storage_errors(path):
+        temporary.unlink(missing_ok=True)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    try:
+        with storage_errors(path), os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        try:
+            # Unlike a rename, a new name for a file is refused where one stands.
+            os.link(temporary, path)
+        except FileExistsError:
+            raise
+        except OSError as error:
+            with storage_errors(path):
+                raise error from None
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+    with storage_errors(path):
+        flush_directory(path.parent)
+
+
 def write_text(path: Path, content: str) -> None:
     """Write ``content`` to ``path`` atomically, as UTF-8 with the line ends that it has."""
     write_bytes(path, content.encode("utf-8"))

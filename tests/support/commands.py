@@ -10,6 +10,7 @@ COMMANDS: Final = [
     ["evaluate"],
     ["diff"],
     ["verify"],
+    ["attest"],
     ["doctor"],
     ["env", "capture"],
     ["env", "audit"],

@@ -12,6 +12,7 @@ from cxr import atomic
 from cxr.atomic import (
     append_whole,
     atomic_writer,
+    create_file,
     make_directory,
     write_bytes,
     write_output,
@@ -207,3 +208,42 @@ def test_a_directory_is_no_output(tmp_path, monkeypatch, name):
     with pytest.raises(UsageError, match="a directory stands where the file would be written"):
         write_output(Path(name), b"new")
     assert [path.name for path in tmp_path.iterdir()] == ["inner"]
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640])
+def test_a_new_file_has_its_content_and_permissions(tmp_path, mode):
+    create_file(tmp_path / "key", b"new", mode=mode)
+    assert (tmp_path / "key").read_bytes() == b"new"
+    assert stat.S_IMODE((tmp_path / "key").stat().st_mode) == mode
+    assert [path.name for path in tmp_path.iterdir()] == ["key"]
+
+
+@pytest.mark.parametrize("target", ["record.json", "nothing"])
+def test_a_new_file_takes_nobodys_place(file, target):
+    with pytest.raises(FileExistsError):
+        create_file(file, b"new", mode=0o600)
+    require_untouched(file)
+    link = file.with_name("link")
+    link.symlink_to(target)
+    with pytest.raises(FileExistsError):
+        create_file(link, b"new", mode=0o600)
+    assert link.is_symlink()
+    link.unlink()
+    require_untouched(file)
+
+
+@pytest.mark.parametrize("function", ["fsync", "link"])
+def test_a_new_file_that_cannot_be_finished_is_none(tmp_path, monkeypatch, function):
+    monkeypatch.setattr(atomic.os, function, fail_with(errno.EPERM))
+    with pytest.raises(StorageError, match="cannot write: Operation not permitted"):
+        create_file(tmp_path / "key", b"new", mode=0o600)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_process_left_does_not_keep_a_new_file_from_being_made(tmp_path):
+    left = tmp_path / f".key.{os.getpid()}.tmp"
+    left.write_bytes(b"half")
+    left.chmod(0o644)
+    create_file(tmp_path / "key", b"new", mode=0o600)
+    assert stat.S_IMODE((tmp_path / "key").stat().st_mode) == 0o600
+    assert [path.name for path in tmp_path.iterdir()] == ["key"]

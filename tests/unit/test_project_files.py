@@ -61,6 +61,23 @@ def test_the_readme_maps_every_source_folder_and_top_level_folder() -> None:
         assert f"`{name}/`" in readme
 
 
+def test_the_order_of_imports_is_that_of_the_linter_and_names_every_room() -> None:
+    contract = tomllib.loads(read("pyproject.toml"))["tool"]["importlinter"]["contracts"][0]
+    layers = [layer.replace("cxr.", "").split(" | ") for layer in contract["layers"]]
+    rule = read("CONTRIBUTING.md").partition("- **Imports run one way**")[2]
+    told = re.findall(r"`(\w+)`", rule.partition("A module imports")[0])
+    for layer in layers:
+        assert sorted(told[: len(layer)]) == sorted(layer)
+        del told[: len(layer)]
+    assert told == []
+    rooms = {path.stem for path in (ROOT / "src" / "cxr").iterdir() if path.suffix in ("", ".py")}
+    assert {room for layer in layers for room in layer} == rooms - {
+        "__init__",
+        "__main__",
+        "__pycache__",
+    }
+
+
 def test_the_container_has_no_invented_base_and_no_root_user() -> None:
     dockerfile = read("Dockerfile")
     assert "FROM ${BASE_IMAGE} AS base" in dockerfile

@@ -6,6 +6,7 @@ import typer
 
 import cxr
 from cxr.cli import (
+    attest,
     data,
     diff,
     doctor,
@@ -63,6 +64,7 @@ app.command("repeat")(repeat.repeat)
 app.command("evaluate")(evaluate.evaluate)
 app.command("diff")(diff.diff)
 app.command("verify")(verify.verify)
+app.command("attest")(attest.attest)
 app.command("report")(report.report)
 app.command("reproduce")(reproduce.reproduce)
 app.command("doctor")(doctor.doctor)

@@ -2,50 +2,128 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cxr.cli import options
 from cxr.cli.console import print_json, print_line
-from cxr.errors import ExitCode
+from cxr.errors import ExitCode, UsageError
 from cxr.plain_text import show_plainly
 
+if TYPE_CHECKING:
+    from cxr.compare.verify_findings import Verification
 
-def verify(run: options.Run, *, json: options.Json = False, quiet: options.Quiet = False) -> None:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Signed:
+    """Which signature was asked for.
+
+    Attributes:
+        attestation: The envelope.
+        keyid: Fingerprint of the key whose signature it must have.
+        num_files: How many files of the run it names.
+    """
+
+    attestation: Path
+    keyid: str
+    num_files: int
+
+
+def verify(
+    run: options.Run,
+    key: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Public key whose signature the run must have."),
+    ] = None,
+    attestation: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="By default RUN.attestation.json.")
+    ] = None,
+    *,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
     """Check a run, or a repeat with its runs, against its own records.
 
-    Every edit is named. Without a signature this shows consistency, not who wrote it.
+    Every edit is named. Without a signature this shows consistency, not who wrote it; with --key
+    the signature of cxr attest is checked as well.
 
-    Example: cxr verify runs/sample-20261121T120000Z-0123abcd
+    Example: cxr verify runs/sample-20261121T120000Z-0123abcd --key signer.pem.pub
     """
-    from cxr.repeat.verify_record import verify_record
-
-    found = verify_record(run)
-    verdict = "differs" if found.findings else "consistent"
-    if json:
-        print_json(
-            {
-                "run": str(run),
-                "verdict": verdict,
-                "authenticated": False,
-                "status": found.status,
-                "files": found.num_files,
-                "evaluations": found.num_evaluations,
-                "findings": [asdict(finding) for finding in found.findings],
-            }
-        )
-    elif not quiet or found.findings:
-        if found.findings:
-            print_line(f"differs: {len(found.findings)} findings in {run}")
-            for finding in found.findings:
-                print_line(f"  {show_plainly(finding.path)}: {show_plainly(finding.problem)}")
-        else:
-            num_later = found.num_evaluations
-            later = f" with those of {num_later} evaluations" if num_later else ""
-            print_line(
-                f"consistent, not authenticated: {found.num_files} files{later}, "
-                f"all digests agree; status {show_plainly(found.status)}"
+    if key is None:
+        if attestation is not None:
+            raise UsageError(
+                "an attestation is checked with a key",
+                where="cxr verify --attestation",
+                hint="name with --key the public key of whoever signed it",
             )
+        from cxr.repeat.verify_record import verify_record
+
+        found, signed = verify_record(run), None
+    else:
+        found, signed = _verify_signed(run, key, attestation)
+    if json:
+        print_json(_describe(run, found, signed))
+    elif not quiet or found.findings:
+        _show(run, found, signed)
     if found.findings:
         raise typer.Exit(ExitCode.DIFFERS)
+
+
+def _verify_signed(run: Path, key: Path, attestation: Path | None) -> tuple[Verification, _Signed]:
+    """Check a run and its attestation."""
+    from cxr.attestation.keys import derive_keyid, load_public_key
+    from cxr.attestation.place import find_place
+    from cxr.attestation.verify_attestation import verify_attestation
+    from cxr.compare.verify_run import verify_run
+
+    public = load_public_key(key)
+    place = find_place(run) if attestation is None else attestation
+    # A repeat has no signature of its own: its runs have.
+    found = verify_run(run)
+    more = verify_attestation(run, place, public, is_consistent=not found.findings)
+    found = replace(found, findings=[*found.findings, *more.findings])
+    keyid = derive_keyid(public)
+    return found, _Signed(attestation=place, keyid=keyid, num_files=more.num_signed)
+
+
+def _describe(run: Path, found: Verification, signed: _Signed | None) -> dict[str, Any]:
+    """Return the answer of ``--json``."""
+    agreed = "authenticated" if signed else "consistent"
+    answer = {
+        "run": str(run),
+        "verdict": "differs" if found.findings else agreed,
+        "authenticated": signed is not None and not found.findings,
+        "status": found.status,
+        "files": found.num_files,
+        "evaluations": found.num_evaluations,
+        "findings": [asdict(finding) for finding in found.findings],
+    }
+    if signed:
+        answer |= {
+            "signed_files": signed.num_files,
+            "keyid": signed.keyid,
+            "attestation": str(signed.attestation),
+        }
+    return answer
+
+
+def _show(run: Path, found: Verification, signed: _Signed | None) -> None:
+    """Print what was found."""
+    if found.findings:
+        print_line(f"differs: {len(found.findings)} findings in {run}")
+        for finding in found.findings:
+            print_line(f"  {show_plainly(finding.path)}: {show_plainly(finding.problem)}")
+        return
+    num_later = found.num_evaluations
+    agree = f"all digests agree; status {show_plainly(found.status)}"
+    if signed is None:
+        later = f" with those of {num_later} evaluations" if num_later else ""
+        print_line(f"consistent, not authenticated: {found.num_files} files{later}, {agree}")
+        return
+    print_line(f"authenticated: {signed.num_files} files, {agree}")
+    print_line(f"signed with  {signed.keyid}")
+    if num_later:
+        print_line(f"not signed   later evaluations: {num_later}, consistent with the run")

@@ -1,0 +1,124 @@
+"""Signing what a run's files say of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cxr.atomic import create_file
+from cxr.attestation.dsse import Envelope, Signature, encode_for_signing, render_envelope
+from cxr.attestation.keys import derive_keyid
+from cxr.attestation.place import find_place, require_beside_records
+from cxr.attestation.statement import PAYLOAD_TYPE, derive_statement
+from cxr.bounded_file import read_bounded
+from cxr.compare.verify_run import verify_run
+from cxr.digests.canonical import canonical_json, digest_bytes
+from cxr.digests.files import digest_file
+from cxr.errors import RecordError, UsageError
+from cxr.json_file import load_json_object
+from cxr.records.manifest import load_sealed_run
+from cxr.records.run_directory import ENVIRONMENT, MANIFEST
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+_MODE = 0o644
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attestation:
+    """A signed statement about a run.
+
+    Attributes:
+        path: Where the envelope lies.
+        keyid: Fingerprint of the key that signed.
+        num_subjects: How many files it names.
+        statement_digest: SHA-256 of the statement's bytes.
+    """
+
+    path: Path
+    keyid: str
+    num_subjects: int
+    statement_digest: str
+
+
+def attest_run(
+    directory: Path,
+    key: Ed25519PrivateKey,
+    *,
+    out: Path | None = None,
+    with_times: bool = False,
+) -> Attestation:
+    """Sign the provenance of a completed run that agrees with its own records.
+
+    The same run and the same key give the same bytes. The run itself is not changed.
+
+    Args:
+        directory: The run directory.
+        key: The private key.
+        out: Where to write the envelope, instead of beside the run.
+        with_times: Whether to sign as well when the run began and ended.
+
+    Raises:
+        RecordError: The run did not complete, or does not verify.
+        RunDirectoryTakenError: The envelope would lie inside a record.
+        StorageError: It cannot be written.
+        UsageError: Another attestation stands there.
+    """
+    manifest = load_sealed_run(directory, completed=True)
+    path = find_place(directory) if out is None else out
+    require_beside_records(path, what="attestation")
+    findings = verify_run(directory).findings
+    if findings:
+        raise RecordError(
+            f"the run is not signed, because it does not verify: {findings[0].path}: "
+            f"{findings[0].problem}",
+            where=f"{directory}, {len(findings)} findings",
+            hint="cxr verify names all of them; restore the run, or train it again",
+        )
+    statement = derive_statement(
+        manifest,
+        digest_file(directory / MANIFEST),
+        load_json_object(directory / ENVIRONMENT),
+        with_times=with_times,
+    )
+    envelope = sign_statement(canonical_json(statement), key)
+    _write(path, render_envelope(envelope))
+    return Attestation(
+        path=path,
+        keyid=envelope.signatures[0].keyid,
+        num_subjects=len(statement["subject"]),
+        statement_digest=digest_bytes(envelope.payload),
+    )
+
+
+def sign_statement(payload: bytes, key: Ed25519PrivateKey) -> Envelope:
+    """Return the envelope of a statement with the one signature of ``key``."""
+    sig = key.sign(encode_for_signing(PAYLOAD_TYPE, payload))
+    keyid = derive_keyid(key.public_key())
+    return Envelope(
+        payload_type=PAYLOAD_TYPE,
+        payload=payload,
+        signatures=(Signature(keyid=keyid, sig=sig),),
+    )
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write the envelope, unless these very bytes are there already."""
+    try:
+        create_file(path, content, mode=_MODE)
+    except FileExistsError:
+        if not _holds(path, content):
+            raise UsageError(
+                "another attestation, or something else, stands where this one would be written",
+                where=str(path),
+                hint="name another file with --out, or remove that one",
+            ) from None
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    try:
+        return read_bounded(path, max_bytes=len(content)) == content
+    except OSError:
+        return False

@@ -12,6 +12,7 @@ from cxr.cli import (
     env,
     env_capture,
     evaluate,
+    export,
     probe,
     repeat,
     replay,
@@ -64,6 +65,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("diff")(diff.diff)
 app.command("verify")(verify.verify)
 app.command("report")(report.report)
+app.command("export")(export.export)
 app.command("reproduce")(reproduce.reproduce)
 app.command("doctor")(doctor.doctor)
 app.add_typer(env.app, name="env")

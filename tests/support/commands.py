@@ -16,6 +16,7 @@ COMMANDS: Final = [
     ["env", "verify"],
     ["reproduce"],
     ["report"],
+    ["export"],
     ["data", "synth"],
     ["data", "verify"],
 ]

@@ -44,9 +44,7 @@ def compare_predictions(found: Sequence[Prediction], wanted: Sequence[Prediction
     return compare_logits(
         read_logits(found),
         read_logits(wanted),
-        changed_decisions=sum(
-            a.decision != b.decision for a, b in zip(found, wanted, strict=True)
-        ),
+        changed_decisions=sum(a.decision != b.decision for a, b in zip(found, wanted, strict=True)),
     )
 
 

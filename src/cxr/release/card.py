@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from cxr.config.schema import RunConfig
-from cxr.determinism.levels import PROMISES, Level
-from cxr.plain_text import show_plainly
+from cxr.determinism.levels import Level
 from cxr.records.data_lock import DataLock
-from cxr.records.figures import ALL_SCALARS
 from cxr.records.manifest import Manifest
 from cxr.release.card_agreement import describe_onnx, describe_timm
 from cxr.release.card_example import render_example
+from cxr.release.card_markdown import escape, render_table
 from cxr.release.card_metadata import render_metadata
+from cxr.release.card_tables import describe_data, describe_figures
 
-_MARKUP: Final = re.compile(r"([\\`*_{}\[\]<>#|])")
-_SPLITS: Final = ("train", "val", "test")
+_PROMISES: Final = {
+    Level.WARN: "seeds fixed; equal bits are likely on one machine, and not promised",
+    Level.STRICT: "the same bits on one machine with one stack, those of the last section",
+    Level.PORTABLE: "the same bits on every machine that cxr is tested on",
+}
 _LIBRARIES: Final = ("torch", "torchvision", "timm", "numpy", "pillow", "safetensors", "cxr")
 
 
@@ -76,9 +78,9 @@ def _list_sections(facts: CardFacts) -> Iterator[str]:
     yield "## Limits"
     yield "\n".join(_list_limits(facts))
     yield "## Figures"
-    yield _describe_figures(facts)
+    yield describe_figures(facts.manifest["metrics"], facts.intervals)
     yield "## Data"
-    yield _describe_data(facts)
+    yield describe_data(facts.lock, facts.manifest["recipe"]["data_digest"])
     yield "## How to use it"
     yield "With timm; cxr is not needed. Save this as `example.py`:"
     yield f"```python\n{render_example(config)}```"
@@ -93,11 +95,6 @@ def _list_sections(facts: CardFacts) -> Iterator[str]:
     yield _describe_reproduction(facts)
     yield "## Environment"
     yield _describe_environment(facts.manifest)
-
-
-def escape(text: str) -> str:
-    """Return a name from a record so that Markdown shows it and obeys nothing in it."""
-    return _MARKUP.sub(r"\\\1", " ".join(show_plainly(text).split()))
 
 
 def _explain_decision(config: RunConfig) -> str:
@@ -119,58 +116,6 @@ def _list_limits(facts: CardFacts) -> Iterator[str]:
     yield "- It answers any picture, also one that is no chest radiograph."
     if facts.config.data.window.kind != "none":
         yield "- The example reads 8-bit pictures; others need the window of `preprocessing.json`."
-
-
-def _describe_figures(facts: CardFacts) -> str:
-    figures, intervals = facts.manifest["metrics"], facts.intervals
-    rows = []
-    for name in ALL_SCALARS:
-        if name in figures:
-            found = intervals["whole"].get(name) if intervals is not None else None
-            rows.append([name.replace("_", " "), _number(figures[name]), _interval(found)])
-    whole = _table(["figure", "value", "95 % interval"], rows)
-    each = _table(
-        ["class", "images", "recall", "specificity", "precision", "AUROC"],
-        [
-            [
-                escape(name),
-                f"{found['support']:,}",
-                *(_number(found.get(key)) for key in ("recall", "specificity", "precision")),
-                _number(found.get("auroc")),
-            ]
-            for name, found in figures["per_class"].items()
-        ],
-    )
-    how = (
-        f"Intervals by bootstrap over {intervals['num_groups']:,} patients, "
-        f"{intervals['replicates']:,} resamples.\n\n"
-        if intervals is not None
-        else ""
-    )
-    return f"Split {figures['split']}.\n\n{whole}\n\n{how}{each}"
-
-
-def _interval(found: Mapping[str, Any] | None) -> str:
-    if found is None or found["low"] is None:
-        return "none"
-    return f"{_number(found['low'])} to {_number(found['high'])}"
-
-
-def _describe_data(facts: CardFacts) -> str:
-    lock = facts.lock
-    counts = {split: lock.count_answers(split) for split in _SPLITS}
-    rows = [
-        [escape(name), *(f"{counts[split][name][0]:,}" for split in _SPLITS)]
-        for name in lock.classes
-    ]
-    samples = [lock.of_split(split) for split in _SPLITS]
-    rows.append(["**images**", *(f"{len(of_split):,}" for of_split in samples)])
-    groups = [len({sample.group for sample in of_split}) for of_split in samples]
-    rows.append(["**patients (groups)**", *(f"{number:,}" for number in groups)])
-    digest = facts.manifest["recipe"]["data_digest"]
-    return (
-        f"{_table(['class', *_SPLITS], rows)}\n\nDigest of every image, label and split: `{digest}`"
-    )
 
 
 def _describe_steps(facts: CardFacts) -> str:
@@ -214,9 +159,9 @@ def _describe_reproduction(facts: CardFacts) -> str:
         ["weights", manifest["outcome"]["weights_digest"]],
         ["predictions", manifest["outcome"]["predictions_digest"]],
     ]
-    digests = _table(["digest of", "value"], [[name, f"`{value}`"] for name, value in rows])
+    digests = render_table(["digest of", "value"], [[name, f"`{value}`"] for name, value in rows])
     return (
-        f"Level `{level}`: {PROMISES[level]}. With the data set and this version of cxr:\n\n"
+        f"Level `{level}`: {_PROMISES[level]}. With the data set and this version of cxr:\n\n"
         f"```sh\ncxr train --config recipe.yaml{place}{given} --out runs/again\n```\n\n"
         "Who has the run itself compares with `cxr diff`, or lets `cxr reproduce` do all of it.\n\n"
         f"{digests}"
@@ -234,13 +179,4 @@ def _describe_environment(manifest: Manifest) -> str:
         *([name, libraries[name]] for name in _LIBRARIES if name in libraries),
     ]
     told = [[name, escape(str(value))] for name, value in rows if value is not None]
-    return f"As it was trained; `manifest.json` has all of it.\n\n{_table(['', ''], told)}"
-
-
-def _number(value: float | None) -> str:
-    return "not defined" if value is None else f"{value:.4g}"
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    return f"As it was trained; `manifest.json` has all of it.\n\n{render_table(['', ''], told)}"

@@ -30,7 +30,8 @@ def describe_timm(found: Mapping[str, Any], config: RunConfig, split: str) -> st
     why = (
         "The run computed in cxr's portable arithmetic; torch's own kernels round otherwise."
         if config.determinism is Level.PORTABLE
-        else "This machine is not the run's: it gives other bits, also with the run's own code."
+        else "The machine or the libraries of this measurement are not the run's: its own code "
+        "gives other bits here as well."
     )
     return f"Measured: {said}. {why}"
 

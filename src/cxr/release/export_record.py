@@ -1,4 +1,4 @@
-"""``export.json``: which run was exported, with what, how well it agrees, and every file's digest."""
+"""``export.json``: which run was exported, with what, how well it agrees, and every digest."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def load_exported(directory: Path, config: RunConfig, weights_digest: str) -> Lo
         raise _refuse(f"timm cannot load the exported model: {said}", config) from error
     if digest_weights(network.state_dict()) != weights_digest:
         raise _refuse("timm loads other weights than those of the run", config)
-    described: dict[str, Any] = network.pretrained_cfg
+    described: Any = network.pretrained_cfg
     data = config.data
     if list(described["input_size"]) != [data.channels, data.image_size, data.image_size]:
         raise _refuse("timm reads another input size than the run's", config)
@@ -89,7 +89,7 @@ def measure_exported(
     directory: Path,
     *,
     progress: Progress = SILENCE,
-) -> tuple[list[Prediction], Agreement]:
+) -> Agreement:
     """Predict a split with an exported model, and compare with what the run recorded.
 
     Where they differ, the arithmetic must be all that does: the run's own network on this machine,
@@ -102,9 +102,6 @@ def measure_exported(
         config: The run's config.
         directory: The export, for its weights.
         progress: Told how far it is.
-
-    Returns:
-        The exported model's predictions, and how far they agree with the run's.
 
     Raises:
         WeightsError: The exported model is another one than the run's.
@@ -119,7 +116,7 @@ def measure_exported(
         own = predict_split(network, split, split.classes, native, progress=progress)
         if not compare_predictions(found, own).is_exact:
             raise _refuse("the exported model does not give what the run's own model gives", config)
-    return found, agreement
+    return agreement
 
 
 def _refuse(problem: str, config: RunConfig) -> WeightsError:

@@ -34,7 +34,7 @@ class OnnxAgreement:
     """What onnxruntime made of a split.
 
     Attributes:
-        agreement: Against torch's logits in float32, one image at a time.
+        agreement: Against torch's logits in float32, in batches as the run's.
         bound: What the largest difference must not exceed.
     """
 

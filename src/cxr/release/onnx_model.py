@@ -164,7 +164,7 @@ def _name_sizes(model: Any) -> None:
 
 
 def _forget_sources(message: Any) -> None:
-    """Remove where each node came from: lines of source files, with their places on this machine."""
+    """Remove where each node came from: lines of source files, with their paths on this machine."""
     for descriptor, value in message.ListFields():
         if descriptor.name in {"metadata_props", "doc_string"}:
             message.ClearField(descriptor.name)

@@ -1,4 +1,4 @@
-"""The pictures of a split before they are resized, one after another, as the run's lock has them."""
+"""The pictures of a split before they are resized, one by one, as the run's lock has them."""
 
 from __future__ import annotations
 

@@ -8,8 +8,8 @@ from cxr.config.strict_yaml import dump_plain
 from cxr.records.manifest import Manifest
 
 _HEAD: Final = (
-    "# Trains the exported model again. The data set's place, and weights from a file, are yours to\n"
-    "# name: --set data.root=DIR. README.md says which digests to expect.\n"
+    "# Trains the exported model again. Where the data set is, and weights from a file, are yours\n"
+    "# to name: --set data.root=DIR. README.md says which digests to expect.\n"
 )
 _KEPT: Final = ("name", "determinism", "data.accept", "evaluate.split")
 """Fields that training needs, or that a reader looks for, whether they affect bits or not."""

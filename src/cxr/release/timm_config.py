@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any, Final
 
 from cxr.config.schema import RunConfig
@@ -11,6 +12,12 @@ from cxr.models.build import MLP
 
 _DROPPED: Final = (
     # Of the published weights, not of these.
+    "url",
+    "file",
+    "state_dict",
+    "source",
+    "hf_hub_id",
+    "hf_hub_filename",
     "license",
     "origin_url",
     "paper_ids",
@@ -57,13 +64,12 @@ def describe_timm_config(config: RunConfig, classes: Sequence[str]) -> dict[str,
         Source: timm's ``models/_hub.py``, ``save_config_for_hf`` and ``_parse_model_cfg``.
     """
     import timm
-    from timm.models import filter_pretrained_cfg, split_model_name_tag
+    from timm.models import split_model_name_tag
 
     architecture, _ = split_model_name_tag(config.model.name)
     published = timm.models.get_pretrained_cfg(config.model.name)
-    known = {} if published is None else published.to_dict()
+    known: dict[str, Any] = {} if published is None else asdict(published)
     fixed = bool(known.get("fixed_input_size"))
-    kept = filter_pretrained_cfg(known, remove_source=True, remove_null=True)
     data = config.data
     size, channels = data.image_size, data.channels
     return {
@@ -74,9 +80,11 @@ def describe_timm_config(config: RunConfig, classes: Sequence[str]) -> dict[str,
         "pretrained_cfg": {
             **{
                 name: value
-                for name, value in kept.items()
+                for name, value in known.items()
                 # Older versions of timm adapt the first layer by it, also where it fits.
-                if name not in _DROPPED and not (name == "first_conv" and channels == 1)
+                if value is not None
+                and name not in _DROPPED
+                and not (name == "first_conv" and channels == 1)
             },
             "architecture": architecture,
             "custom_load": False,

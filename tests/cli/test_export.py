@@ -174,7 +174,9 @@ def test_what_timm_changes_in_a_portable_run_is_measured_and_said(
     agreement = exported.answer["timm"]["agreement"]
     assert agreement["largest_difference"] == largest > 0
     assert agreement["changed_decisions"] == changed
-    assert f"the largest difference of a logit is {largest:.3g}, and {changed} of 8" in exported.card
+    assert (
+        f"the largest difference of a logit is {largest:.3g}, and {changed} of 8" in exported.card
+    )
 
 
 def test_the_onnx_model_takes_the_picture_as_it_is(residual: Exported, radiographs: Path):

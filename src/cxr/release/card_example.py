@@ -25,10 +25,11 @@ table = np.array([(v / 255 - cfg["mean"][0]) / cfg["std"][0] for v in range(256)
 def load(path):
     picture = ImageOps.exif_transpose(Image.open(path)).convert("{mode}")
     picture = picture.resize((width, height), Image.Resampling.{resample})
-    return np.take(table, np.asarray(picture).reshape(height, width, channels)).transpose(2, 0, 1)
+    return np.asarray(picture).reshape(height, width, channels)
 
 
-images = torch.from_numpy(np.ascontiguousarray([load(path) for path in paths]))
+values = np.take(table, np.stack([load(path) for path in paths]))
+images = torch.from_numpy(np.ascontiguousarray(values.transpose(0, 3, 1, 2)))
 with torch.inference_mode(){autocast}:
     logits = torch.cat([model(batch{to}).float().cpu() for batch in images.split({batch_size})])
 for path, row in zip(paths, logits.numpy()):
@@ -40,7 +41,9 @@ def render_example(config: RunConfig) -> str:
     """Return a Python program that prints the logits of images, given the directory and them.
 
     Under ``strict`` bits depend on the number of threads and on which images share a batch: both
-    are the run's, as long as the images are those of its split in their order.
+    are the run's, as long as the images are those of its split in their order. They depend on the
+    strides too: values of one channel stay as they lie when they are transposed, as in
+    `normalise_images`, and torch then takes another kernel than for a fresh array.
 
     Args:
         config: The run's config.

@@ -54,7 +54,8 @@ def describe_preprocessing(data: DataConfig) -> dict[str, Any]:
             },
             {
                 "step": "arrange",
-                "words": "arrange as batch, channels, height, width",
+                "words": "arrange as batch, channels, height, width: transposed from channels "
+                "last, and copied only where that is not contiguous, as NumPy's ascontiguousarray does",
                 "shape": [None, data.channels, size, size],
                 "dtype": "float32",
             },

@@ -61,6 +61,17 @@ def test_the_readme_maps_every_source_folder_and_top_level_folder() -> None:
         assert f"`{name}/`" in readme
 
 
+def test_contributing_names_the_rooms_in_the_order_that_imports_are_held_to() -> None:
+    rule = read("CONTRIBUTING.md").partition("**Imports run one way**:")[2].partition(". A ")[0]
+    contracts = tomllib.loads(read("pyproject.toml"))["tool"]["importlinter"]["contracts"]
+    (layers,) = [one["layers"] for one in contracts if one["name"] == "imports run one way"]
+    rooms = [[room.strip().removeprefix("cxr.") for room in one.split("|")] for one in layers]
+    told = iter(re.findall(r"`(\w+)`", rule))
+    for several in rooms:
+        assert {next(told) for _ in several} == {*several}
+    assert not [*told]
+
+
 def test_the_container_has_no_invented_base_and_no_root_user() -> None:
     dockerfile = read("Dockerfile")
     assert "FROM ${BASE_IMAGE} AS base" in dockerfile

@@ -20,8 +20,6 @@ from cxr.records.manifest import Manifest, load_sealed_run
 from cxr.records.run_config import load_recorded_config
 from cxr.records.run_directory import require_outside_records, require_writable
 from cxr.release.export_record import ExportRecord
-from cxr.release.timm_config import require_timm_model
-from cxr.release.write_export import Exporter
 
 _LICENSE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]{0,63}")
 
@@ -77,6 +75,10 @@ def export_run(
         import_onnx()
     manifest = _load_sound_run(run)
     config = load_recorded_config(run, manifest, root=root)
+    # Only now: they import torch, which takes longer than all that is checked before.
+    from cxr.release.timm_config import require_timm_model
+    from cxr.release.write_export import Exporter
+
     require_timm_model(config)
     plan = ControlPlan(
         level=config.determinism, threads=config.threads, fill_memory=config.fill_memory

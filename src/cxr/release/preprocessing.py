@@ -55,7 +55,8 @@ def describe_preprocessing(data: DataConfig) -> dict[str, Any]:
             {
                 "step": "arrange",
                 "words": "arrange as batch, channels, height, width: transposed from channels "
-                "last, and copied only where that is not contiguous, as NumPy's ascontiguousarray does",
+                "last, and copied only where that is not contiguous, as NumPy's "
+                "ascontiguousarray does",
                 "shape": [None, data.channels, size, size],
                 "dtype": "float32",
             },

@@ -7,7 +7,8 @@ height shrinks much more than the width; rounding between the passes lets that b
 
 Shapes: H and W are the picture's own height and width, S the size asked for, C channels.
 Source: Pillow's ``src/libImaging/Resample.c``, ``precompute_coeffs``, ``normalize_coeffs_8bpc`` and
-``ImagingResampleInner``; the order of passes: its pull request 9549, found by trial.
+``ImagingResampleInner``; the order of passes: its pull request 9549. The condition was found by
+trial: Pillow 12.3 and 13.0, of 834 sizes.
 """
 
 from __future__ import annotations

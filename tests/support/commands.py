@@ -17,6 +17,7 @@ COMMANDS: Final = [
     ["env", "verify"],
     ["reproduce"],
     ["report"],
+    ["export"],
     ["data", "synth"],
     ["data", "verify"],
 ]

@@ -22,13 +22,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import killing  # beside this script
+import export_faults  # beside this script
+import killing
 
 from cxr.__main__ import main
 from cxr.determinism.variables import reexecute_prepared
 
 Fault = Callable[[str], None]
-FAULTS: dict[str, Fault] = {**killing.FAULTS}
+FAULTS: dict[str, Fault] = {**killing.FAULTS, **export_faults.FAULTS}
 
 
 def fault(plant: Fault) -> Fault:

@@ -13,6 +13,7 @@ from cxr.cli import (
     env,
     env_capture,
     evaluate,
+    export,
     probe,
     repeat,
     replay,
@@ -66,6 +67,7 @@ app.command("diff")(diff.diff)
 app.command("verify")(verify.verify)
 app.command("attest")(attest.attest)
 app.command("report")(report.report)
+app.command("export")(export.export)
 app.command("reproduce")(reproduce.reproduce)
 app.command("doctor")(doctor.doctor)
 app.add_typer(env.app, name="env")

@@ -40,7 +40,7 @@ class DecodePlan:
     """How an image becomes pixels; every field changes them.
 
     Attributes:
-        size_px: Height and width.
+        size_px: Height and width; 0: as large as the picture is.
         channels: 1 for grey, 3 for RGB.
         resample: ``bilinear`` or ``bicubic``.
         window: What becomes 0 and what 255 where values have more than 8 bits; None refuses them.
@@ -98,10 +98,10 @@ def fit_picture(upright: Image, plan: DecodePlan) -> NDArray[np.uint8]:
 
     # Equal channels become that grey without loss: the weights add up to 65,536.
     converted = upright.convert("L" if plan.channels == 1 else "RGB")
-    resample = Resampling[plan.resample.upper()]
-    resized = converted.resize((plan.size_px, plan.size_px), resample)
+    size = (plan.size_px, plan.size_px) if plan.size_px else converted.size
+    resized = converted.resize(size, Resampling[plan.resample.upper()])
     pixels = np.asarray(resized, dtype=np.uint8)
-    return pixels.reshape(plan.size_px, plan.size_px, plan.channels)
+    return pixels.reshape(size[1], size[0], plan.channels)
 
 
 def _require_plain(picture: Image, window: Window | None, *, where: str) -> None:

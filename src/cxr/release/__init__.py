@@ -1,0 +1,1 @@
+"""Letting a trained model leave: exported so that timm or an ONNX runtime loads it without cxr."""

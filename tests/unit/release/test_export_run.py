@@ -1,0 +1,84 @@
+"""What is refused before anything is computed, and how a changed export is told."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from cxr.errors import RecordError, RunDirectoryTakenError, UsageError
+from cxr.release.export_record import find_changed_files, load_export_record, write_export_record
+from cxr.release.export_run import export_run
+from cxr.release.layout import ALWAYS, EXPORT
+
+
+def test_a_place_that_holds_something_is_refused(make_run, tmp_path):
+    run = make_run()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "x").write_text("x")
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    for name in ("full", "file", "link"):
+        with pytest.raises(RunDirectoryTakenError) as found:
+            export_run(run, tmp_path / name)
+        assert found.value.where == str(tmp_path / name)
+        assert found.value.hint.startswith("name another directory; an export")
+    with pytest.raises(RunDirectoryTakenError, match="into another record"):
+        export_run(run, run / "export")
+
+
+def test_a_run_that_did_not_complete_is_refused(make_run, tmp_path):
+    with pytest.raises(RecordError, match="did not complete: its status is failed"):
+        export_run(make_run(status="failed"), tmp_path / "export")
+
+
+def test_a_licence_that_is_no_identifier_is_refused(make_run, tmp_path):
+    with pytest.raises(UsageError, match="no identifier"):
+        export_run(make_run(), tmp_path / "export", license_name="mit\ntags: [x]")
+
+
+@pytest.fixture
+def export(tmp_path):
+    """A directory with every file of an export, empty but for the record."""
+    directory = tmp_path / "export"
+    directory.mkdir()
+    for name in {*ALWAYS} - {EXPORT}:
+        (directory / name).write_bytes(b"")
+    write_export_record(directory, {"name": "x"})
+    return directory
+
+
+def test_changed_added_missing_and_linked_files_are_named(export, tmp_path):
+    record = load_export_record(export)
+    assert find_changed_files(export, record) == []
+    (export / "config.json").write_bytes(b"{}")
+    (export / "added.py").write_bytes(b"")
+    (export / "labels.json").unlink()
+    (export / "README.md").unlink()
+    (tmp_path / "elsewhere").write_bytes(b"")
+    (export / "README.md").symlink_to(tmp_path / "elsewhere")
+    wanted = ["README.md", "added.py", "config.json", "labels.json"]
+    assert find_changed_files(export, record) == wanted
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda record: record.update(name="y"),
+        lambda record: record["files"].pop("config.json"),
+        lambda record: record.update(files=[]),
+    ],
+    ids=["field", "file", "type"],
+)
+def test_an_edited_record_is_refused(export, edit):
+    record = json.loads((export / EXPORT).read_bytes())
+    edit(record)
+    (export / EXPORT).write_text(json.dumps(record))
+    with pytest.raises(RecordError, match="was edited"):
+        load_export_record(export)
+
+
+def test_something_else_is_no_record(export):
+    (export / EXPORT).write_text("{}")
+    with pytest.raises(RecordError, match="not an export"):
+        load_export_record(export)

@@ -12,6 +12,7 @@ from cxr.cli import (
     env,
     env_capture,
     evaluate,
+    predict,
     probe,
     repeat,
     replay,
@@ -61,6 +62,7 @@ def start(
 app.command("train")(train.train)
 app.command("repeat")(repeat.repeat)
 app.command("evaluate")(evaluate.evaluate)
+app.command("predict")(predict.predict)
 app.command("diff")(diff.diff)
 app.command("verify")(verify.verify)
 app.command("report")(report.report)

@@ -122,11 +122,7 @@ def _refuse(
     """Name the fields that differ; where none does, the pictures whose tensors do."""
     tensors = recorded.get(_TENSORS)
     then = tensors if isinstance(tensors, dict) else {}
-    parts = (_TENSORS, _DECODERS)
-    fields = _compare(
-        *({n: v for n, v in one.items() if n not in parts} for one in (recorded, found))
-    )
-    if fields:
+    if fields := _compare(_leave_fields(recorded), _leave_fields(found)):
         return PreprocessingError(
             "the config's preprocessing is not that of the run",
             where="\n         ".join(fields),
@@ -145,6 +141,12 @@ def _refuse(
         where=DIGEST,
         hint="the run was edited: restore it; cxr verify says more",
     )
+
+
+def _leave_fields(described: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is neither a tensor's digest nor a decoder's version."""
+    parts = (_TENSORS, _DECODERS)
+    return {name: value for name, value in described.items() if name not in parts}
 
 
 def _compare(then: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:

@@ -87,9 +87,6 @@ def _find_distributions() -> list[str]:
     for place in sys.path:
         with contextlib.suppress(OSError), os.scandir(place or ".") as entries:
             names = [entry.name.lower() for entry in entries]
-            found.update(
-                name
-                for name in names
-                if name.startswith(_DECODERS) and name.endswith(_DISTRIBUTION)
-            )
+            installed = [name for name in names if name.endswith(_DISTRIBUTION)]
+            found.update(name for name in installed if name.startswith(_DECODERS))
     return sorted(found)

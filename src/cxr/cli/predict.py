@@ -129,11 +129,13 @@ def _note(found: PredictedImages) -> None:
 
 def _show(found: PredictedImages, *, csv: str | None, show_all: bool) -> None:
     """Print tables of what was predicted and of what was refused, and what the bits are worth."""
+    plural = "" if found.num_predicted == 1 else "s"
+    said = f"{found.num_predicted:,} image{plural} predicted"
     if csv is not None:
-        print_line(f"{found.num_predicted:,} images predicted: {show_plainly(csv)}")
+        print_line(f"{said}: {show_plainly(csv)}")
     elif found.answers:
         header, rows = _list_all(found) if show_all else _list_decisions(found)
-        print_table(f"{found.num_predicted:,} images predicted", header, rows)
+        print_table(said, header, rows)
     else:
         print_line("no image was predicted")
     if found.refused:

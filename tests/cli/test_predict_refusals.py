@@ -196,3 +196,5 @@ def test_two_answers_cannot_share_stdout(run: Run, radiographs: Path):
     assert "--csv -" in read_error(finished, code=2)[0]
     finished = run_cxr("predict", run.directory, radiographs, "--csv", radiographs)
     assert read_error(finished, code=2)[1] == str(radiographs)
+    finished = run_cxr("predict", run.directory, radiographs, "--csv", run.directory / "t.csv")
+    assert "the table" in read_error(finished, code=2)[0]

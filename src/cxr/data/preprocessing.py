@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from cxr.config.data_section import DataConfig
-from cxr.data.caches.looked_with import find_decoder_versions
-from cxr.data.dataset import derive_decode_plan
 from cxr.data.decoding.decode import DecodePlan, decode_image
+from cxr.data.decoding.window import derive_window
 from cxr.digests.canonical import canonical_json, digest_bytes, digest_json
 from cxr.environment.canaries import read_canary_files
 from cxr.errors import DataError, PreprocessingError
@@ -53,6 +52,16 @@ class CheckedPreprocessing:
     other_decoders: tuple[str, ...] = ()
 
 
+def derive_decode_plan(config: DataConfig) -> DecodePlan:
+    """Return how the data section says that images are decoded."""
+    return DecodePlan(
+        size_px=config.image_size,
+        channels=config.channels,
+        resample=config.resample,
+        window=derive_window(config.window),
+    )
+
+
 def record_preprocessing(config: DataConfig) -> dict[str, Any]:
     """Return what a manifest says of preprocessing; nothing of vectors, which are drawn as such."""
     if config.source == "synthetic":
@@ -68,6 +77,9 @@ def describe_preprocessing(config: DataConfig) -> dict[str, Any]:
         The fields of `describe_fields`; ``tensors``: by bundled picture, ``sha256:<hex>`` of the
         float32 tensor that is made of it, or ``refused``; ``decoders``: versions by name.
     """
+    # Here: whoever only reads a record asks no decoder.
+    from cxr.data.caches.looked_with import find_decoder_versions
+
     return {
         **describe_fields(config),
         _TENSORS: _digest_tensors(config),

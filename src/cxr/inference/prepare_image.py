@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from cxr.config.data_section import DataConfig
 from cxr.data.checks.kinds import DataProblem
 from cxr.data.checks.single_image import judge_image
-from cxr.data.dataset import derive_decode_plan
 from cxr.data.inspection.inspect_file import InspectFiles, inspect_files
 from cxr.data.normalise import normalise_images
+from cxr.data.preprocessing import derive_decode_plan
 from cxr.errors import DataError
 from cxr.inference.answers import UNREADABLE, Refusal
 from cxr.inference.inputs import Input

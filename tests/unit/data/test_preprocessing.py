@@ -5,7 +5,7 @@ import json
 import pytest
 
 from cxr.config.data_section import DataConfig
-from cxr.data import preprocessing
+from cxr.data.caches import looked_with
 from cxr.data.preprocessing import (
     describe_preprocessing,
     digest_preprocessing,
@@ -64,7 +64,7 @@ def test_another_picture_from_a_decoder_is_named_by_its_canary(name, monkeypatch
     recorded = record_preprocessing(build())
     other = next(one for one in canaries._FILES if one != name)
     monkeypatch.setitem(canaries._FILES, name, canaries._FILES[other])
-    monkeypatch.setattr(preprocessing, "find_decoder_versions", lambda: {"pil": "0"})
+    monkeypatch.setattr(looked_with, "find_decoder_versions", lambda: {"pil": "0"})
     with pytest.raises(PreprocessingError) as caught:
         require_same_preprocessing(recorded, build())
     first, *lines = caught.value.where.split("\n         ")
@@ -75,7 +75,7 @@ def test_another_picture_from_a_decoder_is_named_by_its_canary(name, monkeypatch
 def test_another_version_that_decodes_alike_is_told_and_not_refused(monkeypatch):
     recorded = record_preprocessing(build())
     versions = {**recorded["preprocessing"]["decoders"], "pil": "0.0"}
-    monkeypatch.setattr(preprocessing, "find_decoder_versions", lambda: versions)
+    monkeypatch.setattr(looked_with, "find_decoder_versions", lambda: versions)
     found = require_same_preprocessing(recorded, build())
     assert found.digest == recorded["preprocessing_digest"]
     assert [line.split(": ")[0] for line in found.other_decoders] == ["pil"]

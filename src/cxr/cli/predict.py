@@ -125,7 +125,7 @@ def _note(found: PredictedImages) -> None:
             print_note(f"{said}: {listed}; --json names each")
     if found.inputs.num_repeated:
         print_note(f"named more than once, answered once: {found.inputs.num_repeated:,}")
-    for line in found.controls_untaken:
+    for line in found.predictor.controls_untaken:
         print_note(f"a switch did not take: {line}")
 
 
@@ -146,18 +146,20 @@ def _show(found: PredictedImages, *, csv: str | None, show_all: bool) -> None:
             ["image", "kind", "what is wrong"],
             [[_fit(one.path), one.kind, show_plainly(one.detail)] for one in found.refused],
         )
-    print_line(f"outcome  {found.outcome_digest}")
-    print_line(f"promise  {found.level}: {PROMISES[found.level]}")
+    opened = found.predictor.opened
+    level = opened.config.determinism
+    print_line(f"outcome  {opened.manifest['outcome_digest']}")
+    print_line(f"promise  {level}: {PROMISES[level]}")
 
 
 def _list_decisions(found: PredictedImages) -> tuple[list[str], list[list[str]]]:
     """Return a row an image: what is decided, and its probability."""
-    head = "decisions" if found.asks_each_label else "decision"
+    head = "decisions" if found.predictor.config.train.asks_each_label else "decision"
     rows = []
     for one in found.answers:
         decided = _find_decided(found, one.prediction)
         shown = [f"{one.prediction.probabilities[place]:.4f}" for place in decided]
-        names = [shorten(found.classes[place], _NAME) for place in decided]
+        names = [shorten(found.predictor.classes[place], _NAME) for place in decided]
         rows.append([_fit(one.prediction.path), "\n".join(names) or NONE, "\n".join(shown)])
     return ["image", head, "probability"], rows
 
@@ -167,7 +169,7 @@ def _list_all(found: PredictedImages) -> tuple[list[str], list[list[str]]]:
     rows = []
     for one in found.answers:
         decided = _find_decided(found, one.prediction)
-        for place, name in enumerate(found.classes):
+        for place, name in enumerate(found.predictor.classes):
             shown = _fit(one.prediction.path) if not place else ""
             probability = f"{one.prediction.probabilities[place]:.4f}"
             mark = "yes" if place in decided else ""
@@ -177,7 +179,7 @@ def _list_all(found: PredictedImages) -> tuple[list[str], list[list[str]]]:
 
 def _find_decided(found: PredictedImages, said: Prediction) -> list[int]:
     """Return the places of the classes that are decided for."""
-    answers = parse_labels(found.classes, said.decision)
+    answers = parse_labels(found.predictor.classes, said.decision)
     return [place for place, answer in enumerate(answers) if answer]
 
 

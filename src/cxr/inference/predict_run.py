@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 from cxr.data.checks.kinds import DataProblem
 from cxr.data.inspection.inspectors import Inspectors
 from cxr.data.prefetch import count_workers, prefetch
-from cxr.determinism.levels import PROMISES, Level
+from cxr.determinism.levels import PROMISES
 from cxr.errors import ExitCode
 from cxr.inference.answers import Answer, Refusal
 from cxr.inference.inputs import Inputs, find_inputs
@@ -29,36 +29,21 @@ class PredictedImages:
 
     Attributes:
         run: The run directory.
-        name: The name of its recipe.
-        outcome_digest: Of its outcome.
-        level: The promise.
-        classes: Class names in label order.
-        asks_each_label: Whether each label is decided by itself.
-        preprocessing_digest: Of the preprocessing that was checked; None where the run is from
-            before it was recorded.
-        ops_without_kernel: Calls of ops that have no deterministic kernel, at ``warn``.
-        controls_untaken: A line for each switch that did not take, at ``warn``.
-        num_predicted: Images that were answered for.
-        refused: The others.
-        warnings: What is odd about images that were answered for.
-        answers: Of each of them, where they are kept.
+        predictor: What answered.
         inputs: What was found behind the names.
+        num_predicted: Images that were answered for.
+        answers: Of each of them, where they are kept.
+        warnings: What is odd about images that were answered for.
+        refused: The others.
     """
 
     run: Path
-    name: str
-    outcome_digest: str
-    level: Level
-    classes: tuple[str, ...]
-    asks_each_label: bool
-    preprocessing_digest: str | None
-    ops_without_kernel: dict[str, int]
-    controls_untaken: tuple[str, ...]
-    num_predicted: int
-    refused: list[Refusal]
-    warnings: list[DataProblem]
-    answers: list[Answer]
+    predictor: Predictor
     inputs: Inputs
+    num_predicted: int
+    answers: list[Answer]
+    warnings: list[DataProblem]
+    refused: list[Refusal]
 
     @property
     def exit_code(self) -> ExitCode:
@@ -69,15 +54,16 @@ class PredictedImages:
 
     def to_json(self) -> dict[str, Any]:
         """Return the answer of ``cxr predict`` as plain JSON values."""
+        predictor, manifest = self.predictor, self.predictor.opened.manifest
         return {
             "run": str(self.run),
-            "name": self.name,
-            "outcome_digest": self.outcome_digest,
-            "determinism": str(self.level),
-            "promise": PROMISES[self.level],
-            "preprocessing_digest": self.preprocessing_digest,
-            "classes": list(self.classes),
-            "asks_each_label": self.asks_each_label,
+            "name": manifest["name"],
+            "outcome_digest": manifest["outcome_digest"],
+            "determinism": str(predictor.config.determinism),
+            "promise": PROMISES[predictor.config.determinism],
+            "preprocessing_digest": predictor.preprocessing.digest,
+            "classes": list(predictor.classes),
+            "asks_each_label": predictor.config.train.asks_each_label,
             "images": [one.to_json() for one in self.answers],
             "refused": [one.to_json() for one in self.refused],
             "warnings": [
@@ -90,8 +76,8 @@ class PredictedImages:
                 for path, kind, detail in self.inputs.passed_over
             ],
             "repeated": self.inputs.num_repeated,
-            "controls_untaken": list(self.controls_untaken),
-            "ops_without_deterministic_kernel": self.ops_without_kernel,
+            "controls_untaken": list(predictor.controls_untaken),
+            "ops_without_deterministic_kernel": dict(predictor.ops_without_kernel),
         }
 
 
@@ -122,9 +108,10 @@ def predict_run(
 
     predictor = load_predictor(run)
     _tell(predictor, progress)
-    opened, asks_each_label = predictor.opened, predictor.config.train.asks_each_label
-    classes = predictor.classes
-    write = open_unlabelled_rows(table, classes, asks_each_label=asks_each_label) if table else None
+    write = None
+    if table is not None:
+        each = predictor.config.train.asks_each_label
+        write = open_unlabelled_rows(table, predictor.classes, asks_each_label=each)
     answers, remarks, refused, num_predicted = [], [], list(inputs.refused), 0
     with contextlib.closing(iterate_answers(predictor, inputs, progress=progress)) as said:
         for one in said:
@@ -139,19 +126,12 @@ def predict_run(
                 answers.append(one)
     return PredictedImages(
         run=run,
-        name=opened.manifest["name"],
-        outcome_digest=opened.manifest["outcome_digest"],
-        level=predictor.config.determinism,
-        classes=classes,
-        asks_each_label=asks_each_label,
-        preprocessing_digest=predictor.preprocessing.digest,
-        ops_without_kernel=dict(predictor.ops_without_kernel),
-        controls_untaken=predictor.controls_untaken,
+        predictor=predictor,
+        inputs=inputs,
         num_predicted=num_predicted,
         answers=answers,
         warnings=remarks,
         refused=refused,
-        inputs=inputs,
     )
 
 

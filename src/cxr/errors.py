@@ -83,6 +83,12 @@ class DataError(CxrError):
     """The images or labels cannot be used as they are."""
 
 
+class PreprocessingError(CxrError):
+    """Images become other tensors here than those that a model was trained on."""
+
+    exit_code = ExitCode.DIFFERS
+
+
 class WeightsError(CxrError):
     """Weights are missing, unreachable, or not the ones that the config names."""
 

@@ -8,6 +8,7 @@ COMMANDS: Final = [
     ["train"],
     ["repeat"],
     ["evaluate"],
+    ["predict"],
     ["diff"],
     ["verify"],
     ["attest"],

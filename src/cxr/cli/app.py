@@ -14,6 +14,7 @@ from cxr.cli import (
     env_capture,
     evaluate,
     export,
+    predict,
     probe,
     repeat,
     replay,
@@ -63,6 +64,7 @@ def start(
 app.command("train")(train.train)
 app.command("repeat")(repeat.repeat)
 app.command("evaluate")(evaluate.evaluate)
+app.command("predict")(predict.predict)
 app.command("diff")(diff.diff)
 app.command("verify")(verify.verify)
 app.command("attest")(attest.attest)

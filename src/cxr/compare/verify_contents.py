@@ -12,7 +12,9 @@ from typing import Any
 
 from cxr.compare.verify_figures import check_figures
 from cxr.compare.verify_findings import Finding, take
+from cxr.config.data_section import DataConfig
 from cxr.config.load import load_config
+from cxr.data.preprocessing import DIGEST, FIELD, describe_fields, digest_preprocessing
 from cxr.determinism.levels import Level
 from cxr.digests.files import digest_file
 from cxr.digests.weights_file import digest_weights_file
@@ -115,6 +117,7 @@ def _check_config(directory: Path, manifest: Manifest) -> Iterator[Finding]:
     for name in sorted(said):
         if name not in found or found[name] != said[name]:
             yield Finding(MANIFEST, f"config.{name} is not what {CONFIG} says")
+    yield from _check_preprocessing(config.data, manifest)
     recipe, seeds = take(manifest, "recipe"), take(manifest, "seeds")
     has_key = config.data.pseudonym_key is not None
     for name, value, wanted in (
@@ -128,6 +131,18 @@ def _check_config(directory: Path, manifest: Manifest) -> Iterator[Finding]:
     ):
         if value != wanted:
             yield Finding(MANIFEST, f"{name} is not what {CONFIG} says")
+
+
+def _check_preprocessing(config: DataConfig, manifest: Manifest) -> Iterator[Finding]:
+    """Compare the fields of the preprocessing with the config's; older runs have none."""
+    if FIELD not in manifest:
+        return
+    kept = take(manifest, FIELD)
+    if manifest.get(DIGEST) != digest_preprocessing(kept):
+        yield Finding(MANIFEST, f"{DIGEST} is not the digest of {FIELD}")
+    for name, value in describe_fields(config).items():
+        if name not in kept or kept[name] != value:
+            yield Finding(MANIFEST, f"{FIELD}.{name} is not what {CONFIG} says")
 
 
 def _check_environment(directory: Path, manifest: Manifest, level: Any) -> Iterator[Finding]:

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 from cxr.config.data_section import DataConfig
 from cxr.data.caches.decoded import choose_cache_directory, open_decoded
 from cxr.data.checks.soundness import look_and_require_sound
-from cxr.data.decoding.decode import DecodePlan
-from cxr.data.decoding.window import derive_window
 from cxr.data.labels import (
     derive_answers,
     derive_indices,
     have_one_each,
 )
+from cxr.data.preprocessing import derive_decode_plan
 from cxr.data.sources.open import open_source
 from cxr.data.sources.scan import derive_data_lock
 from cxr.data.sources.vectors import draw_vectors
@@ -92,16 +91,6 @@ class Dataset:
             labels=labels,
             known=known,
         )
-
-
-def derive_decode_plan(config: DataConfig) -> DecodePlan:
-    """Return how the data section says that images are decoded."""
-    return DecodePlan(
-        size_px=config.image_size,
-        channels=config.channels,
-        resample=config.resample,
-        window=derive_window(config.window),
-    )
 
 
 def load_dataset(

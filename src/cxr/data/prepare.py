@@ -8,7 +8,7 @@ from typing import Any
 from cxr.config.data_section import DataConfig
 from cxr.data.caches.decoded import choose_cache_directory, prepare_decoded
 from cxr.data.checks.soundness import look_and_require_sound
-from cxr.data.dataset import derive_decode_plan
+from cxr.data.preprocessing import derive_decode_plan
 from cxr.data.sources.open import open_source
 from cxr.data.sources.scan import derive_data_lock
 from cxr.progress import SILENCE, Progress

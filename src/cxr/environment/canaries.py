@@ -72,6 +72,11 @@ EXPECTED: Final[dict[str, str]] = {
 """Digests that Pillow with libjpeg-turbo's integer transform gives."""
 
 
+def read_canary_files() -> dict[str, bytes]:
+    """Return the bytes of every canary's file, by its name."""
+    return {name: base64.b85decode(text) for name, text in _FILES.items()}
+
+
 def read_canaries() -> dict[str, str]:
     """Decode and resize every canary.
 
@@ -82,9 +87,9 @@ def read_canaries() -> dict[str, str]:
     from PIL import Image
 
     found: dict[str, str] = {}
-    for name, text in _FILES.items():
+    for name, content in read_canary_files().items():
         try:
-            with Image.open(io.BytesIO(base64.b85decode(text))) as image:
+            with Image.open(io.BytesIO(content)) as image:
                 image.load()
                 size = (_RESIZED_PX, _RESIZED_PX)
                 resized = image.resize(size, Image.Resampling.BILINEAR)

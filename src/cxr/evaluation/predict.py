@@ -57,10 +57,8 @@ def predict_split(
     logits = _run(network, split, config, progress)
     for module, training in zip(network.modules(), was_training, strict=True):
         module.training = training
-    describe = _describe_each if config.train.asks_each_label else _describe_one
-    functions = choose_elementary(config.determinism)
     return [
-        describe(path, text, row, classes, functions)
+        describe_logits(path, text, row, classes, config)
         for path, text, row in zip(split.paths, split.label_texts, logits, strict=True)
     ]
 
@@ -75,23 +73,71 @@ def _run(
     def prepare(start: int) -> torch.Tensor:
         return torch.from_numpy(normalise_images(split.images_NHWC[start : start + size], table))
 
+    where = f"prediction of {split.name}"
     rows: list[NDArray[np.float32]] = []
     done = 0
-    with torch.inference_mode():
-        for images in prefetch(prepare, range(0, len(split), size), workers=config.workers):
-            with explained_failures(f"prediction of {split.name}"), autocast(config):
-                logits = network(images.to(config.device))
-            rows.append(logits.float().cpu().numpy())
-            done += len(images)
-            progress.advance(f"predicting {split.name}", done, len(split))
+    for images in prefetch(prepare, range(0, len(split), size), workers=config.workers):
+        rows.append(compute_logits(network, images, config, where=where))
+        done += len(images)
+        progress.advance(f"predicting {split.name}", done, len(split))
     found = np.concatenate(rows)
-    if not np.isfinite(found).all():
+    require_finite(found, where=where)
+    return found
+
+
+def compute_logits(
+    network: nn.Module,
+    images_BCHW: torch.Tensor,  # noqa: N803 - the suffix names the axes
+    config: RunConfig,
+    *,
+    where: str,
+) -> NDArray[np.float32]:
+    """Return the logits of one batch, shape (B, classes), float32.
+
+    Args:
+        network: On the config's device, in evaluation mode.
+        images_BCHW: Shape (B, channels, height, width), float32, on the CPU.
+        config: The recipe; device and precision are read.
+        where: What is being predicted, for an error.
+
+    Raises:
+        TrainingError: The model cannot compute the batch.
+    """
+    with torch.inference_mode():
+        with explained_failures(where), autocast(config):
+            logits = network(images_BCHW.to(config.device))
+        found: NDArray[np.float32] = logits.float().cpu().numpy()
+    return found
+
+
+def require_finite(logits: NDArray[np.float32], *, where: str) -> None:
+    """Refuse logits that are no numbers.
+
+    Raises:
+        TrainingError: One is infinite or NaN.
+    """
+    if not np.isfinite(logits).all():
         raise TrainingError(
             "the model's logits are not finite numbers",
-            where=f"prediction of {split.name}",
+            where=where,
             hint="lower train.lr, add train.warmup_epochs, or use precision: float32",
         )
-    return found
+
+
+def describe_logits(
+    path: str, label: str, logits: NDArray[np.float32], classes: tuple[str, ...], config: RunConfig
+) -> Prediction:
+    """Return what a model says of one image: probabilities, and what is decided by them.
+
+    Args:
+        path: What records call the image.
+        label: Its true label; empty where nobody knows it.
+        logits: Of the image, shape (classes,), float32.
+        classes: Class names in label order.
+        config: The recipe; loss and level are read.
+    """
+    describe = _describe_each if config.train.asks_each_label else _describe_one
+    return describe(path, label, logits, classes, choose_elementary(config.determinism))
 
 
 def autocast(config: RunConfig) -> torch.autocast:

@@ -14,16 +14,15 @@ from cxr.determinism.arithmetic import arithmetic
 from cxr.determinism.controls import ControlPlan, find_untaken, require_device, set_controls
 from cxr.determinism.levels import Level
 from cxr.digests.files import digest_file
-from cxr.digests.tensors import digest_weights
 from cxr.environment.code import digest_code
 from cxr.errors import DataError, RecordError
 from cxr.evaluation.describe import describe_evaluation
 from cxr.evaluation.intervals import REPLICATES, derive_intervals
 from cxr.evaluation.looks import list_looks
 from cxr.evaluation.predict import predict_split
+from cxr.evaluation.trained_network import build_trained_network, load_outcome_weights
 from cxr.evaluation.write_evaluation import write_evaluation
-from cxr.models.build import build_network, require_known_model
-from cxr.models.weights import load_tensors
+from cxr.models.build import require_known_model
 from cxr.progress import SILENCE, Progress
 from cxr.records.data_lock import load_data_lock
 from cxr.records.manifest import (
@@ -36,7 +35,6 @@ from cxr.records.run_directory import (
     DATA_LOCK,
     EVALUATIONS,
     VALIDATION_PREDICTIONS,
-    WEIGHTS,
 )
 
 Split = Literal["train", "val", "test"]
@@ -204,13 +202,7 @@ def _predict(
     progress: Progress,
 ) -> list[Prediction]:
     """Load the chosen weights, check them, and predict."""
-    tensors = load_tensors(run / WEIGHTS)
-    if digest_weights(tensors) != manifest["outcome"]["weights_digest"]:
-        raise RecordError(
-            "the weights are not those of the run's outcome",
-            where=str(run / WEIGHTS),
-            hint="cxr verify says what was changed; restore it",
-        )
+    tensors = load_outcome_weights(run, manifest)
     split = dataset.split(config.evaluate.split)
     if not len(split):
         raise DataError(
@@ -223,8 +215,6 @@ def _predict(
     require_known_model(config.model.name)
     slices = config.portable.slices
     with arithmetic(config.determinism, slices=slices, ops_without_kernel=ops, where=where):
-        network = build_network(config, num_classes=len(dataset.lock.classes))
-        network.load_state_dict(tensors)
-        network.to(config.device)
         classes = dataset.lock.classes
+        network = build_trained_network(config, tensors, num_classes=len(classes))
         return predict_split(network, split, classes, config, progress=progress)

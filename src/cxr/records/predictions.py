@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from cxr.atomic import write_bytes
 from cxr.digests.canonical import digest_bytes
@@ -25,7 +25,8 @@ class Prediction:
 
     Attributes:
         path: POSIX path below the data set's root.
-        label: The true class; of several labels, as `cxr.label_text` writes them.
+        label: The true class; of several labels, as `cxr.label_text` writes them; empty where
+            nobody knows it.
         decision: The class with the largest logit, the first of equals; of several labels, those
             with a probability of one half or more.
         logits: One a class, as text that reads back to the same float32.
@@ -52,11 +53,39 @@ def write_predictions(path: Path, classes: Sequence[str], predictions: Sequence[
     asks_each_label = any(row.asks_each_label for row in predictions)
     writer.writerow(_describe_head(classes, asks_each_label=asks_each_label))
     for row in predictions:
-        probabilities = map(repr, row.probabilities)
-        writer.writerow([row.path, row.label, row.decision, *row.logits, *probabilities])
+        writer.writerow([row.path, row.label, row.decision, *_list_numbers(row)])
     content = text.getvalue().encode("utf-8")
     write_bytes(path, content)
     return digest_bytes(content)
+
+
+def open_unlabelled_rows(
+    stream: IO[bytes], classes: Sequence[str], *, asks_each_label: bool
+) -> Callable[[Prediction], None]:
+    """Write the columns of predictions but for the true label, which nobody knows here.
+
+    Args:
+        stream: Where to.
+        classes: Class names in label order.
+        asks_each_label: Whether each label is decided by itself.
+
+    Returns:
+        What writes one line more.
+    """
+
+    def write(cells: Sequence[str]) -> None:
+        text = io.StringIO(newline="")
+        csv.writer(text, lineterminator="\n").writerow(cells)
+        stream.write(text.getvalue().encode("utf-8"))
+
+    path, _, decision, *numbers = _describe_head(classes, asks_each_label=asks_each_label)
+    write([path, decision, *numbers])
+    return lambda row: write([row.path, row.decision, *_list_numbers(row)])
+
+
+def _list_numbers(row: Prediction) -> list[str]:
+    """Return logits and probabilities as text that reads back to the same bits."""
+    return [*row.logits, *map(repr, row.probabilities)]
 
 
 def load_predictions(path: Path) -> tuple[tuple[str, ...], list[Prediction]]:

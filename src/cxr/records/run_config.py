@@ -29,13 +29,38 @@ def load_recorded_config(run: Path, manifest: Manifest, *, root: Path | None = N
         DataError: There is no data set at this root.
     """
     config = load_run_config(run, root=root)
+    _require_recorded(config, run, manifest)
+    return config
+
+
+def load_recorded_recipe(run: Path, manifest: Manifest) -> RunConfig:
+    """Return the config that a run was trained with, wherever its data set may be now.
+
+    Args:
+        run: The run directory.
+        manifest: Its manifest.
+
+    Raises:
+        RecordError: The config is not the one of the manifest.
+        ConfigError: It was edited beyond reading.
+    """
+    config = load_config(run / CONFIG)
+    _require_recorded(config, run, manifest)
+    return config
+
+
+def _require_recorded(config: RunConfig, run: Path, manifest: Manifest) -> None:
+    """Refuse a config that the manifest does not name.
+
+    Raises:
+        RecordError: Its digest is another one.
+    """
     if digest_config(config) != manifest["recipe"]["config_digest"]:
         raise RecordError(
             "the config is not the one that the run was trained with",
             where=str(run / CONFIG),
             hint="it was edited; restore it",
         )
-    return config
 
 
 def load_run_config(run: Path, *, root: Path | None) -> RunConfig:

@@ -100,8 +100,13 @@ def require_free(path: Path, *, what: str = "run") -> None:
     require_outside_records(path, what=what)
 
 
-def require_outside_records(path: Path, *, what: str) -> None:
+def require_outside_records(path: Path, *, what: str, option: str = "--out") -> None:
     """Refuse a path inside the record of a run or of an evaluation: a completed one never changes.
+
+    Args:
+        path: What would be written.
+        what: What it would be, for an error.
+        option: Which one names the path.
 
     Raises:
         RunDirectoryTakenError: It lies inside one.
@@ -111,7 +116,7 @@ def require_outside_records(path: Path, *, what: str) -> None:
             raise RunDirectoryTakenError(
                 f"the {what} would be written into another record",
                 where=f"{path}, below {above}",
-                hint="name a directory outside of it with --out",
+                hint=f"name a place outside of it with {option}",
             )
 
 

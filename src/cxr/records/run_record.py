@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -77,8 +78,22 @@ class RunRecord:
         package_lock: Kept,
         controls: Controls,
         controls_untaken: list[str],
+        preprocessing: Mapping[str, Any] | None = None,
     ) -> None:
         """Write a manifest whose status is ``running``, and the inputs.
+
+        Args:
+            config: The resolved config.
+            lock: The samples.
+            recipe: What decides the bits.
+            weights_origin: Where given weights come from; None where they were drawn.
+            environment: The capture.
+            patch: Uncommitted changes of the code, or why they are withheld.
+            package_lock: The lock of the packages, likewise.
+            controls: Every switch, as read back.
+            controls_untaken: A line for each that did not take.
+            preprocessing: Fields that say what becomes of an image, with their digest; None or
+                empty where no image is decoded.
 
         Raises:
             StorageError: They cannot be written.
@@ -93,6 +108,7 @@ class RunRecord:
             # The path of the key is left out. That there was one must be known to run it again.
             "pseudonyms": config.data.pseudonym_key is not None,
             "weights_origin": weights_origin,
+            **(preprocessing or {}),
             "code": {
                 **environment["code"],
                 "patch_withheld": patch.withheld,

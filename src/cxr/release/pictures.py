@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cxr.config.data_section import DataConfig
-from cxr.data.dataset import Dataset, derive_decode_plan
+from cxr.data.dataset import Dataset
+from cxr.data.preprocessing import derive_decode_plan
 from cxr.data.sources.open import open_source
 from cxr.digests.canonical import digest_bytes
 from cxr.errors import DataError

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 from torch import nn
 
 from cxr.config.schema import RunConfig
 from cxr.data.dataset import Dataset, load_dataset
+from cxr.data.preprocessing import record_preprocessing
 from cxr.data.subgroup_values import SubgroupValues, read_subgroup_values
 from cxr.determinism.arithmetic import arithmetic
 from cxr.determinism.controls import (
@@ -40,6 +42,7 @@ class Prepared:
     subgroups: SubgroupValues
     network: nn.Module
     weights_origin: dict[str, str] | None
+    preprocessing: dict[str, Any]
     tally: Tally
 
 
@@ -84,6 +87,7 @@ def prepare_run(
         subgroups=subgroups,
         network=network,
         weights_origin=weights.origin if weights else None,
+        preprocessing=record_preprocessing(config.data),
         tally=tally,
     )
 

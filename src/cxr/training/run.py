@@ -100,6 +100,7 @@ def run_prepared(
                 lock=prepared.dataset.lock,
                 recipe=recipe,
                 weights_origin=prepared.weights_origin,
+                preprocessing=prepared.preprocessing,
                 environment=environment,
                 patch=capture_patch(environment["code"]),
                 package_lock=read_lock_to_keep(),

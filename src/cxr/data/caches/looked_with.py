@@ -28,6 +28,7 @@ _LIBRARIES: Final = (
     "zlib",
     "zlib_ng",
 )
+_DISTRIBUTION: Final = ".dist-info"
 _DECODERS: Final = ("simplejpeg", "pydicom", "pylibjpeg", "pyjpegls")
 
 
@@ -47,16 +48,28 @@ def digest_decoding() -> str:
     It is taken of the decoders' versions, of what they make of the canaries, and of the sources
     that decode. Decoders of DICOM are always among them: a file may be DICOM whatever its name.
     """
-    from PIL import features
-
     return digest_json(
         {
             "code": _digest(_DECODES),
-            "libraries": {name: features.version(name) for name in _LIBRARIES},
+            "libraries": _find_libraries(),
             "canaries": read_canaries(),
             "packages": _find_distributions(),
         }
     )
+
+
+def find_decoder_versions() -> dict[str, str]:
+    """Return the version of each library and package that decodes here, by its name."""
+    libraries = {name: found for name, found in _find_libraries().items() if found is not None}
+    named = [name.removesuffix(_DISTRIBUTION).partition("-") for name in _find_distributions()]
+    return {**libraries, **{name: version for name, _, version in named}}
+
+
+def _find_libraries() -> dict[str, str | None]:
+    """Return the version of each library that Pillow decodes with."""
+    from PIL import features
+
+    return {name: features.version(name) for name in _LIBRARIES}
 
 
 def _digest(folder: str) -> str:
@@ -74,7 +87,6 @@ def _find_distributions() -> list[str]:
     for place in sys.path:
         with contextlib.suppress(OSError), os.scandir(place or ".") as entries:
             names = [entry.name.lower() for entry in entries]
-            found.update(
-                name for name in names if name.startswith(_DECODERS) and name.endswith(".dist-info")
-            )
+            installed = [name for name in names if name.endswith(_DISTRIBUTION)]
+            found.update(name for name in installed if name.startswith(_DECODERS))
     return sorted(found)

@@ -18,10 +18,10 @@ from cxr.data.checks.kinds import DataProblem, describe_problem
 from cxr.data.checks.lock_comparison import compare_with_lock
 from cxr.data.checks.near_duplicates import find_near_duplicates
 from cxr.data.checks.report import sort_problems
+from cxr.data.checks.single_image import find_image_problems
 from cxr.data.checks.true_names import find_name_problems
 from cxr.data.decoding.window import derive_window
 from cxr.data.inspection.look import Look
-from cxr.data.inspection.windowed import settle_windows
 from cxr.data.sources.source import FoundImage, Source
 from cxr.records.set_lock import SetLock
 
@@ -99,5 +99,4 @@ def _find_image_problems(
         yield describe_problem("no-images", [str(source.root)], "no image below it, by suffix")
     window = derive_window(config.window)
     for image, look in pairs:
-        for kind, detail in settle_windows(look, window).findings:
-            yield describe_problem(kind, [image.path], detail)
+        yield from find_image_problems(image.path, look, window)

@@ -28,7 +28,7 @@ def find_unmet_expectations(
         detail = f"{len(pairs)} samples, at least {expect.min_samples} declared"
         yield describe_problem("too-few-samples", [where], detail)
     yield from _find_other_counts(pairs, expect, where)
-    yield from _find_other_sizes(pairs, expect)
+    yield from find_other_sizes(pairs, expect)
 
 
 def find_labels_out_of_range(
@@ -70,7 +70,7 @@ def _find_other_counts(
             yield describe_problem("counts-differ", [where], f"{split} has {', '.join(others)}")
 
 
-def _find_other_sizes(pairs: Sequence[Pair], expect: ExpectConfig) -> Iterator[DataProblem]:
+def find_other_sizes(pairs: Sequence[Pair], expect: ExpectConfig) -> Iterator[DataProblem]:
     """Compare the size of every image, and its number of values; one problem for each other one."""
     paths_by_size: dict[tuple[int, int], list[str]] = defaultdict(list)
     for image, look in pairs:

@@ -91,7 +91,7 @@ def _list_parts(prefix: str, holder: Any, part: str) -> Iterator[tuple[str, Any]
     if isinstance(found, dict):
         yield from ((f"{prefix}{part}.{name}", value) for name, value in found.items())
     elif found is not None:
-        yield f"{prefix}{part}", repr(found)
+        yield f"{prefix}{part}", str(found)
 
 
 def _pick(prefix: str, holder: Any, names: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
@@ -99,4 +99,4 @@ def _pick(prefix: str, holder: Any, names: tuple[str, ...]) -> Iterator[tuple[st
     if isinstance(holder, Mapping):
         yield from ((prefix + name, holder[name]) for name in names if name in holder)
     elif holder is not None:
-        yield prefix.removesuffix("."), repr(holder)
+        yield prefix.removesuffix("."), str(holder)

@@ -61,6 +61,6 @@ def test_what_an_edit_left_is_no_figure_and_is_listed():
         "accuracy": "1",
         "loss": True,
         "per_class": "5",
-        "thresholds.per_class.A": "'x'",
+        "thresholds.per_class.A": "x",
         "subgroups.kind.(none)": "5",
     }

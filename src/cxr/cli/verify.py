@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import typer
 
 from cxr.cli import options
@@ -32,7 +30,12 @@ def verify(run: options.Run, *, json: options.Json = False, quiet: options.Quiet
                 "status": found.status,
                 "files": found.num_files,
                 "evaluations": found.num_evaluations,
-                "findings": [asdict(finding) for finding in found.findings],
+                "findings": [finding.to_json() for finding in found.findings],
+                **(
+                    {"unchecked": [one.to_json() for one in found.unchecked]}
+                    if found.unchecked
+                    else {}
+                ),
             }
         )
     elif not quiet or found.findings:
@@ -47,5 +50,7 @@ def verify(run: options.Run, *, json: options.Json = False, quiet: options.Quiet
                 f"consistent, not authenticated: {found.num_files} files{later}, "
                 f"all digests agree; status {show_plainly(found.status)}"
             )
+        for one in found.unchecked:
+            print_line(f"  not checked: {show_plainly(one.path)}: {show_plainly(one.problem)}")
     if found.findings:
         raise typer.Exit(ExitCode.DIFFERS)

@@ -46,16 +46,17 @@ def verify_repeat(directory: Path) -> Verification:
     if unread is not None and has_its_config(directory, answer):
         findings.append(Finding(REPEAT, f"cannot be judged again: {unread.problem}"))
     findings += _compare_with_runs(answer, report, list(runs))
-    checked = [(name, *_verify_member(name, run)) for name, run in runs.items()]
-    findings += [finding for _, found, _ in checked for finding in found]
+    members = [_verify_member(name, run) for name, run in runs.items()]
+    findings += [finding for member in members for finding in member.findings]
     if not has_its_config(directory, answer):
         findings.append(Finding(CONFIG, "was changed since the runs began"))
     elif series is not None and "series" in answer:
         findings += compare_with_plan(directory, answer, series)
     beside = {entry.name for entry in directory.iterdir()} - {*runs, REPEAT, CONFIG, CONFIGS, LOCK}
     findings += [Finding(name, "was added: the repeat does not name it") for name in sorted(beside)]
-    num_files = 1 + sum(num for _, _, num in checked)
-    return Verification(str(answer.get("verdict")), num_files, 0, findings)
+    num_files = 1 + sum(member.num_files for member in members)
+    unchecked = [one for member in members for one in member.unchecked]
+    return Verification(str(answer.get("verdict")), num_files, 0, findings, unchecked)
 
 
 def _read_series(directory: Path, answer: dict[str, Any]) -> tuple[Series | None, CxrError | None]:
@@ -124,10 +125,14 @@ def _is_of_first_release(name: str, answer: dict[str, Any], again: Any) -> bool:
     return name == "metrics" and said == {one: again[one] for one in SCALARS if one in again}
 
 
-def _verify_member(name: str, run: Path) -> tuple[list[Finding], int]:
-    """Check one run; return what was found, by its place in the repeat, and how many files."""
+def _verify_member(name: str, run: Path) -> Verification:
+    """Check one run; what was found stands by its place in the repeat."""
     try:
         found = verify_run(run)
     except RecordError as error:
-        return [Finding(name, error.problem)], 0
-    return [replace(one, path=f"{name}/{one.path}") for one in found.findings], found.num_files
+        return Verification("", 0, 0, [Finding(name, error.problem)])
+    findings, unchecked = (
+        [replace(one, path=f"{name}/{one.path}") for one in those]
+        for those in (found.findings, found.unchecked)
+    )
+    return replace(found, findings=findings, unchecked=unchecked)

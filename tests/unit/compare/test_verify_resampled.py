@@ -19,6 +19,12 @@ from cxr.records.run_directory import DATA_LOCK, MANIFEST, PREDICTIONS
 NUM_IMAGES = 24
 KIND = "evaluate.subgroups.kind.pattern"
 SEX = "evaluate.subgroups.sex.column"
+TABLE = {
+    "data.source": "csv",
+    "data.csv.file": "/data/table.csv",
+    "data.csv.label": "label",
+    "data.csv.split": "split",
+}
 
 
 @pytest.fixture
@@ -144,7 +150,7 @@ def test_a_table_of_a_subgroup_that_was_edited_or_removed_is_named(evaluate, who
 
 
 def test_what_no_record_tells_is_named_as_not_checked(evaluate):
-    run, place = evaluate(**{SEX: "Sex", "data.source": "csv", "data.csv.file": "/data/a.csv"})
+    run, place = evaluate(**{SEX: "Sex", **TABLE})
     why = "metrics.subgroups.sex: what an image is in it stands in no record"
     assert describe(run) == ([], [why, why])
     elsewhere = place.parents[2] / "elsewhere"

@@ -132,6 +132,29 @@ def test_a_run_with_an_evaluation_verifies_as_a_whole(
     assert sorted(manifest["files"]) == ["env.json", "predictions.csv"]
 
 
+def test_an_edited_interval_is_found_though_the_record_was_sealed_again(
+    evaluated: tuple[Path, Finished[str], Finished[str]], tmp_path: Path
+):
+    run = shutil.copytree(evaluated[0], tmp_path / "run")
+    (place,) = (run / "evaluations").glob("test-*")
+    finished = run_cxr("verify", run)
+    assert (finished.returncode, finished.stdout.count("\n")) == (0, 1)
+    manifest = json.loads((place / "manifest.json").read_bytes())
+    manifest["intervals"]["whole"]["loss"]["high"] *= 0.75
+    (place / "manifest.json").write_text(json.dumps(seal_manifest(manifest)))
+    finished = run_cxr("verify", run)
+    assert finished.returncode == 1
+    name = place.relative_to(run)
+    said = "intervals.whole.loss is not what the predictions give"
+    assert f"  {name}/manifest.json: {said}\n" in finished.stdout
+    # Without the libraries that it takes, nobody is told that it was checked.
+    blocked = run_cxr("verify", run, "--json", blocked=HEAVY)
+    answer = read_answer(blocked)
+    assert (blocked.returncode, answer["findings"]) == (0, [])
+    told = [one for one in answer["unchecked"] if one["path"] == f"{name}/manifest.json"]
+    assert [one["problem"] for one in told] == ["intervals: NumPy or SciPy cannot be loaded here"]
+
+
 def test_other_data_is_refused(finished_run: FinishedRuns, radiographs: Path, tmp_path: Path):
     run = copy_run(finished_run(images(radiographs)), tmp_path / "run")
     root = Path(shutil.copytree(radiographs, tmp_path / "images"))

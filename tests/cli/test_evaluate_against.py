@@ -32,7 +32,7 @@ def test_a_golden_of_train_is_met_exactly_and_an_edited_one_is_not(
     golden.write_text(json.dumps(edited))
     finished = run_cxr("evaluate", run, "--against", golden, "--replicates", "0")
     assert finished.returncode == 1
-    assert "1 of 88 figures are outside their tolerance" in finished.stdout
+    assert "1 of 158 figures are outside their tolerance" in finished.stdout
     asked = run_cxr("evaluate", run, "--against", golden, "--tolerance", "loss=0.02", "--json")
     assert (asked.returncode, len(read_answer(asked)["against"])) == (0, 1)
     # The end of the run is a look, and so is each of the three evaluations.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from cxr.records.figures import flatten_figures
 from support.program import read_answer, read_error, run_cxr
 from support.recipes import images, vectors, write_recipe
 from support.runs import FinishedRuns
@@ -36,6 +37,7 @@ def test_quiet_prints_the_result_alone_into_a_directory_named_after_the_recipe(
     assert finished.stdout.splitlines() == [
         f"completed: runs/{directory.name}",
         *(f"  test {name:<18}{figures[name]:.4f}" for name in names),
+        f"  and {len(flatten_figures(figures)) - len(names)} more figures: --figures all",
         f"  outcome  {manifest['outcome_digest']}",
         f"  trace    {manifest['trace_digest']}",
         "  promise  strict: the same bits on this machine with this stack",

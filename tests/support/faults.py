@@ -18,6 +18,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,20 @@ def _crash_known(value: str) -> None:
 def _signal(value: str) -> None:
     """At step ``value`` the process is told to stop, as by Ctrl-C."""
     _after_gradients(int(value), lambda _: os.kill(os.getpid(), signal.SIGINT))
+
+
+@fault
+def _stop_repeat(value: str) -> None:
+    """At step ``value`` of this run somebody presses Ctrl-C at the repeat that started it."""
+    from cxr.interruption import has_signal
+
+    def press(_: Any) -> None:
+        os.kill(os.getppid(), signal.SIGINT)
+        # The repeat passes it on; a tiny run would be done before that.
+        while not has_signal():
+            time.sleep(0.01)
+
+    _after_gradients(int(value), press)
 
 
 @fault

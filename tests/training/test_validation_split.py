@@ -56,6 +56,40 @@ def test_the_test_split_is_untouched(
     assert len(paths[0]) == 8
 
 
+def test_only_the_split_moves_from_seed_to_seed(tmp_path: Path, radiographs: Path):
+    recipe = images(
+        radiographs,
+        data__group_pattern=GROUPS,
+        data__validation_fraction=0.4,
+        model={"name": "mlp"},
+        train__epochs=1,
+    )
+    config = write_recipe(tmp_path / "recipe.yaml", recipe)
+    out = tmp_path / "out"
+    options = ["--seeds", "5,6", "--only", "split", "--jobs", "2", "--config", config, "--out", out]
+    finished = run_cxr("repeat", *options, "--json", "-q")
+    assert finished.returncode == 0, finished.stderr
+    answer = read_answer(finished)
+    assert answer["verdict"] == "distribution"
+    assert (answer["seeds"]["only"], answer["seeds"]["seeds"]) == ("split", [5, 6])
+    # Both predict the same images, for the test split has a directory of its own.
+    assert (answer["seeds"]["agreement"]["num_images"], answer["n"]) == (8, 2)
+    assert answer["seeds"]["agreement"]["left_out"] == 0
+    groups = []
+    for run in map(Path, answer["runs"]):
+        found = json.loads((run / "data.lock.json").read_bytes())["samples"]
+        by_split = {split: {s["group"] for s in found if s["split"] == split} for split in SPLITS}
+        assert not by_split["train"] & by_split["val"]
+        groups.append(by_split["val"])
+    assert groups[0] != groups[1]
+    first, second = (
+        json.loads((Path(run) / "ledger.jsonl").read_text().splitlines()[0])
+        for run in answer["runs"]
+    )
+    assert first == second
+    assert run_cxr("verify", out).returncode == 0
+
+
 def test_a_run_keeps_its_splits_when_its_lock_is_gone(tmp_path: Path, radiographs: Path):
     recipe = images(
         radiographs,

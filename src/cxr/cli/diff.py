@@ -23,6 +23,7 @@ def diff(
     run_a: Annotated[Path, typer.Argument(metavar="RUN_A", show_default=False)],
     run_b: Annotated[Path, typer.Argument(metavar="RUN_B", show_default=False)],
     tolerance: options.Tolerance = None,
+    figures: options.Figures = options.FigureSet.MAIN,
     data_a: Annotated[
         Path | None, typer.Option("--data-a", help="Where the data set of RUN_A is now.")
     ] = None,
@@ -85,11 +86,13 @@ def diff(
     elif markdown:
         from cxr.reports.diff_markdown import render_markdown
 
-        print_line(render_markdown(report, str(run_a), str(run_b)).rstrip("\n"))
+        every = figures is options.FigureSet.ALL
+        page = render_markdown(report, str(run_a), str(run_b), every_figure=every)
+        print_line(page.rstrip("\n"))
     elif quiet:
         print_line(report.verdict)
     else:
-        show_diff(report)
+        show_diff(report, figures)
         if found is not None:
             show_paired(found)
     if report.verdict == "different":
@@ -104,7 +107,8 @@ def parse_tolerances(texts: list[str]) -> dict[str, float]:
     """
     tolerances = {}
     for text in texts:
-        name, _, value = text.partition("=")
+        # The name of a class may have an equals sign in it.
+        name, _, value = text.rpartition("=")
         try:
             tolerances[name] = float(value)
         except ValueError:
@@ -123,7 +127,7 @@ def _num_whole(rows: list[list[str]]) -> int:
     return 2 if max(len(row[1]) for row in rows) <= _WHOLE else 1
 
 
-def show_diff(report: DiffReport) -> None:
+def show_diff(report: DiffReport, figures: options.FigureSet = options.FigureSet.MAIN) -> None:
     """Print a verdict line, the first divergence, the differences and the figures."""
     from cxr.reports import diff_text
 
@@ -140,8 +144,20 @@ def show_diff(report: DiffReport) -> None:
     elif report.verdict != "identical":
         print_line("nothing that went in differs: look for a kernel that does not repeat")
     if report.verdict != "identical" and report.metrics:
-        print_table("figures", *diff_text.list_figure_rows(report))
-        told = diff_text.describe_predictions(report)
+        _show_figures(report, every=figures is options.FigureSet.ALL)
+
+
+def _show_figures(report: DiffReport, *, every: bool) -> None:
+    from cxr.reports import diff_text
+
+    header, rows = diff_text.list_figure_rows(report, every=every)
+    # The name of a class may be long, and one that was cut would be that of several figures.
+    is_short = max(len(row[0]) for row in rows) <= _WHOLE
+    print_table("figures", header, rows, num_whole=int(is_short))
+    for told in (
+        diff_text.describe_other_figures(report, every=every),
+        diff_text.describe_predictions(report),
+    ):
         if told is not None:
             print_line(told)
 

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+
+class FigureSet(StrEnum):
+    """How many figures a table shows."""
+
+    MAIN = "main"
+    ALL = "all"
+
 
 Config = Annotated[
     Path, typer.Option("--config", "-c", help="The config, a YAML file.", show_default=False)
@@ -26,6 +35,7 @@ Tolerance = Annotated[
     list[str] | None,
     typer.Option(metavar="METRIC=ABS", help="Call runs this close equivalent."),
 ]
+Figures = Annotated[FigureSet, typer.Option(help="Figures that tables show.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress.")]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run directory.", show_default=False)]

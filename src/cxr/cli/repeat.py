@@ -4,27 +4,22 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cxr.cli import options
-from cxr.cli.console import print_json, print_note, shown_progress
+from cxr.cli.console import print_json, print_note
 from cxr.cli.repeat_answer import show_repeat, tell_against
-from cxr.cli.repeat_kinds import ask, read_wish
+from cxr.cli.repeat_kinds import read_wish
+from cxr.cli.repeat_series import NUM_RUNS, AskedRuns, load_wanted, take_series, take_up_series
 from cxr.cli.series_progress import shown_series
-from cxr.errors import ExitCode, Interrupted, UsageError
+from cxr.errors import ExitCode, Interrupted
 from cxr.interruption import describe_stop, has_signal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from cxr.cli.repeat_kinds import Wish
-    from cxr.repeat.against import Wanted
     from cxr.repeat.report import RepeatReport
     from cxr.repeat.series import Series
-
-_NUM_RUNS: Final = 3
 
 
 def repeat(
@@ -33,7 +28,7 @@ def repeat(
     ] = None,
     num_runs: Annotated[
         int | None,
-        typer.Option("-n", min=1, max=1000, help="How many runs.", show_default=str(_NUM_RUNS)),
+        typer.Option("-n", min=1, max=1000, help="How many runs.", show_default=str(NUM_RUNS)),
     ] = None,
     overrides: options.Set = None,
     out: options.Out = None,
@@ -56,6 +51,7 @@ def repeat(
         list[str] | None,
         typer.Option(metavar="FACTOR=VALUES", help="Factors to vary, one at a time."),
     ] = None,
+    figures: options.Figures = options.FigureSet.MAIN,
     factors: Annotated[
         list[str] | None,
         typer.Argument(metavar="[FACTOR=VALUES]...", help="Further ones.", show_default=False),
@@ -79,23 +75,16 @@ def repeat(
 
     Example: cxr repeat -n 3 --config configs/sample.yaml
     """
-    wish = read_wish(seeds, only, vary, factors)
-    if resume is None and wish:
-        series = _take_other_series(config, overrides or [], wish)
-        _refuse_beside(num_runs=num_runs, against=against, stress=stress)
-    elif resume is None:
-        series = _take_series(config, num_runs, overrides or [], against, stress=stress)
-    elif config or num_runs or overrides or out or stress or wish:
-        raise UsageError(
-            "--resume takes the recipe, the number of runs and --stress from the record",
-            where="cxr repeat",
-            hint="give --resume DIR with no more than --against, --jobs, --json and -q",
-        )
-    else:
-        from cxr.repeat.resume import load_series
-
-        series = load_series(resume)
-    wanted = _load_wanted(series, against, quiet=quiet)
+    asked = AskedRuns(
+        config=config,
+        num_runs=num_runs,
+        overrides=overrides or (),
+        against=against,
+        is_stressed=stress,
+        wish=read_wish(seeds, only, vary, factors),
+    )
+    series = take_series(asked) if resume is None else take_up_series(asked, resume, out)
+    wanted = load_wanted(series, against, quiet=quiet)
     _warn_of_load(series, jobs)
     from cxr.repeat.resume import go_on
     from cxr.repeat.run import RunFailedError, Task, repeat_recipe
@@ -121,95 +110,10 @@ def repeat(
     if json:
         print_json({**report.to_json(), "determinism": str(series.config.determinism)})
     else:
-        show_repeat(directory, report, level=series.config.determinism)
+        show_repeat(directory, report, level=series.config.determinism, figures=figures)
     if report.against is not None:
         tell_against(report.against)
     _end(directory, report)
-
-
-def _take_series(
-    config: Path | None,
-    num_runs: int | None,
-    overrides: Sequence[str],
-    against: Path | None,
-    *,
-    stress: bool,
-) -> Series:
-    """Return the series that the command line asks for."""
-    if num_runs == 1 and (against is None or stress):
-        raise UsageError(
-            "one run repeats nothing",
-            where="-n 1",
-            hint="ask for two or more, or name with --against what one must equal",
-        )
-    from cxr.config.load import load_config
-
-    resolved = load_config(_require_config(config), overrides)
-    from cxr.repeat.series import EQUAL, STRESS, Series
-
-    return Series(
-        config=resolved,
-        num_runs=num_runs or _NUM_RUNS,
-        asked={"kind": STRESS if stress else EQUAL},
-    )
-
-
-def _take_other_series(config: Path | None, overrides: Sequence[str], wish: Wish) -> Series:
-    """Return the series over seeds or factors that the command line asks for."""
-    from cxr.config.load import load_config
-
-    resolved = load_config(_require_config(config), overrides)
-    from cxr.repeat.series import Series, plan_series
-
-    asked = ask(wish, resolved)
-    planned = len(plan_series(Series(config=resolved, num_runs=0, asked=asked)))
-    return Series(config=resolved, num_runs=planned, asked=asked)
-
-
-def _refuse_beside(*, num_runs: int | None, against: Path | None, stress: bool) -> None:
-    """Refuse what has no meaning where the runs are to differ."""
-    given = {"-n": num_runs is not None, "--against": against is not None, "--stress": stress}
-    for option, is_given in given.items():
-        if is_given:
-            raise UsageError(
-                f"{option} is for equal runs; over seeds and factors they differ",
-                where="cxr repeat",
-                hint=f"leave out {option}, or ask for it in a repeat of its own",
-            )
-
-
-def _require_config(config: Path | None) -> Path:
-    if config is None:
-        raise UsageError(
-            "give --config, or --resume alone",
-            where="cxr repeat",
-            hint="cxr repeat --config FILE to begin, cxr repeat --resume DIR to go on",
-        )
-    return config
-
-
-def _load_wanted(series: Series, against: Path | None, *, quiet: bool) -> Wanted | None:
-    """Return what every run must equal; where a series goes on, the same as before."""
-    recorded = series.against
-    if against is None:
-        if recorded is not None:
-            raise UsageError(
-                f"the runs were to equal {str(recorded.get('run'))[:80]}, which is not named now",
-                where="cxr repeat --resume",
-                hint="name it again with --against: a record holds no path outside of it",
-            )
-        return None
-    from cxr.repeat.against import load_comparable
-
-    with shown_progress(quiet=quiet) as progress:
-        wanted = load_comparable(against, series.config, progress)
-    if recorded is not None and recorded.get("outcome_digest") != wanted.outcome_digest:
-        raise UsageError(
-            "the runs were to equal another run, with another outcome",
-            where=str(against),
-            hint="name that one, or start a new repeat",
-        )
-    return wanted
 
 
 def _warn_of_load(series: Series, jobs: int) -> None:
@@ -225,15 +129,18 @@ def _warn_of_load(series: Series, jobs: int) -> None:
 
 
 def _end(directory: Path, report: RepeatReport) -> None:
-    """End with the exit code that the answer has."""
-    if report.verdict == "incomplete":
+    """End with the exit code that the answer has: a difference that was found is never hidden."""
+    num_done = len(report.outcome_digests)
+    if num_done < report.n:
         how = f"go on with cxr repeat --resume {shlex.quote(str(directory))}"
         if has_signal():
             stop = describe_stop("")
-            done = f"{len(report.outcome_digests)} of {report.n} runs completed"
+            done = f"{num_done} of {report.n} runs completed"
             raise Interrupted(stop.problem, where=f"cxr repeat, {done}", hint=how)
         print_note(how)
-        raise typer.Exit(ExitCode.UNCHECKED)
-    broken = report.factors is not None and report.factors.breaks_promise
-    if report.verdict == "variance" or broken or (report.against and not report.against.equal):
+    elif report.verdict == "incomplete":
+        print_note("no value was taken on this machine: name others, as in --vary threads=1,4")
+    if report.differs:
         raise typer.Exit(ExitCode.DIFFERS)
+    if report.verdict == "incomplete":
+        raise typer.Exit(ExitCode.UNCHECKED)

@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING
 from cxr.cli.console import print_line, print_table
 from cxr.cli.diff import show_diff
 from cxr.cli.github import tell_github
+from cxr.cli.options import FigureSet
 from cxr.cli.repeat_kinds import show_kind
 from cxr.cli.train import show_promise
 from cxr.plain_text import show_plainly
+from cxr.reports.shown_figures import choose_figures, describe_left_out
 
 if TYPE_CHECKING:
     from cxr.repeat.report import AgainstReport, RepeatReport
 
 
-def show_repeat(directory: Path, report: RepeatReport, *, level: str) -> None:
+def show_repeat(
+    directory: Path, report: RepeatReport, *, level: str, figures: FigureSet = FigureSet.MAIN
+) -> None:
     """Print the verdict, the figures' spread, and what the runs were."""
     from cxr.reports.repeat_text import describe_against, describe_status
 
@@ -35,25 +39,36 @@ def show_repeat(directory: Path, report: RepeatReport, *, level: str) -> None:
         rate = f"{report.excluded_rate:.1%}"
         print_line(f"  evidence, not proof: excludes a divergence rate above {rate} at 95 %")
     show_kind(report)
-    if report.metrics and report.n > 1 and report.seeds is None and report.factors is None:
-        print_line()
-        columns = ("mean", "std", "min", "max")
-        print_table(
-            "figures over the runs",
-            ["metric", *columns],
-            [
-                [name, *(f"{spread[column]:.4g}" for column in columns)]
-                for name, spread in report.metrics.items()
-            ],
-        )
+    _show_spreads(report, every=figures is FigureSet.ALL)
     print_line(f"records: {directory}")
     if report.against is not None and report.against.equal is False:
-        _show_left(report.against)
+        _show_left(report.against, figures)
     elif report.seeds is None and report.factors is None:
-        _show_first_divergence(report)
+        _show_first_divergence(report, figures)
 
 
-def _show_left(against: AgainstReport) -> None:
+def _show_spreads(report: RepeatReport, *, every: bool) -> None:
+    """Print the figures' spread; over seeds there are tables of the main ones already."""
+    is_told = report.factors is not None or (report.seeds is not None and not every)
+    if not report.metrics or report.n == 1 or is_told:
+        return
+    columns = ("mean", "std", "min", "max")
+    print_line()
+    print_table(
+        "figures over the runs",
+        ["metric", *columns],
+        [
+            [name, *(f"{report.metrics[name][column]:.4g}" for column in columns)]
+            for name in choose_figures(report.metrics, every=every)
+        ],
+        # A name that was cut would be that of several figures.
+        num_whole=0 if every else 1,
+    )
+    if told := describe_left_out(report.metrics, every=every):
+        print_line(told)
+
+
+def _show_left(against: AgainstReport, figures: FigureSet) -> None:
     """Compare the run that was named with the first one that differs from it."""
     from cxr.compare.diff import diff_runs
 
@@ -61,7 +76,7 @@ def _show_left(against: AgainstReport) -> None:
         return
     print_line()
     print_line(f"{show_plainly(against.run)} against {show_plainly(against.differing)}:")
-    show_diff(diff_runs(Path(against.run), Path(against.differing)))
+    show_diff(diff_runs(Path(against.run), Path(against.differing)), figures)
 
 
 def tell_against(against: AgainstReport) -> None:
@@ -77,7 +92,7 @@ def tell_against(against: AgainstReport) -> None:
     )
 
 
-def _show_first_divergence(report: RepeatReport) -> None:
+def _show_first_divergence(report: RepeatReport, figures: FigureSet) -> None:
     """Compare the first run that completed with the first one that differs from it."""
     from cxr.compare.diff import diff_runs
 
@@ -91,4 +106,4 @@ def _show_first_divergence(report: RepeatReport) -> None:
     print_line(f"{first} against {second}:")
     for text in report.varied.get(runs[other].name, []):
         print_line(f"  {show_plainly(text)}")
-    show_diff(diff_runs(runs[0], runs[other]))
+    show_diff(diff_runs(runs[0], runs[other]), figures)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -11,8 +11,12 @@ from cxr.cli import options
 from cxr.cli.console import print_json, print_line, shown_progress
 from cxr.determinism.levels import PROMISES, Level
 from cxr.errors import UsageError
-from cxr.records.figures import SCALARS
+from cxr.plain_text import show_plainly
+from cxr.records.figures import flatten_figures
 from cxr.reports.evaluation_text import format_figure
+from cxr.reports.shown_figures import choose_figures, describe_left_out
+
+_NAME: Final = 18
 
 
 def train(
@@ -25,6 +29,7 @@ def train(
         Path | None, typer.Option(metavar="RUN", help="Go on with a run that was stopped.")
     ] = None,
     data: options.Data = None,
+    figures: options.Figures = options.FigureSet.MAIN,
     *,
     progress_to: Annotated[int | None, typer.Option(hidden=True, min=0)] = None,
     json: options.Json = False,
@@ -66,13 +71,13 @@ def train(
         level = {"determinism": manifest["recipe"]["determinism"]}
         print_json({"run": str(directory), **level, **{key: manifest[key] for key in keys}})
         return
-    show_run(str(directory), manifest)
+    show_run(str(directory), manifest, figures)
 
 
-def show_run(directory: str, manifest: dict[str, Any]) -> None:
+def show_run(directory: str, manifest: dict[str, Any], figures: options.FigureSet) -> None:
     """Print what a completed run came to."""
     print_line(f"{manifest['status']}: {directory}")
-    show_figures(manifest["metrics"])
+    show_figures(manifest["metrics"], every=figures is options.FigureSet.ALL)
     print_line(f"  outcome  {manifest['outcome_digest']}")
     print_line(f"  trace    {manifest['trace_digest']}")
     show_promise(manifest["recipe"]["determinism"])
@@ -83,7 +88,12 @@ def show_promise(level: str) -> None:
     print_line(f"  promise  {level}: {PROMISES[Level(level)]}")
 
 
-def show_figures(figures: dict[str, Any]) -> None:
-    """Print the figures of a split, one a line."""
-    for name in SCALARS:
-        print_line(f"  {figures['split']} {name:<18}{format_figure(figures[name])}")
+def show_figures(figures: dict[str, Any], *, every: bool) -> None:
+    """Print figures of a split, one a line: the main ones, or all."""
+    flat = flatten_figures(figures)
+    names = choose_figures(flat, every=every)
+    width = max(_NAME, *(len(name) + 1 for name in names))
+    for name in names:
+        print_line(f"  {figures['split']} {show_plainly(name):<{width}}{format_figure(flat[name])}")
+    if told := describe_left_out(flat, every=every):
+        print_line(f"  {told}")

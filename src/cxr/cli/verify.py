@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -99,8 +99,10 @@ def _describe(run: Path, found: Verification, signed: _Signed | None) -> dict[st
         "status": found.status,
         "files": found.num_files,
         "evaluations": found.num_evaluations,
-        "findings": [asdict(finding) for finding in found.findings],
+        "findings": [finding.to_json() for finding in found.findings],
     }
+    if found.unchecked:
+        answer["unchecked"] = [one.to_json() for one in found.unchecked]
     if signed:
         answer |= {
             "signed_files": signed.num_files,
@@ -116,7 +118,14 @@ def _show(run: Path, found: Verification, signed: _Signed | None) -> None:
         print_line(f"differs: {len(found.findings)} findings in {run}")
         for finding in found.findings:
             print_line(f"  {show_plainly(finding.path)}: {show_plainly(finding.problem)}")
-        return
+    else:
+        _show_agreement(found, signed)
+    for one in found.unchecked:
+        print_line(f"  not checked: {show_plainly(one.path)}: {show_plainly(one.problem)}")
+
+
+def _show_agreement(found: Verification, signed: _Signed | None) -> None:
+    """Print that all agrees, and whose signature says so."""
     num_later = found.num_evaluations
     agree = f"all digests agree; status {show_plainly(found.status)}"
     if signed is None:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Final
 
 from cxr.compare.divergence import find_first_divergence
 from cxr.compare.inputs import find_differences
 from cxr.compare.report import DiffReport, Divergence, PredictionChange, Verdict
 from cxr.errors import RecordError, UsageError
-from cxr.records.figures import SCALARS
+from cxr.records.figures import SCALARS, flatten_figures
 from cxr.records.manifest import Manifest, load_sealed_run
 from cxr.records.outcome_predictions import load_outcome_predictions
 from cxr.records.run_directory import PREDICTIONS
+
+_NEAR: Final = 5
+_LIKENESS: Final = 0.6
+"""Names this like the one that was given, of 1, may have been meant."""
 
 
 def diff_runs(a: Path, b: Path, tolerances: Mapping[str, float] | None = None) -> DiffReport:
@@ -109,15 +115,26 @@ def _within(metrics: dict[str, dict[str, float | None]], tolerances: Mapping[str
     return all(gap is not None and abs(gap) <= tolerance for gap, tolerance in gaps)
 
 
-def _require_known(metrics: Mapping[str, object], tolerances: Mapping[str, float]) -> None:
-    """Refuse a tolerance for a metric that these runs do not have."""
+def _require_known(metrics: Collection[str], tolerances: Mapping[str, float]) -> None:
+    """Refuse a tolerance for a figure that these runs do not have."""
     for name in tolerances:
         if name not in metrics:
             raise UsageError(
-                f"no metric is called {name!r}",
+                f"no metric is called {name[:80]!r}",
                 where="--tolerance",
-                hint=f"choose from {', '.join(metrics) or 'none: a run has no metrics'}",
+                hint=_suggest(name, metrics),
             )
+
+
+def _suggest(name: str, metrics: Collection[str]) -> str:
+    """Return the names that may have been meant, or the main ones."""
+    if not metrics:
+        return "leave it out: the runs have no figures in common"
+    near = difflib.get_close_matches(name, metrics, n=_NEAR, cutoff=_LIKENESS)
+    # Whoever names a figure alone may have meant that of a class.
+    near += [one for one in metrics if one.endswith(f".{name}") and one not in near][:_NEAR]
+    near = near or [one for one in SCALARS if one in metrics]
+    return f"choose from {', '.join(near[:_NEAR])}; cxr diff --figures all has all {len(metrics)}"
 
 
 def _pair_metrics(a: Manifest, b: Manifest) -> dict[str, dict[str, float | None]]:
@@ -125,9 +142,10 @@ def _pair_metrics(a: Manifest, b: Manifest) -> dict[str, dict[str, float | None]
     figures_a, figures_b = a.get("metrics", {}), b.get("metrics", {})
     if figures_a.get("split") != figures_b.get("split"):
         return {}
+    flat_a, flat_b = flatten_figures(figures_a), flatten_figures(figures_b)
     paired: dict[str, dict[str, float | None]] = {}
-    for name in SCALARS:
-        value_a, value_b = figures_a.get(name), figures_b.get(name)
+    for name in dict.fromkeys((*(flat_a or SCALARS), *flat_b)):
+        value_a, value_b = flat_a.get(name), flat_b.get(name)
         gap = value_b - value_a if value_a is not None and value_b is not None else None
         paired[name] = {"a": value_a, "b": value_b, "difference": gap}
     return paired

@@ -12,6 +12,7 @@ from typing import Any
 
 from cxr.compare.verify_figures import check_figures
 from cxr.compare.verify_findings import Finding, take
+from cxr.compare.verify_resampled import check_resampled
 from cxr.config.data_section import DataConfig
 from cxr.config.load import load_config
 from cxr.data.preprocessing import DIGEST, FIELD, describe_fields, digest_preprocessing
@@ -56,7 +57,7 @@ def check_run(directory: Path, manifest: Manifest, spoiled: set[str]) -> list[Fi
     findings += _check_environment(directory, manifest, recipe.get("determinism"))
     spoiled = spoiled | {finding.path for finding in findings}
     if PREDICTIONS not in spoiled:
-        findings += check_figures(directory, manifest, recipe.get("determinism"))
+        findings += _check_predicted(directory, manifest, recipe.get("determinism"))
     if CONFIG not in spoiled:
         findings += _check_config(directory, manifest)
     if ENVIRONMENT not in spoiled:
@@ -80,10 +81,16 @@ def check_evaluation(directory: Path, manifest: Manifest, spoiled: set[str]) -> 
     ]
     spoiled = spoiled | {finding.path for finding in findings}
     if PREDICTIONS not in spoiled:
-        findings += check_figures(directory, manifest, manifest.get("determinism"))
+        findings += _check_predicted(directory, manifest, manifest.get("determinism"))
     if ENVIRONMENT not in spoiled:
         findings += _check_libraries(load_json_object(directory / ENVIRONMENT), manifest)
     return findings
+
+
+def _check_predicted(directory: Path, manifest: Manifest, level: Any) -> Iterator[Finding]:
+    """Check all that is computed from predictions."""
+    yield from check_figures(directory, manifest, level)
+    yield from check_resampled(directory, manifest, level)
 
 
 def _compare(

@@ -1,8 +1,4 @@
-"""Checking the figures of a manifest: they are computed from the predictions once more.
-
-Tables of subgroups are not: what an image is in one of them stands in no record. Nor are intervals,
-which need a numerical library.
-"""
+"""Checking the figures of a manifest: they are computed from the predictions once more."""
 
 from __future__ import annotations
 
@@ -44,8 +40,7 @@ def check_figures(directory: Path, manifest: Manifest, level: Any) -> Iterator[F
     figures = take(manifest, "metrics")
     if not figures:
         return
-    # Exponential and logarithm are the platform's at all other levels.
-    kind = Level.PORTABLE if level == Level.PORTABLE else Level.STRICT
+    kind = read_level(level)
     try:
         classes, predictions = load_predictions(directory / PREDICTIONS)
         if any(name in figures for name in (*LATER_SCALARS, "undefined")):
@@ -66,17 +61,36 @@ def check_figures(directory: Path, manifest: Manifest, level: Any) -> Iterator[F
             yield Finding(MANIFEST, f"metrics.{name} is not what the predictions give")
 
 
-def _load_validation(directory: Path, manifest: Manifest) -> list[Prediction] | None:
-    """Return the predictions that thresholds were chosen by; None where they are not here.
+def read_level(level: Any) -> Level:
+    """Return the level that figures are computed at, of what a manifest says.
 
-    An evaluation's are those of the run that it lies in.
+    Exponential and logarithm are the platform's at all levels but ``portable``.
     """
-    is_evaluation = manifest.get("schema") == EVALUATION_SCHEMA
-    if is_evaluation and directory.absolute().parent.name != EVALUATIONS:
+    return Level.PORTABLE if level == Level.PORTABLE else Level.STRICT
+
+
+def find_home(directory: Path, manifest: Manifest) -> Path | None:
+    """Return the run that a record is of: its own, or the one that an evaluation lies in.
+
+    Args:
+        directory: Of a run or of an evaluation.
+        manifest: Its manifest.
+
+    Returns:
+        None where an evaluation lies elsewhere.
+    """
+    if manifest.get("schema") != EVALUATION_SCHEMA:
+        return directory
+    place = directory.absolute()
+    return place.parents[1] if place.parent.name == EVALUATIONS else None
+
+
+def _load_validation(directory: Path, manifest: Manifest) -> list[Prediction] | None:
+    """Return the predictions that thresholds were chosen by; None where they are not here."""
+    home = find_home(directory, manifest)
+    if home is None or not (home / VALIDATION_PREDICTIONS).is_file():
         return None
-    home = directory.absolute().parents[1] if is_evaluation else directory
-    file = home / VALIDATION_PREDICTIONS
-    return load_predictions(file)[1] if file.is_file() else None
+    return load_predictions(home / VALIDATION_PREDICTIONS)[1]
 
 
 def is_same_figure(a: Any, b: Any) -> bool:

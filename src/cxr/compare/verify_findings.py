@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from cxr.records.manifest import Manifest
@@ -12,10 +12,21 @@ EDITED: Final = "was edited: its content has another manifest_digest"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is not as the manifest says."""
+    """One thing that is not as the manifest says, or of which that cannot be said here.
+
+    Attributes:
+        path: The file that it stands in.
+        problem: What is wrong; of what is open, what was not checked, and why.
+        is_open: Whether it could not be checked.
+    """
 
     path: str
     problem: str
+    is_open: bool = False
+
+    def to_json(self) -> dict[str, str]:
+        """Return the finding as plain JSON values."""
+        return {"path": self.path, "problem": self.problem}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +37,15 @@ class Verification:
         status: The run's status.
         num_files: Files compared with the manifest, and with those of later evaluations.
         num_evaluations: Later evaluations, which were checked as well.
-        findings: Empty where everything is consistent.
+        findings: Empty where everything that was checked is consistent.
+        unchecked: What could not be checked from records, or with what is installed here.
     """
 
     status: str
     num_files: int
     num_evaluations: int
     findings: list[Finding]
+    unchecked: list[Finding] = field(default_factory=list)
 
 
 def take(manifest: Manifest, part: str) -> dict[str, Any]:

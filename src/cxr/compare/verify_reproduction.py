@@ -54,7 +54,8 @@ def verify_reproduction(directory: Path) -> Verification:
     expected = {REPRODUCTION, REPRODUCED_RUN, REPRODUCED_RECORD}
     beside = sorted({entry.name for entry in directory.iterdir()} - expected)
     findings += [Finding(name, "was added: the reproduction does not name it") for name in beside]
-    return Verification(str(answer.get("verdict")), found.num_files + 1, 0, findings)
+    unchecked = [replace(one, path=f"{REPRODUCED_RUN}/{one.path}") for one in found.unchecked]
+    return Verification(str(answer.get("verdict")), found.num_files + 1, 0, findings, unchecked)
 
 
 def _check_answer(answer: dict[str, Any], manifest: Manifest) -> Iterator[Finding]:

@@ -50,10 +50,16 @@ def verify_run(directory: Path) -> Verification:
             findings += _check_epochs(directory)
         for place in _list_evaluations(directory):
             found = _verify_evaluation(place, manifest)
-            findings += found.findings
+            findings += [*found.findings, *found.unchecked]
             num_files += found.num_files
             num_evaluations += 1
-    return Verification(str(manifest.get("status")), num_files, num_evaluations, findings)
+    return Verification(
+        str(manifest.get("status")),
+        num_files,
+        num_evaluations,
+        findings=[one for one in findings if not one.is_open],
+        unchecked=[one for one in findings if one.is_open],
+    )
 
 
 def _list_evaluations(directory: Path) -> list[Path]:
@@ -73,12 +79,15 @@ def _verify_evaluation(place: Path, run: Manifest) -> Verification:
         found, manifest = verify_run(place), load_manifest(place)
     except RecordError as error:
         return Verification("", 0, 0, [Finding(name, error.problem)])
-    findings = [replace(finding, path=f"{name}/{finding.path}") for finding in found.findings]
+    findings, unchecked = (
+        [replace(one, path=f"{name}/{one.path}") for one in those]
+        for those in (found.findings, found.unchecked)
+    )
     if manifest["schema"] == RUN_SCHEMA:
         findings.append(Finding(name, "is a run, not an evaluation of this one"))
     elif take(manifest, "run").get("manifest_digest") != run.get("manifest_digest"):
         findings.append(Finding(name, "is an evaluation of another manifest"))
-    return replace(found, findings=findings)
+    return replace(found, findings=findings, unchecked=unchecked)
 
 
 def _check_manifest(manifest: Manifest) -> Iterator[Finding]:

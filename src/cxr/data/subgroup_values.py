@@ -7,7 +7,7 @@ subgroups that are large enough, and the names of no others.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from cxr.config.schema import RunConfig, SubgroupRule
 from cxr.data.sources.csv_table import CsvSource
@@ -46,6 +46,24 @@ def read_subgroup_values(config: RunConfig, lock: DataLock) -> SubgroupValues:
             path: _find_value(rule, real_path, cells.get(real_path, {}), name)
             for path, real_path in real.items()
         }
+        for name, rule in rules.items()
+    }
+
+
+def derive_pattern_values(
+    rules: Mapping[str, SubgroupRule], paths: Sequence[str]
+) -> SubgroupValues:
+    """Return the value that each image has in each pattern, which its real path says alone.
+
+    Args:
+        rules: By subgroup, a pattern.
+        paths: Real paths of the images.
+
+    Raises:
+        DataError: A value is no plain text.
+    """
+    return {
+        name: {path: _find_value(rule, path, {}, name) for path in paths}
         for name, rule in rules.items()
     }
 

@@ -16,12 +16,11 @@ from typing import Any, Final
 from cxr.config.strict_yaml import load_document
 from cxr.errors import RecordError, UsageError
 from cxr.json_file import load_json_object
-from cxr.records.figures import ALL_SCALARS, CLASS_FIGURES
+from cxr.records.figures import flatten_figures, list_figures
 
 TABLE_SCHEMA: Final = "cxr.benchmarks/1"
 
 _YAML: Final = (".yaml", ".yml")
-_CLASSES: Final = "per_class"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +44,7 @@ class HeldFigure:
     """One figure beside what it should be.
 
     Attributes:
-        name: As in `flatten_figures`.
+        name: As in `cxr.records.figures.flatten_figures`.
         expected: What it should be; None: undefined.
         found: What it is; None: undefined.
         tolerance: Largest absolute difference that is allowed.
@@ -57,20 +56,6 @@ class HeldFigure:
     found: float | None
     tolerance: float
     is_within: bool
-
-
-def flatten_figures(metrics: Mapping[str, Any]) -> dict[str, float | None]:
-    """Return single figures by name; those of a class as ``per_class.<class>.<figure>``.
-
-    Args:
-        metrics: As manifests hold them.
-    """
-    flat = {name: metrics[name] for name in ALL_SCALARS if name in metrics}
-    for name, found in metrics.get(_CLASSES, {}).items():
-        for figure in CLASS_FIGURES:
-            if figure in found:
-                flat[f"{_CLASSES}.{name}.{figure}"] = found[figure]
-    return flat
 
 
 def load_reference(path: Path, config_name: str, asked: Mapping[str, float]) -> Reference:
@@ -149,10 +134,7 @@ def _read_golden(path: Path) -> Reference:
     # A manifest has them in the same place.
     if not isinstance(metrics, dict) or not isinstance(metrics.get("split"), str):
         raise _refuse(path, "it holds no figures of a split")
-    try:
-        flat = flatten_figures(metrics)
-    except (AttributeError, TypeError) as error:
-        raise _refuse(path, "its figures are not of the form that cxr prints") from error
+    flat = dict(list_figures(metrics))
     if not flat or not all(value is None or _is_number(value) for value in flat.values()):
         raise _refuse(path, "its figures are no numbers")
     return Reference(split=metrics["split"], figures=flat, tolerances=dict.fromkeys(flat, 0.0))

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cxr.repeat.report import RepeatReport, Verdict, load_completed, summarise_runs
 from cxr.repeat.series import SEEDS, VARY, Series
+
+if TYPE_CHECKING:
+    from cxr.repeat.vary import FactorsReport
 
 
 def outline_series(series: Series, runs: Sequence[Path]) -> RepeatReport:
@@ -40,19 +44,23 @@ def judge_series(series: Series, runs: Sequence[Path]) -> RepeatReport:
         seeds = describe_seed_runs(completed, series.asked)
         return replace(report, verdict="distribution" if is_whole else "incomplete", seeds=seeds)
     if series.kind == VARY and completed:
-        from cxr.repeat.vary import FactorsReport, describe_varied_runs
-
-        def name(factors: FactorsReport) -> Verdict:
-            if not is_whole:
-                return "incomplete"
-            if not factors.repeats:
-                return "variance"
-            found = {one.status for one in factors.effects}
-            if "changes-bits" in found:
-                return "changes-bits"
-            # A machine on which no value could be taken has shown nothing.
-            return "harmless" if "harmless" in found else "incomplete"
+        from cxr.repeat.vary import describe_varied_runs
 
         factors = describe_varied_runs(series.config, series.asked, completed)
-        return replace(report, verdict=name(factors), factors=factors)
+        return replace(report, verdict=_judge_factors(factors, is_whole=is_whole), factors=factors)
     return report
+
+
+def _judge_factors(factors: FactorsReport, *, is_whole: bool) -> Verdict:
+    """Return the verdict on factors; what must not differ and does is no more open."""
+    if factors.repeats is False:
+        return "variance"
+    if factors.breaks_promise:
+        return "changes-bits"
+    if not is_whole:
+        return "incomplete"
+    found = {one.status for one in factors.effects}
+    if "changes-bits" in found:
+        return "changes-bits"
+    # A machine on which no value could be taken has shown nothing.
+    return "harmless" if "harmless" in found else "incomplete"

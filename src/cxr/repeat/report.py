@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from cxr.compare.report import Divergence
 from cxr.errors import RecordError
-from cxr.records.figures import SCALARS
+from cxr.records.figures import flatten_figures
 from cxr.records.manifest import STATUSES, Manifest, load_manifest, load_sealed_run
 
 if TYPE_CHECKING:
@@ -24,7 +24,13 @@ UNREADABLE: Final = "unreadable"
 _IF_ANY: Final = ("against", "unfinished", "varied", "seeds", "factors")
 
 Verdict = Literal[
-    "zero-variance", "variance", "incomplete", "distribution", "harmless", "changes-bits"
+    "zero-variance",
+    "variance",
+    "different",
+    "incomplete",
+    "distribution",
+    "harmless",
+    "changes-bits",
 ]
 Spread = dict[str, float]
 
@@ -57,12 +63,14 @@ class RepeatReport:
     Attributes:
         n: Runs asked for.
         verdict: ``zero-variance`` only if all runs completed with equal outcome and trace;
-            ``distribution`` over seeds; ``harmless`` or ``changes-bits`` where factors are varied.
+            ``variance`` as soon as two differ, whatever came of the others; ``different`` where not
+            all completed and one differs from what it was to equal; ``distribution`` over seeds;
+            ``harmless`` or ``changes-bits`` where factors are varied.
         runs: Run directories, in order.
         outcome_digests: One a completed run.
         trace_digests: One a completed run.
         excluded_rate: Rates of divergence above this are excluded at 95 %; None without evidence.
-        metrics: Mean, standard deviation, least and greatest of each figure.
+        metrics: Mean, standard deviation, least and greatest of each figure, by its dotted name.
         against: What every run was to equal, and whether it does; None where nothing was named.
         unfinished: The status of each run that is there and did not complete, by its name; that of
             one that was killed is ``running``.
@@ -83,6 +91,13 @@ class RepeatReport:
     varied: dict[str, list[str]] = field(default_factory=dict)
     seeds: SeedsReport | None = None
     factors: FactorsReport | None = None
+
+    @property
+    def differs(self) -> bool:
+        """Whether something differs that must not, whatever is still missing."""
+        broken = self.factors is not None and self.factors.breaks_promise
+        unequal = self.against is not None and self.against.equal is False
+        return self.verdict in ("variance", "different") or broken or unequal
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as plain JSON values; what not every series has, only where it is."""
@@ -108,7 +123,8 @@ def summarise_runs(runs: Sequence[Path], num_runs: int) -> RepeatReport:
     traces = [manifest["trace_digest"] for manifest in completed]
     equal = len(set(outcomes)) == 1 and len(set(traces)) == 1
     verdict: Verdict = "zero-variance" if equal else "variance"
-    if len(completed) < num_runs:
+    # Two that differ stay different, whatever comes of those that are missing.
+    if len(completed) < num_runs and (equal or not completed):
         verdict = "incomplete"
     return RepeatReport(
         n=num_runs,
@@ -120,6 +136,19 @@ def summarise_runs(runs: Sequence[Path], num_runs: int) -> RepeatReport:
         metrics=_summarise_metrics(completed),
         unfinished={run.name: read_status(run) for run in runs if run not in found},
     )
+
+
+def name_verdict(verdict: Verdict, *, equals_wanted: bool | None) -> Verdict:
+    """Return the verdict on runs that were to equal another one as well.
+
+    Of equal runs, or of one alone, some may be missing and a difference found all the same: that is
+    no more open.
+
+    Args:
+        verdict: On the runs among each other.
+        equals_wanted: Whether they equal what they were to equal, as `judge_against` says.
+    """
+    return "different" if verdict == "incomplete" and equals_wanted is False else verdict
 
 
 def judge_against(
@@ -159,10 +188,11 @@ def read_status(run: Path) -> str:
 
 def _summarise_metrics(manifests: Sequence[Manifest]) -> dict[str, Spread]:
     """Return the spread of every figure that is defined in all runs."""
+    flat = [flatten_figures(manifest["metrics"]) for manifest in manifests]
     spreads: dict[str, Spread] = {}
-    for name in SCALARS:
-        values = [manifest["metrics"].get(name) for manifest in manifests]
-        if values and None not in values:
+    for name in flat[0] if flat else ():
+        values = [value for one in flat if (value := one.get(name)) is not None]
+        if len(values) == len(flat):
             spreads[name] = {
                 # Exact in between: equal values have a deviation of exactly 0.
                 "mean": statistics.mean(values),

@@ -16,12 +16,8 @@ from typing import Final
 from cxr.atomic import storage_errors
 from cxr.compare.verify_run import verify_run
 from cxr.config.fields import digest_config
-from cxr.config.load import load_config
-from cxr.digests.files import digest_file
 from cxr.errors import RecordError
-from cxr.json_file import load_json_object
-from cxr.records.manifest import is_sealed, load_sealed_run
-from cxr.records.repeat_record import read_runs
+from cxr.records.manifest import load_sealed_run
 from cxr.records.run_directory import (
     CONFIG,
     DATA_LOCK,
@@ -29,13 +25,11 @@ from cxr.records.run_directory import (
     LEDGER,
     LOCK,
     MANIFEST,
-    REPEAT,
     hold_lock,
 )
 from cxr.repeat.plan import RunPlan
 from cxr.repeat.report import RepeatReport
 from cxr.repeat.run import Task, train_planned
-from cxr.repeat.series import Series
 
 _INPUTS: Final = (MANIFEST, CONFIG, ENVIRONMENT, DATA_LOCK, LEDGER)
 """What ``train --resume`` cannot do without."""
@@ -67,29 +61,6 @@ def go_on(task: Task, directory: Path) -> RepeatReport:
     with hold_lock(directory):
         rest = find_rest(directory, task.plans)
         return train_planned(task, directory, left=rest.plans, going_on=rest.going_on)
-
-
-def load_series(directory: Path) -> Series:
-    """Read what was asked for.
-
-    Raises:
-        RecordError: It is no repeat's directory, or its record or config was edited.
-        ConfigError: The config cannot be read.
-    """
-    answer = load_json_object(directory / REPEAT)
-    _, num_runs = read_runs(directory, answer)
-    asked, against = answer.get("series", {}), answer.get("against")
-    if not is_sealed(answer) or not isinstance(asked, dict) or num_runs < 1:
-        raise _refuse("the repeat was edited", directory / REPEAT)
-    config = directory / CONFIG
-    if config.is_file() and answer.get("config_digest", digest_file(config)) != digest_file(config):
-        raise _refuse("the config was changed since the runs began", config)
-    return Series(
-        config=load_config(config),
-        num_runs=num_runs,
-        asked=asked,
-        against=against if isinstance(against, dict) else None,
-    )
 
 
 def find_rest(directory: Path, plans: Sequence[RunPlan]) -> Rest:

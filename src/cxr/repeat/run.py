@@ -28,7 +28,7 @@ from cxr.repeat.judge import judge_series, outline_series
 from cxr.repeat.plan import RunPlan
 from cxr.repeat.pool import CONFIGS, RunEnd, Watcher, run_plans
 from cxr.repeat.record import list_varied, write_repeat
-from cxr.repeat.report import RepeatReport, load_completed
+from cxr.repeat.report import RepeatReport, load_completed, name_verdict
 from cxr.repeat.series import EQUAL, STRESS, Series
 
 
@@ -177,7 +177,8 @@ class _Recorder:
             for manifest in completed.values():
                 require_same_recipe(task.against, manifest)
             told = compare_with(task.against, completed, len(task.plans))
-            report = replace(report, against=told)
+            verdict = name_verdict(report.verdict, equals_wanted=told.equal)
+            report = replace(report, against=told, verdict=verdict)
         report = replace(report, varied=list_varied(task.plans))
         write_repeat(self._out, report, task.series.asked)
         return report

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -9,24 +10,21 @@ from typing import Any, Final
 from cxr.compare.verify_figures import is_same_figure
 from cxr.compare.verify_findings import EDITED, Finding, Verification
 from cxr.compare.verify_run import verify_run
-from cxr.config.load import load_config
-from cxr.digests.files import digest_file
 from cxr.errors import CxrError, RecordError
 from cxr.json_file import load_json_object
+from cxr.records.figures import SCALARS
 from cxr.records.manifest import is_sealed
 from cxr.records.repeat_record import read_runs
 from cxr.records.run_directory import CONFIG, LOCK, REPEAT
 from cxr.repeat.judge import judge_series, outline_series
 from cxr.repeat.pool import CONFIGS
-from cxr.repeat.record import list_varied
-from cxr.repeat.report import RepeatReport, judge_against, summarise_runs
-from cxr.repeat.series import SEEDS, VARY, Series, plan_series
+from cxr.repeat.record import has_its_config, read_series
+from cxr.repeat.report import RepeatReport, judge_against, name_verdict, summarise_runs
+from cxr.repeat.series import SEEDS, VARY, Series
+from cxr.repeat.verify_plan import compare_with_plan
 
 _ROUNDED: Final = ("seeds", "factors")
 """Fields with logarithms, quantiles and norms in them."""
-
-_LATER: Final = ("unfinished",)
-"""What records of the first release do not have."""
 
 
 def verify_repeat(directory: Path) -> Verification:
@@ -38,73 +36,75 @@ def verify_repeat(directory: Path) -> Verification:
     answer = load_json_object(directory / REPEAT)
     runs, num_runs = read_runs(directory, answer)
     findings = [] if is_sealed(answer) else [Finding(REPEAT, EDITED)]
-    try:
-        report = _judge_again(directory, answer, list(runs.values()), num_runs)
-    except CxrError as error:
-        findings.append(Finding(REPEAT, f"cannot be judged again: {error.problem}"))
-        report = summarise_runs(list(runs.values()), num_runs)
-    again = {**report.to_json(), "runs": list(runs)}
-    findings += [
-        Finding(REPEAT, f"{name} is not what the runs give")
-        for name, value in again.items()
-        if not _is_same(name, answer.get(name), value) and (name in answer or name not in _LATER)
-    ]
-    if "against" in answer and not _agrees(answer["against"], report):
-        findings.append(Finding(REPEAT, "against is not what the runs give"))
-    num_files = 1
-    for name, run in runs.items():
+    series, unread = _read_series(directory, answer)
+    report = summarise_runs(list(runs.values()), num_runs)
+    if series is not None and series.kind in (SEEDS, VARY):
         try:
-            found = verify_run(run)
-        except RecordError as error:
-            findings.append(Finding(name, error.problem))
-            continue
-        findings += [replace(one, path=f"{name}/{one.path}") for one in found.findings]
-        num_files += found.num_files
-    findings += _compare_with_plan(directory, answer, num_runs)
+            report = _judge_again(series, answer, list(runs.values()))
+        except CxrError as error:
+            unread = error
+    if unread is not None and has_its_config(directory, answer):
+        findings.append(Finding(REPEAT, f"cannot be judged again: {unread.problem}"))
+    findings += _compare_with_runs(answer, report, list(runs))
+    members = [_verify_member(name, run) for name, run in runs.items()]
+    findings += [finding for member in members for finding in member.findings]
+    if not has_its_config(directory, answer):
+        findings.append(Finding(CONFIG, "was changed since the runs began"))
+    elif series is not None and "series" in answer:
+        findings += compare_with_plan(directory, answer, series)
     beside = {entry.name for entry in directory.iterdir()} - {*runs, REPEAT, CONFIG, CONFIGS, LOCK}
     findings += [Finding(name, "was added: the repeat does not name it") for name in sorted(beside)]
-    return Verification(str(answer.get("verdict")), num_files, 0, findings)
+    num_files = 1 + sum(member.num_files for member in members)
+    unchecked = [one for member in members for one in member.unchecked]
+    return Verification(str(answer.get("verdict")), num_files, 0, findings, unchecked)
 
 
-def _judge_again(
-    directory: Path, answer: dict[str, Any], runs: list[Path], num_runs: int
-) -> RepeatReport:
-    """Return what the runs give once more, of the kind of series that the answer says it is.
+def _read_series(directory: Path, answer: dict[str, Any]) -> tuple[Series | None, CxrError | None]:
+    """Return what was asked for, or None and why that is not known."""
+    if "series" not in answer:
+        # The first release had equal runs alone, and did not say so.
+        return None, None
+    try:
+        return read_series(directory, answer), None
+    except CxrError as error:
+        return None, error
 
-    One that was killed before its runs were judged holds no more than their outline.
+
+def _judge_again(series: Series, answer: dict[str, Any], runs: list[Path]) -> RepeatReport:
+    """Return what the runs give once more.
+
+    A series that was killed before its runs were judged holds no more than their outline.
     """
-    asked = answer.get("series")
-    if not isinstance(asked, dict) or asked.get("kind") not in (SEEDS, VARY):
-        return summarise_runs(runs, num_runs)
-    series = Series(config=load_config(directory / CONFIG), num_runs=num_runs, asked=asked)
     is_judged = "seeds" in answer or "factors" in answer or answer.get("verdict") != "incomplete"
     return judge_series(series, runs) if is_judged else outline_series(series, runs)
 
 
-def _compare_with_plan(directory: Path, answer: dict[str, Any], num_runs: int) -> list[Finding]:
-    """Hold the recipe, the number of runs and what was varied against what was asked for."""
-    config = directory / CONFIG
-    wanted = answer.get("config_digest")
-    if wanted is not None and (not config.is_file() or digest_file(config) != wanted):
-        return [Finding(CONFIG, "was changed since the runs began")]
-    findings = [
-        Finding(REPEAT, f"{name} is of another kind of series")
-        for name, kind in (("seeds", SEEDS), ("factors", VARY))
-        if name in answer and answer.get("series", {}).get("kind") != kind
-    ]
-    asked = answer.get("series")
-    if not isinstance(asked, dict):
-        return findings
-    try:
-        series = Series(config=load_config(config), num_runs=num_runs, asked=asked)
-        plans = plan_series(series)
-    except (CxrError, LookupError, TypeError, ValueError):
-        return [*findings, Finding(REPEAT, "series is not one that cxr plans")]
-    if len(plans) != num_runs:
-        findings.append(Finding(REPEAT, f"n is not the number of planned runs, {len(plans)}"))
-    if "varied" in answer and answer["varied"] != list_varied(plans):
-        findings.append(Finding(REPEAT, "varied is not what the series varies"))
-    return findings
+def _compare_with_runs(
+    answer: dict[str, Any], report: RepeatReport, names: list[str]
+) -> Iterator[Finding]:
+    """Hold every field of the answer against what the runs give."""
+    equals_wanted = None
+    against = answer.get("against")
+    if isinstance(against, dict):
+        equals_wanted, differing = _judge_wanted(against, report)
+        says_which = against.get("differing") is not None
+        if against.get("equal") is not equals_wanted or says_which != (differing is not None):
+            yield Finding(REPEAT, "against is not what the runs give")
+    elif "against" in answer:
+        yield Finding(REPEAT, "against is not what the runs give")
+    verdict = name_verdict(report.verdict, equals_wanted=equals_wanted)
+    again = {**report.to_json(), "runs": names, "verdict": verdict}
+    for name, value in again.items():
+        said = answer.get(name)
+        if not _is_same(name, said, value) and not _is_of_first_release(name, answer, value):
+            yield Finding(REPEAT, f"{name} is not what the runs give")
+
+
+def _judge_wanted(against: dict[str, Any], report: RepeatReport) -> tuple[bool | None, int | None]:
+    """Say whether the runs equal what they were to equal, by its recorded digests."""
+    pairs = list(zip(report.outcome_digests, report.trace_digests, strict=True))
+    outcome, trace = str(against.get("outcome_digest")), against.get("trace_digest")
+    return judge_against(outcome, trace, pairs, report.n)
 
 
 def _is_same(name: str, said: object, again: object) -> bool:
@@ -112,12 +112,27 @@ def _is_same(name: str, said: object, again: object) -> bool:
     return is_same_figure(said, again) if name in _ROUNDED else said == again
 
 
-def _agrees(against: object, report: RepeatReport) -> bool:
-    """Say whether what is recorded of another run follows from its digests and the runs."""
-    if not isinstance(against, dict):
+def _is_of_first_release(name: str, answer: dict[str, Any], again: Any) -> bool:
+    """Say whether a field is as the first release left it, which did not name the series."""
+    if "series" in answer:
         return False
-    outcome, trace = against.get("outcome_digest"), against.get("trace_digest")
-    pairs = list(zip(report.outcome_digests, report.trace_digests, strict=True))
-    equal, place = judge_against(str(outcome), trace, pairs, report.n)
-    differs = against.get("differing") is not None
-    return against.get("equal") is equal and differs == (place is not None)
+    said = answer.get(name)
+    if name == "unfinished":
+        return said is None
+    if name == "verdict":
+        # Where a run was missing it did not look at the others.
+        return bool(said == "incomplete" and len(answer["runs"]) < answer["n"])
+    return name == "metrics" and said == {one: again[one] for one in SCALARS if one in again}
+
+
+def _verify_member(name: str, run: Path) -> Verification:
+    """Check one run; what was found stands by its place in the repeat."""
+    try:
+        found = verify_run(run)
+    except RecordError as error:
+        return Verification("", 0, 0, [Finding(name, error.problem)])
+    findings, unchecked = (
+        [replace(one, path=f"{name}/{one.path}") for one in those]
+        for those in (found.findings, found.unchecked)
+    )
+    return replace(found, findings=findings, unchecked=unchecked)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from cxr.compare.report import DiffReport
 from cxr.reports.diff_text import (
     describe_findings,
+    describe_other_figures,
     describe_predictions,
     describe_verdict,
     list_difference_rows,
@@ -14,22 +15,28 @@ from cxr.reports.diff_text import (
 )
 
 
-def render_markdown(report: DiffReport, name_a: str, name_b: str) -> str:
+def render_markdown(
+    report: DiffReport, name_a: str, name_b: str, *, every_figure: bool = False
+) -> str:
     """Return a comparison as Markdown.
 
     Args:
         report: The comparison.
         name_a: What the first run is called.
         name_b: What the second is called.
+        every_figure: Whether the table has all figures, or the main ones.
     """
     lines = [f"## {describe_verdict(report)}", "", f"- a: {_code(name_a)}", f"- b: {_code(name_b)}"]
     lines += [f"- {line}" for line in describe_findings(report)]
     if report.differences:
         lines += ["", "### What went in differently", "", *_table(*list_difference_rows(report))]
     if report.verdict != "identical" and report.metrics:
-        lines += ["", "### Figures", "", *_table(*list_figure_rows(report))]
-        told = describe_predictions(report)
-        lines += ["", told] if told is not None else []
+        lines += ["", "### Figures", "", *_table(*list_figure_rows(report, every=every_figure))]
+        for told in (
+            describe_other_figures(report, every=every_figure),
+            describe_predictions(report),
+        ):
+            lines += ["", told] if told is not None else []
     return "\n".join(lines) + "\n"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cxr.compare.report import BisectReport, DiffReport, Divergence, ReplayedOp, ReplayReport
 from cxr.records.op_record import describe_op
+from cxr.reports.shown_figures import choose_figures, describe_left_out
 from cxr.reports.values import describe_values
 
 
@@ -16,14 +17,32 @@ def describe_verdict(report: DiffReport) -> str:
 
 
 def describe_findings(report: DiffReport) -> list[str]:
-    """Return where the runs parted, and what running them again showed, a line each."""
-    lines = []
+    """Return which tolerance does not hold, where the runs parted, and what a replay showed."""
+    lines = describe_broken_tolerances(report)
     if report.first_divergence is not None:
         lines.append(describe_divergence(report.first_divergence))
     if report.replay is not None:
         lines += describe_replay(report.replay)
     if report.bisect is not None:
         lines += describe_bisection(report.bisect)
+    return lines
+
+
+def describe_broken_tolerances(report: DiffReport) -> list[str]:
+    """Return a line for each tolerance that was asked for and does not hold."""
+    if report.verdict != "different":
+        return []
+    lines = []
+    for name, tolerance in report.tolerances.items():
+        pair = report.metrics[name]
+        gap = pair["difference"]
+        if gap is None:
+            lacking = [run for run in ("a", "b") if pair[run] is None]
+            lines.append(
+                f"no tolerance holds: {name} is undefined in run {' and run '.join(lacking)}"
+            )
+        elif abs(gap) > tolerance:
+            lines.append(f"beyond its tolerance: {name} by {abs(gap):.6g}, {tolerance:g} allowed")
     return lines
 
 
@@ -98,13 +117,26 @@ def list_difference_rows(report: DiffReport) -> tuple[list[str], list[list[str]]
     return header, rows
 
 
-def list_figure_rows(report: DiffReport) -> tuple[list[str], list[list[str]]]:
-    """Return the header and the rows of the table of figures."""
+def list_figure_rows(
+    report: DiffReport, *, every: bool = False
+) -> tuple[list[str], list[list[str]]]:
+    """Return the header and the rows of the table of figures, of the main ones or of all.
+
+    A figure that was given a tolerance is among the main ones.
+    """
+    shown = {*choose_figures(report.metrics, every=every), *report.tolerances}
     rows = [
         [name, *(_number(pair[column]) for column in ("a", "b", "difference"))]
         for name, pair in report.metrics.items()
+        if name in shown
     ]
     return ["metric", "a", "b", "b - a"], rows
+
+
+def describe_other_figures(report: DiffReport, *, every: bool = False) -> str | None:
+    """Return how many figures the table leaves out; None where it has all."""
+    others = [name for name in report.metrics if name not in report.tolerances]
+    return describe_left_out(others, every=every)
 
 
 def describe_predictions(report: DiffReport) -> str | None:

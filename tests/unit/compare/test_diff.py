@@ -10,6 +10,7 @@ from cxr.errors import RecordError, UsageError
 from cxr.records.manifest import EVALUATION_SCHEMA, write_manifest
 from cxr.records.predictions import write_predictions
 from cxr.records.run_directory import PREDICTIONS
+from cxr.reports.diff_text import describe_broken_tolerances
 
 UPSET = frozenset({(1, "gradients", "w")})
 OTHER = {"upset": UPSET, "weight": 0.75, "logits": ((0.375, 0.625), (0.75, 0.25))}
@@ -105,6 +106,35 @@ def test_a_tolerance_is_absolute_per_metric_and_asked_for(make_run, tolerances, 
         found = diff_runs(*pair, tolerances=tolerances)
         assert found.verdict == verdict
         assert found.tolerances == tolerances
+
+
+def test_a_figure_of_a_class_is_compared_and_tolerated_as_any_other(make_run):
+    classes = [{"per_class": {"A": {"auroc": value}}} for value in (0.5, 0.75, None)]
+    a = make_run(metrics=classes[0])
+    b, undefined = (make_run(metrics=one, **OTHER) for one in classes[1:])
+    name = "per_class.A.auroc"
+    for tolerance, verdict in ((0.25, "equivalent"), (0.2, "different")):
+        found = diff_runs(a, b, {name: tolerance})
+        assert (found.verdict, found.metrics[name]["difference"]) == (verdict, 0.25)
+    found = diff_runs(a, undefined, {name: 1.0})
+    assert found.metrics[name] == {"a": 0.5, "b": None, "difference": None}
+    assert found.verdict == "different"
+    assert describe_broken_tolerances(found) == [
+        f"no tolerance holds: {name} is undefined in run b"
+    ]
+
+
+def test_a_name_that_is_not_there_is_answered_with_those_near_it(make_run):
+    metrics = {"per_class": {name: {"auroc": 0.5} for name in ("NORMAL", "PNEUMONIA")}}
+    a, b = make_run(metrics=metrics), make_run(metrics=metrics, **OTHER)
+    for asked, near in (
+        ("per_class.PNEUMONA.auroc", "per_class.PNEUMONIA.auroc, per_class.NORMAL.auroc"),
+        ("auroc_", "auroc"),
+        ("zzz", "accuracy, balanced_accuracy, macro_f1, auroc, loss"),
+    ):
+        with pytest.raises(UsageError, match=f"no metric is called '{asked}'") as caught:
+            diff_runs(a, b, {asked: 0.1})
+        assert caught.value.hint == f"choose from {near}; cxr diff --figures all has all 7"
 
 
 def test_identical_runs_are_identical_within_any_tolerance(make_run):

@@ -243,6 +243,23 @@ def test_equal_runs_that_left_the_base_are_kept_so(repeat_with):
     assert verify_repeat(out).findings == []
 
 
+def test_a_difference_from_the_base_is_found_though_a_run_is_missing(repeat_with):
+    out, report = repeat_with(OTHER, {"status": "failed"})
+    assert (report.verdict, report.against.equal, report.differs) == ("different", False, True)
+    assert verify_repeat(out).findings == []
+    record = json.loads((out / "repeat.json").read_bytes())
+    hidden = seal_manifest({**record, "verdict": "incomplete"})
+    (out / "repeat.json").write_bytes(canonical_json(hidden))
+    assert [one.problem for one in verify_repeat(out).findings] == [
+        "verdict is not what the runs give"
+    ]
+
+
+def test_nothing_is_known_of_the_base_where_all_that_completed_equal_it(repeat_with):
+    _, report = repeat_with(CODE, {"status": "failed"})
+    assert (report.verdict, report.against.equal, report.differs) == ("incomplete", None, False)
+
+
 @pytest.mark.parametrize(
     "change", [{"equal": True}, {"equal": None}, {"differing": None}, {"outcome_digest": "x"}]
 )

@@ -12,7 +12,8 @@ from cxr.errors import RecordError, RunDirectoryError
 from cxr.records.manifest import seal_manifest
 from cxr.repeat import resume
 from cxr.repeat.plan import plan_equal_runs
-from cxr.repeat.resume import find_rest, load_series
+from cxr.repeat.record import load_series
+from cxr.repeat.resume import find_rest
 from cxr.repeat.run import repeat_recipe
 from cxr.repeat.series import Series, plan_series
 

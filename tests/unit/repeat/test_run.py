@@ -75,6 +75,16 @@ def test_a_figure_that_one_run_does_not_have_has_no_spread(make_run):
     assert "accuracy" in found.metrics
 
 
+def test_figures_of_classes_have_a_spread_as_well(make_run):
+    runs = [make_run(metrics={"per_class": {"A": {"recall": value}}}) for value in (0.25, 0.75)]
+    assert summarise_runs(runs, 2).metrics["per_class.A.recall"]["mean"] == 0.5
+
+
+def test_a_difference_is_found_whatever_came_of_the_others(make_run):
+    found = summarise_runs([make_run(), make_run(**OTHER), make_run(status="failed")], 3)
+    assert (found.verdict, found.differs, found.unfinished) == ("variance", True, {"2": "failed"})
+
+
 @pytest.mark.parametrize("status", ["failed", "interrupted", "running"])
 def test_runs_that_did_not_complete_leave_it_incomplete(make_run, status):
     found = summarise_runs([make_run(), make_run(), make_run(status=status)], 3)

@@ -127,6 +127,27 @@ def test_each_factor_is_harmless_or_parts_somewhere_by_so_much(place_runs):
     assert judge_series(series, list(runs)).verdict == "changes-bits"
 
 
+@pytest.mark.parametrize(
+    ("runs", "verdict", "differs"),
+    [
+        (({}, {}, {}), "incomplete", False),
+        (({}, {}, {"weight": 0.75}), "incomplete", False),
+        (({}, {"weight": 0.75}, {}), "variance", True),
+    ],
+)
+def test_of_factors_a_missing_run_leaves_open_what_is_not_yet_found(
+    place_runs, runs, verdict, differs
+):
+    report = judge_series(Series(config=CONFIG, num_runs=4, asked=ASKED), list(place_runs(*runs)))
+    assert (report.verdict, report.differs) == (verdict, differs)
+
+
+def test_a_promise_that_is_broken_is_told_though_a_run_is_missing(place_runs):
+    runs = place_runs({}, {}, {"status": "failed"}, {"weight": 0.75})
+    report = judge_series(Series(config=CONFIG, num_runs=4, asked=ASKED), list(runs))
+    assert (report.verdict, report.differs) == ("changes-bits", True)
+
+
 def test_what_the_level_promises_and_does_not_hold_is_told(place_runs):
     runs = place_runs({}, {}, {}, {"weight": 0.75})
     found = describe_varied_runs(CONFIG, ASKED, runs)

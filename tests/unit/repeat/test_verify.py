@@ -5,12 +5,16 @@ import shutil
 
 import pytest
 
+from cxr.config.load import dump_config, load_config
 from cxr.digests.canonical import canonical_json
 from cxr.digests.files import digest_file
 from cxr.errors import RecordError
+from cxr.records.figures import SCALARS
 from cxr.records.manifest import REPEAT_SCHEMA, seal_manifest
 from cxr.records.run_directory import CONFIG, METRICS, REPEAT
+from cxr.repeat.record import list_varied
 from cxr.repeat.report import summarise_runs
+from cxr.repeat.series import Series, plan_series
 from cxr.repeat.verify_record import verify_record
 
 
@@ -79,6 +83,50 @@ def test_a_repeat_is_held_against_what_it_was_asked_for(repeat, changes, problem
     edit(repeat, config_digest=digest_file(repeat / CONFIG), series={"kind": "equal"}, varied={})
     edit(repeat, **changes)
     assert (REPEAT, problem) in describe(repeat)
+
+
+@pytest.fixture
+def stressed(repeat):
+    """The same as a series whose second run has a recipe of its own."""
+    shutil.copy(repeat / "run-1" / CONFIG, repeat / CONFIG)
+    asked = {"kind": "stress"}
+    plans = plan_series(Series(config=load_config(repeat / CONFIG), num_runs=2, asked=asked))
+    (repeat / "configs").mkdir()
+    recipe = repeat / "configs" / "run-2.yaml"
+    recipe.write_text(dump_config(plans[1].config, recipe.parent), encoding="utf-8")
+    digest = digest_file(repeat / CONFIG)
+    edit(repeat, config_digest=digest, series=asked, varied=list_varied(plans))
+    return repeat, recipe
+
+
+def test_recipes_of_single_runs_are_held_against_the_plan(stressed):
+    repeat, recipe = stressed
+    assert describe(repeat) == []
+    text = recipe.read_text(encoding="utf-8")
+    recipe.write_text(text.replace("seed: 1", "seed: 2"), encoding="utf-8")
+    assert recipe.read_text(encoding="utf-8") != text
+    assert describe(repeat) == [("configs/run-2.yaml", "is not the recipe that the series plans")]
+    recipe.write_text("seed: [", encoding="utf-8")
+    [(path, problem)] = describe(repeat)
+    assert (path, problem.partition(":")[0]) == ("configs/run-2.yaml", "is not read")
+    recipe.rename(recipe.with_name("run-1.yaml"))
+    assert describe(repeat) == [
+        ("configs/run-1.yaml", "was added: no run has this recipe"),
+        ("configs/run-2.yaml", "is missing: run-2 was trained by it"),
+    ]
+
+
+def test_a_record_of_the_first_release_may_lack_what_came_later_and_no_other_may(repeat):
+    content = json.loads((repeat / REPEAT).read_bytes())
+    main = {name: value for name, value in content["metrics"].items() if name in SCALARS}
+    assert len(main) < len(content["metrics"])
+    edit(repeat, metrics=main)
+    assert describe(repeat) == []
+    edit(repeat, metrics={name: value for name, value in main.items() if name != "loss"})
+    assert describe(repeat) == [(REPEAT, "metrics is not what the runs give")]
+    shutil.copy(repeat / "run-1" / CONFIG, repeat / CONFIG)
+    edit(repeat, metrics=main, series={"kind": "equal"}, varied={})
+    assert describe(repeat) == [(REPEAT, "metrics is not what the runs give")]
 
 
 @pytest.mark.parametrize("name", ["..", "", "a/../run-1"])

@@ -12,7 +12,7 @@ from cxr.compare.report import (
     ReplayReport,
 )
 from cxr.reports.diff_markdown import render_markdown
-from cxr.reports.diff_text import describe_findings
+from cxr.reports.diff_text import describe_findings, describe_other_figures, list_figure_rows
 
 SIZE = {
     "shape": [50, 128],
@@ -50,6 +50,24 @@ def build(**changes):
         ),
     }
     return DiffReport(**{**plain, **changes})
+
+
+def test_a_table_has_the_main_figures_those_with_a_tolerance_or_all():
+    names = ("auroc", "loss", "brier_score", "per_class.A.auroc", "per_class.B.auroc")
+    metrics = {name: {"a": 0.5, "b": 0.75, "difference": 0.25} for name in names}
+    plain = build(metrics=metrics)
+    assert [row[0] for row in list_figure_rows(plain)[1]] == ["auroc", "loss"]
+    assert describe_other_figures(plain) == "and 3 more figures: --figures all"
+    assert [row[0] for row in list_figure_rows(plain, every=True)[1]] == list(names)
+    assert describe_other_figures(plain, every=True) is None
+    asked = build(metrics=metrics, tolerances={"per_class.A.auroc": 0.125, "loss": 0.25})
+    assert [row[0] for row in list_figure_rows(asked)[1]] == ["auroc", "loss", "per_class.A.auroc"]
+    assert describe_other_figures(asked) == "and 2 more figures: --figures all"
+    page = render_markdown(asked, "a", "b")
+    assert "beyond its tolerance: per_class.A.auroc by 0.25, 0.125 allowed" in page
+    assert "loss by" not in page
+    assert "`per_class.B.auroc`" not in page
+    assert "`per_class.B.auroc`" in render_markdown(asked, "a", "b", every_figure=True)
 
 
 def test_a_comparison_alone_says_where_the_runs_parted():

@@ -1,0 +1,126 @@
+"""How often bootstrap intervals hold the truth where theory says that they need not.
+
+Two figures: the threshold that validation chooses, for which no interval is shown, and the expected
+calibration error, whose interval is often undefined. The truth of both is known here: scores are
+normal with equal variances, so the best threshold lies half-way; and a model whose odds are the
+true ones has an error of 0, one that is too sure an error that a million images tell.
+
+    nice uv run python benchmarks/doubtful_intervals.py
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+
+import numpy as np
+
+from cxr.evaluation.calibration import compute_calibration, find_bin
+from cxr.evaluation.outcomes import Outcome
+from cxr.evaluation.ranking import choose_threshold
+from cxr.statistics.bootstrap import bootstrap_figures
+from cxr.statistics.cases import build_class_cases
+from result import Table
+
+DISTANCE = 1.5
+TAIL = 0.025
+
+
+def choose(scores: np.ndarray, labels: np.ndarray) -> float:
+    """Return the score with the largest Youden index, the highest of equal ones."""
+    order = np.argsort(-scores, kind="stable")
+    ranked, sides = scores[order], labels[order]
+    found, alarms = np.cumsum(sides), np.cumsum(1 - sides)
+    gain = found * alarms[-1] - alarms * found[-1]
+    ends = np.r_[ranked[1:] != ranked[:-1], True]
+    return float(ranked[np.argmax(np.where(ends, gain, -(len(scores) ** 2)))])
+
+
+def require_own_rule(rng: np.random.Generator) -> None:
+    """Hold `choose` against what cxr itself chooses."""
+    labels, scores = rng.integers(0, 2, 60), rng.integers(0, 9, 60).astype(float)
+    outcomes = [
+        Outcome(is_true=bool(label), is_decided=True, score=score, probability=0.5)
+        for label, score in zip(labels, scores, strict=True)
+    ]
+    own = choose_threshold(outcomes)
+    if own is None or own.score != choose(scores, labels):
+        raise AssertionError("this is not the threshold that cxr chooses")
+
+
+def cover_threshold(images: int, simulations: int, replicates: int) -> list[str]:
+    """Return how often the percentile and the basic interval hold the best threshold."""
+    rng = np.random.default_rng(images)
+    require_own_rule(rng)
+    held = np.zeros(2)
+    labels = np.arange(images) % 2
+    for _ in range(simulations):
+        scores = rng.normal(size=images) + DISTANCE * labels
+        drawn = rng.integers(0, images, (replicates, images))
+        chosen = [choose(scores[one], labels[one]) for one in drawn]
+        low, high = np.quantile(chosen, [TAIL, 1 - TAIL])
+        twice, truth = 2 * choose(scores, labels), DISTANCE / 2
+        held += [low <= truth <= high, twice - high <= truth <= twice - low]
+    return [str(images), *(f"{share:.1%}" for share in held / simulations)]
+
+
+def predict(
+    images: int, slope: float, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return labels, decisions and the probability of each decision of a model.
+
+    Args:
+        images: How many.
+        slope: Of its odds: 1 says the truth, more is too sure.
+        rng: The generator.
+    """
+    odds = rng.normal(scale=2, size=images)
+    labels = (rng.random(images) < 1 / (1 + np.exp(-odds))).astype(int)
+    said = 1 / (1 + np.exp(-slope * odds))
+    decided = (said > 0.5).astype(int)  # noqa: PLR2004 - the middle
+    return labels, decided, np.maximum(said, 1 - said)
+
+
+def cover_error(images: int, slope: float, simulations: int, replicates: int) -> list[str]:
+    """Return how often the error has an interval, and how often that holds the truth."""
+    rng = np.random.default_rng(images)
+    labels, decided, sure = predict(10**6, slope, rng)
+    truth = compute_calibration(sure.tolist(), (labels == decided).tolist()).error or 0.0
+    truth = 0.0 if slope == 1 else truth
+    given = held = 0
+    for _ in range(simulations):
+        labels, decided, sure = predict(images, slope, rng)
+        cases = build_class_cases(
+            labels,
+            decided,
+            np.stack([-sure, sure], axis=1),
+            bins=[find_bin(one) for one in sure.tolist()],
+            gaps=sure - (labels == decided),
+        )
+        found = bootstrap_figures(cases, np.arange(images), root=0, replicates=replicates)
+        interval = found.whole["calibration_error"]
+        if interval.low is not None and interval.high is not None:
+            given += 1
+            held += interval.low <= truth <= interval.high
+    told = f"{held / given:.1%}" if given else "-"
+    return [f"{images}", f"{truth:.3f}", f"{given / simulations:.1%}", told]
+
+
+def main() -> None:
+    """Simulate, and print both tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--simulations", type=int, default=300)
+    parser.add_argument("--replicates", type=int, default=400)
+    given = vars(parser.parse_args())
+    error = math.sqrt(0.95 * 0.05 / given["simulations"])
+    print(f"standard error of a share of 95 %: {error:.1%}", flush=True)
+    rows = [cover_threshold(images, **given) for images in (100, 400, 1600)]
+    header = ["images", "percentile", "basic"]
+    print(Table(title="threshold of the largest Youden index", header=header, rows=rows).format())
+    rows = [cover_error(images, slope, **given) for slope in (1.0, 2.0) for images in (200, 1000)]
+    header = ["images", "true error", "has an interval", "which holds it"]
+    print(Table(title="expected calibration error", header=header, rows=rows).format())
+
+
+if __name__ == "__main__":
+    main()

@@ -33,8 +33,8 @@ def diff_runs(a: Path, b: Path, tolerances: Mapping[str, float] | None = None) -
     manifest_a, manifest_b = load_sealed_run(a), load_sealed_run(b)
     divergence = find_first_divergence((a, manifest_a), (b, manifest_b))
     metrics = _pair_metrics(manifest_a, manifest_b)
-    _require_known(metrics, tolerances or {})
-    verdict = _judge(manifest_a, manifest_b, divergence, metrics, tolerances or {})
+    require_known(metrics, tolerances or {})
+    verdict = judge(manifest_a, manifest_b, divergence, metrics, tolerances or {})
     if verdict is None:
         complete = manifest_a["status"] == "completed"
         run, status = (b, manifest_b["status"]) if complete else (a, manifest_a["status"])
@@ -69,7 +69,7 @@ def diff_manifests(
         UsageError: A tolerance names no metric of these runs.
     """
     metrics = _pair_metrics(a, b)
-    _require_known(metrics, tolerances or {})
+    require_known(metrics, tolerances or {})
     equal = all(a[name] == b[name] for name in ("outcome_digest", "trace_digest"))
     verdict: Verdict = "identical" if equal else "different"
     if not equal and tolerances and _within(metrics, tolerances):
@@ -84,7 +84,7 @@ def diff_manifests(
     )
 
 
-def _judge(
+def judge(
     a: Manifest,
     b: Manifest,
     divergence: Divergence | None,
@@ -109,7 +109,7 @@ def _within(metrics: dict[str, dict[str, float | None]], tolerances: Mapping[str
     return all(gap is not None and abs(gap) <= tolerance for gap, tolerance in gaps)
 
 
-def _require_known(metrics: Mapping[str, object], tolerances: Mapping[str, float]) -> None:
+def require_known(metrics: Mapping[str, object], tolerances: Mapping[str, float]) -> None:
     """Refuse a tolerance for a metric that these runs do not have."""
     for name in tolerances:
         if name not in metrics:

@@ -34,15 +34,7 @@ def diff_runs(a: Path, b: Path, tolerances: Mapping[str, float] | None = None) -
     divergence = find_first_divergence((a, manifest_a), (b, manifest_b))
     metrics = _pair_metrics(manifest_a, manifest_b)
     require_known(metrics, tolerances or {})
-    verdict = judge(manifest_a, manifest_b, divergence, metrics, tolerances or {})
-    if verdict is None:
-        complete = manifest_a["status"] == "completed"
-        run, status = (b, manifest_b["status"]) if complete else (a, manifest_a["status"])
-        raise RecordError(
-            "no difference so far, but a run has no outcome",
-            where=f"{run}, status {status}",
-            hint="let it complete, then compare again",
-        )
+    verdict = judge((a, manifest_a), (b, manifest_b), divergence, metrics, tolerances or {})
     return DiffReport(
         verdict=verdict,
         first_divergence=divergence,
@@ -85,17 +77,26 @@ def diff_manifests(
 
 
 def judge(
-    a: Manifest,
-    b: Manifest,
+    a: tuple[Path, Manifest],
+    b: tuple[Path, Manifest],
     divergence: Divergence | None,
     metrics: dict[str, dict[str, float | None]],
     tolerances: Mapping[str, float],
-) -> Verdict | None:
-    """Return the verdict, or None where a run has no outcome and nothing differs yet."""
-    outcomes = [manifest.get("outcome_digest") for manifest in (a, b)]
+) -> Verdict:
+    """Return the verdict on two ledgers, two outcomes and their figures.
+
+    Raises:
+        RecordError: A run has no outcome, and nothing differs yet.
+    """
+    outcomes = [manifest.get("outcome_digest") for _, manifest in (a, b)]
     parted = divergence is not None and divergence.what != "end"
     if None in outcomes and not parted:
-        return None
+        run, manifest = b if a[1]["status"] == "completed" else a
+        raise RecordError(
+            "no difference so far, but a run has no outcome",
+            where=f"{run}, status {manifest['status']}",
+            hint="let it complete, then compare again",
+        )
     if divergence is None and outcomes[0] == outcomes[1]:
         return "identical"
     if tolerances and None not in outcomes and _within(metrics, tolerances):

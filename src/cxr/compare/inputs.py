@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any, Final
 
@@ -121,7 +122,7 @@ def _name_changed(a: Manifest, b: Manifest) -> set[str]:
 
 
 def compare_environments(
-    a: Path, b: Path, level: Level, *, told: Set[str] = frozenset()
+    a: Path, b: Path, level: Level, *, told: AbstractSet[str] = frozenset()
 ) -> Iterator[Difference]:
     """Compare captured facts; what cxr sets itself are switches, compared as such.
 
@@ -144,7 +145,7 @@ def compare_environments(
 
 
 def compare_controls(
-    a: Manifest, b: Manifest, level: Level, *, changed: Set[str]
+    a: Manifest, b: Manifest, level: Level, *, changed: AbstractSet[str]
 ) -> Iterator[Difference]:
     """Compare switches as read back, leaving out those that follow from a config field.
 

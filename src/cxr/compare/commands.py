@@ -34,6 +34,12 @@ def diff_commands(a: Path, b: Path) -> CommandDiffReport:
                 where=f"{run}, status {manifest['status']}",
                 hint="run it again, into another directory",
             )
+    if not (one["declared"]["out"] or other["declared"]["out"]):
+        raise RecordError(
+            "there is nothing to compare: no command declared what it writes",
+            where=f"{a} and {b}",
+            hint="run them again with --out GLOB",
+        )
     outputs = list(_compare_outputs(one["outputs"], other["outputs"]))
     equal = one["outcome_digest"] == other["outcome_digest"]
     verdict: Verdict = "identical" if equal else "different"

@@ -35,6 +35,8 @@ _LOOP_FIELDS: Final[dict[str, tuple[type, ...]]] = {
 _COMMAND_FIELDS: Final[dict[str, tuple[type, ...]]] = {
     "command.arguments": (list,),
     "command.program": (dict,),
+    "declared.in": (list,),
+    "declared.out": (list,),
     "inputs": (dict,),
     "recipe.inputs_digest": (str,),
 }

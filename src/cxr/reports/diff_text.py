@@ -59,9 +59,7 @@ def _name_change(one: OutputDifference) -> str:
 def describe_no_difference(report: DiffReport) -> str:
     """Return what to look for where two records differ and what went in does not."""
     if isinstance(report, CommandDiffReport):
-        return (
-            "nothing that was recorded went in differently: look for inputs not declared, or chance"
-        )
+        return "nothing that was recorded went in differently: look for undeclared files, or chance"
     return "nothing that went in differs: look for a kernel that does not repeat"
 
 

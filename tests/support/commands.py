@@ -11,6 +11,7 @@ COMMANDS: Final = [
     ["diff"],
     ["verify"],
     ["doctor"],
+    ["run"],
     ["env", "capture"],
     ["env", "audit"],
     ["env", "verify"],

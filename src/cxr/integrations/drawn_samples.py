@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from numbers import Integral
 from typing import Any
 
-from torch.utils.data import BatchSampler
+from torch.utils.data import BatchSampler, IterableDataset
 
 
 class _TellingSampler:
@@ -57,6 +58,9 @@ class DrawnSamples:
     def __init__(self, loader: Any) -> None:
         self.reason: str | None = None
         self._sampler: _TellingSampler | None = None
+        if isinstance(getattr(loader, "dataset", None), IterableDataset):
+            self.reason = "the data set is a stream"
+            return
         batch_sampler = getattr(loader, "batch_sampler", None)
         if type(batch_sampler) is not BatchSampler:
             self.reason = "the data loader draws by no batch sampler of torch's own"
@@ -74,5 +78,6 @@ class DrawnSamples:
             return None
         drawn = self._sampler.drawn
         taken = [drawn.popleft() for _ in range(min(self._batch_size, len(drawn)))]
-        known = bool(taken) and all(isinstance(sample, int) for sample in taken)
-        return taken if known else None
+        # NumPy's whole numbers are some too.
+        known = bool(taken) and all(isinstance(sample, Integral) for sample in taken)
+        return [int(sample) for sample in taken] if known else None

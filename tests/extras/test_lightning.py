@@ -88,6 +88,7 @@ def test_another_number_of_workers_parts_at_a_batch_of_the_same_samples(records)
     assert (parted["step"], parted["what"], parted["tensor"]) == (1, "batch", "0")
     found = [(one["part"], one["field"], one["a"], one["b"]) for one in answer["differences"]]
     assert found == [("config", "loader.num_workers", 1, 2)]
+    assert answer["note"].startswith("the same samples, loaded otherwise")
     steps = [list(read_ledger(run))[2] for run in (a, b)]
     assert steps[0].parts["samples"] == steps[1].parts["samples"]
     assert steps[0].parts["random"] == steps[1].parts["random"]

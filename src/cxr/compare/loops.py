@@ -8,13 +8,13 @@ from pathlib import Path
 from cxr.compare.diff import judge, require_known
 from cxr.compare.divergence import find_first_divergence
 from cxr.compare.inputs import compare_controls, compare_environments, sort_differences
-from cxr.compare.report import Difference, DiffReport
+from cxr.compare.report import Difference, Divergence, LoopDiffReport
 from cxr.records.foreign_manifest import load_sealed_foreign
 from cxr.records.loop_record import NATIVE
 from cxr.records.manifest import Manifest
 
 
-def diff_loops(a: Path, b: Path, tolerances: Mapping[str, float]) -> DiffReport:
+def diff_loops(a: Path, b: Path, tolerances: Mapping[str, float]) -> LoopDiffReport:
     """Compare two trainings of others.
 
     Args:
@@ -38,13 +38,25 @@ def diff_loops(a: Path, b: Path, tolerances: Mapping[str, float]) -> DiffReport:
         *compare_environments(a, b, NATIVE),
         *compare_controls(one, other, NATIVE, changed=frozenset()),
     ]
-    return DiffReport(
+    return LoopDiffReport(
         verdict=verdict,
         first_divergence=divergence,
         differences=sort_differences(differences),
         metrics=metrics,
         predictions=None,
         tolerances=dict(tolerances),
+        note=_explain(divergence, one, other),
+    )
+
+
+def _explain(parted: Divergence | None, a: Manifest, b: Manifest) -> str | None:
+    """Say what it means that batches differ: what stands before them in a step does not."""
+    if parted is None or parted.what != "batch":
+        return None
+    if any("samples" in one.get("not_recorded", {}) for one in (a, b)):
+        return "which samples the batches hold is not recorded: order or contents may differ"
+    return (
+        "the same samples, loaded otherwise: look for random augmentation in the loader's workers"
     )
 
 

@@ -179,6 +179,17 @@ class DiffReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LoopDiffReport(DiffReport):
+    """The answer of ``cxr diff`` on two trainings that cxr did not run itself.
+
+    Attributes:
+        note: What the place where they part says about the reason; None where it says no more.
+    """
+
+    note: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CommandDiffReport(DiffReport):
     """The answer of ``cxr diff`` on two commands, which have no steps.
 

@@ -23,7 +23,8 @@ class _TellingSampler:
 
     def __iter__(self) -> Iterator[Any]:
         # Of an epoch that was left early, samples were drawn that no batch was made of.
-        self.drawn = drawn = deque()
+        drawn: deque[Any] = deque()
+        self.drawn = drawn
         for sample in self.inner:
             drawn.append(sample)
             yield sample

@@ -56,7 +56,7 @@ def _find_package() -> str:
 
 
 _PACKAGE: Final = _find_package()
-_Callback: Any = sys.modules[_PACKAGES[_PACKAGE]].Callback  # type: ignore[attr-defined]
+_Callback: Any = sys.modules[_PACKAGES[_PACKAGE]].Callback
 
 
 class CxrCallback(_Callback):  # type: ignore[misc]

@@ -201,7 +201,7 @@ def _describe(args: Any, network: Any, loader: Any, optimizer: Any) -> dict[str,
         for name, value in args.to_dict().items()
         if name not in _PLACES and not name.startswith(_TOLD_BY_LOADER)
     }
-    own = getattr(network, "config", None)
+    own: Any = getattr(network, "config", None)
     model = own.to_dict() if hasattr(own, "to_dict") else {}
     return {
         "trainer": settings,

@@ -9,6 +9,7 @@ from cxr.compare.report import (
     CommandDiffReport,
     DiffReport,
     Divergence,
+    LoopDiffReport,
     OutputDifference,
     ReplayedOp,
     ReplayReport,
@@ -33,6 +34,8 @@ def describe_findings(report: DiffReport) -> list[str]:
     lines = []
     if report.first_divergence is not None:
         lines.append(describe_divergence(report.first_divergence))
+    if isinstance(report, LoopDiffReport) and report.note is not None:
+        lines.append(report.note)
     if isinstance(report, CommandDiffReport):
         lines += describe_outputs(report)
     if report.replay is not None:

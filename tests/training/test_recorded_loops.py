@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cxr.digests.canonical import canonical_json
+from cxr.digests.canonical import canonical_json, digest_json
 from cxr.records.manifest import write_manifest
 from support.examples import build_script_command, run_script
 from support.program import build_environment, read_answer, read_error, run_cxr, wait_until
@@ -102,9 +102,17 @@ def test_ctrl_c_leaves_an_interrupted_record(tmp_path):
     assert run_cxr("verify", run).returncode == 0
 
 
+def edit_consistently(manifest: dict) -> None:
+    """Change a hyperparameter and every digest in the manifest that it is part of."""
+    manifest["config"]["recipe"]["lr"] = 0.2
+    manifest["recipe"]["config_digest"] = digest_json(manifest["config"]["recipe"])
+    manifest["recipe_digest"] = digest_json(manifest["recipe"])
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
+        (edit_consistently, "config is not what config.json says"),
         (lambda m: m["config"]["recipe"].update(lr=0.2), "config_digest"),
         (lambda m: m["trace"].update(steps=5), "trace_digest"),
         (lambda m: m["code"].update(digest="sha256:0"), "code_digest"),

@@ -55,9 +55,7 @@ def _explain(parted: Divergence | None, a: Manifest, b: Manifest) -> str | None:
         return None
     if any("samples" in one.get("not_recorded", {}) for one in (a, b)):
         return "which samples the batches hold is not recorded: order or contents may differ"
-    return (
-        "the same samples, loaded otherwise: look for random augmentation in the loader's workers"
-    )
+    return "the same samples, loaded otherwise: look for augmentation that workers draw"
 
 
 def compare_code(a: Manifest, b: Manifest) -> Iterator[Difference]:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -216,19 +220,28 @@ def test_a_signal_is_passed_on_and_the_record_is_interrupted(work, number):
     assert run_cxr("verify", work / "r").returncode == 0
 
 
-def test_at_a_terminal_ctrl_c_reaches_the_command_once(work):
-    # The command counts: a second SIGINT would be told by another number.
-    code = (
-        "import signal, time\n"
-        "came = []\n"
-        "signal.signal(signal.SIGINT, lambda *_: came.append(1))\n"
-        "open('begun', 'w').close()\n"
-        "until = time.monotonic() + 60\n"
-        "while not came and time.monotonic() < until: time.sleep(0.05)\n"
-        "time.sleep(1)\n"
-        "open('count', 'w').write(str(len(came)))\n"
-    )
-    words = build_command("run", "--record", "r", "--", sys.executable, "-c", code)
+COUNTING = """
+import os, signal, sys, time
+came = []
+signal.signal(signal.SIGINT, lambda *_: came.append(1))
+line = sys.stdin.readline()
+with open("parent", "w") as stream:
+    stream.write(str(os.getppid()))
+os.rename("parent", "begun")
+until = time.monotonic() + 60
+while not came and time.monotonic() < until:
+    time.sleep(0.05)
+time.sleep(2)
+with open("count", "w") as stream:
+    stream.write(f"{line.strip()} {len(came)}")
+"""
+"""Reads a line, waits for SIGINT, and tells how many came within two seconds."""
+
+
+@contextmanager
+def counting_at_terminal(work: Path) -> Iterator[subprocess.Popen[str]]:
+    """Run that program through cxr at a terminal; type a line, and wait until it is read."""
+    words = build_command("run", "--record", "r", "--", sys.executable, "-c", COUNTING)
     terminal = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
     with subprocess.Popen(
         [sys.executable, "-c", terminal, *words],
@@ -238,12 +251,33 @@ def test_at_a_terminal_ctrl_c_reaches_the_command_once(work):
         cwd=work,
         text=True,
     ) as process:
-        wait_until((work / "begun").exists, process)
+        process.stdin.write("typed\n")
+        process.stdin.flush()
+        try:
+            wait_until((work / "begun").exists, process)
+            yield process
+        finally:
+            process.kill()
+
+
+def test_at_a_terminal_the_command_can_be_typed_to_and_interrupted(work):
+    with counting_at_terminal(work) as process:
         # What the key sends: the terminal makes a signal of it, for all processes in front.
         process.stdin.write("\x03")
         process.stdin.flush()
         assert process.wait(timeout=60) == 130
-    assert (work / "count").read_text() == "1"
+    assert (work / "count").read_text() == "typed 1"
+
+
+def test_at_a_terminal_only_a_second_interrupt_is_passed_on(work):
+    with counting_at_terminal(work) as process:
+        parent = int((work / "begun").read_text())
+        # Two that no terminal made: were both passed on, the command would count two.
+        os.kill(parent, signal.SIGINT)
+        time.sleep(0.5)
+        os.kill(parent, signal.SIGINT)
+        assert process.wait(timeout=60) == 130
+    assert (work / "count").read_text() == "typed 1"
 
 
 def test_an_edited_record_is_named(work):

@@ -159,13 +159,15 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--suite", default="trixie", help="Debian's release (default: trixie)")
     parser.add_argument("--mirror", default="http://deb.debian.org/debian", help="its packages")
     parser.add_argument(
-        *("--work", metavar="DIR"),
+        "--work",
+        metavar="DIR",
         type=Path,
         default=Path(tempfile.gettempdir()),
         help="where the temporary directory is made",
     )
     parser.add_argument(
-        *("--certificates", metavar="FILE"),
+        "--certificates",
+        metavar="FILE",
         type=Path,
         default=Path(told) if told else None,
         help="what a proxy of this network is trusted by (default: SSL_CERT_FILE)",

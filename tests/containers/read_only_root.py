@@ -40,7 +40,7 @@ done
 shift
 exec chroot "$root" "$@"
 """
-"""Mounts what a container has. Arguments: root; source, target and mode of each mount; a command."""
+"""Arguments: the root; source, target and mode of each more mount; ``--`` and a command."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,13 +16,14 @@ ENV LANG=C.UTF-8 \
     UV_PROJECT_ENVIRONMENT=/app/.venv \
     UV_PYTHON=python3 \
     UV_PYTHON_DOWNLOADS=never
-# Without a digest the same build may start from other bytes tomorrow.
+# Without a digest the same build may start from other bytes tomorrow. The user's name is one that
+# tells nobody from another: a record keeps no file that names who made it, and uv.lock names cxr.
 RUN case "${BASE_IMAGE}" in \
       *@sha256:*) ;; \
       *) echo "BASE_IMAGE names no digest: give NAME@sha256:..." >&2; exit 1 ;; \
     esac \
-    && groupadd --gid 10001 cxr \
-    && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent cxr
+    && groupadd --gid 10001 user \
+    && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent user
 # In an environment of its own: Debian's pip installs nothing beside Debian's packages.
 # The secret is for a network whose proxy signs what passes it; nothing of it stays.
 RUN --mount=type=secret,id=ca.crt \

@@ -154,5 +154,7 @@ def try_repeat(container: Container, findings: Findings) -> None:
     captures = [json.loads(path.read_bytes()) for path in runs.glob("run-*/env.json")]
     found = {one["os"]["container_image"] for one in captures}
     findings.expect(found == {digest}, "with the image that they ran in", found=found)
+    kept = (runs / "run-1" / "uv.lock").is_file()
+    findings.expect(kept, "and with the lock that they were installed from", found="no uv.lock")
     ended = container.run("cxr", "verify", "runs/two/run-1")
     findings.expect(ended.returncode == 0, "and they verify", found=ended.stdout)

@@ -37,10 +37,13 @@ RUN --mount=type=secret,id=ca.crt --mount=type=cache,target=/root/.cache/uv \
     [ ! -e /run/secrets/ca.crt ] || export SSL_CERT_FILE=/run/secrets/ca.crt; \
     /opt/uv/bin/uv sync --locked --no-dev --no-install-project --extra dicom \
     && rm -f .venv/.lock
-# What was locked is installed: nothing is fetched here.
-RUN --mount=type=bind,target=/src --mount=type=cache,target=/root/.cache/uv \
-    /opt/uv/bin/uv sync --project /src --frozen --no-dev --no-editable --extra dicom \
-    && rm -f .venv/.lock
+# What was locked is there, so nothing is fetched here. Not by a bind mount of the context: with
+# buildah that has what .dockerignore names, and the package then holds it.
+COPY --chmod=0644 README.md LICENSE ./
+COPY src ./src
+RUN --mount=type=cache,target=/root/.cache/uv \
+    /opt/uv/bin/uv sync --frozen --no-dev --no-editable --extra dicom \
+    && rm -rf .venv/.lock src
 ARG VERSION
 ARG REVISION
 RUN test "$(cxr --version)" = "cxr ${VERSION}" \
@@ -68,10 +71,10 @@ ENTRYPOINT ["cxr"]
 CMD ["repeat", "-n", "3", "--config", "configs/sample.yaml"]
 
 FROM base AS serving
+# Only what serving needs besides: inexact, as cxr is there already.
 RUN --mount=type=secret,id=ca.crt --mount=type=cache,target=/root/.cache/uv \
-    --mount=type=bind,target=/src \
     [ ! -e /run/secrets/ca.crt ] || export SSL_CERT_FILE=/run/secrets/ca.crt; \
-    /opt/uv/bin/uv sync --project /src --locked --no-dev --no-editable \
+    /opt/uv/bin/uv sync --locked --no-dev --no-install-project --inexact \
       --extra dicom --extra serve \
     && rm -f .venv/.lock
 LABEL org.opencontainers.image.title="cxr serving"

@@ -7,6 +7,7 @@ besides, seccomp and limits of memory and time, is not done.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -124,6 +125,8 @@ class Container:
 class Service:
     """A process that runs in a container, the first of its namespace.
 
+    Whatever is asked of one that has ended raises ProcessLookupError.
+
     Attributes:
         process: That which waits for it outside.
         container: What it runs in.
@@ -151,10 +154,11 @@ class Service:
     def wait_until(self, *command: str, deadline_s: float = 120) -> bool:
         """Repeat a command beside it until that ends with 0; False if it never does."""
         end = time.monotonic() + deadline_s
-        while time.monotonic() < end and self.process.poll() is None:
-            if self.ask(*command).returncode == 0:
-                return True
-            time.sleep(1)
+        with contextlib.suppress(ProcessLookupError):
+            while time.monotonic() < end:
+                if self.ask(*command).returncode == 0:
+                    return True
+                time.sleep(1)
         return False
 
     def read_log(self) -> str:
@@ -179,6 +183,8 @@ class Service:
         """Return the number of the first process in the namespace, as it is seen from outside."""
         pid = self.process.pid
         children = Path(f"/proc/{pid}/task/{pid}/children")
-        while not (found := children.read_text(encoding="ascii").split()):
+        while self.process.poll() is None:
+            if found := children.read_text(encoding="ascii").split():
+                return int(found[0])
             time.sleep(0.05)
-        return int(found[0])
+        raise ProcessLookupError(pid)

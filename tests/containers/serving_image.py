@@ -54,6 +54,8 @@ def try_service(service: Service, findings: Findings) -> None:
     findings.expect(kind == "CMD", "the health check needs no shell", found=kind)
     healthy = service.wait_until(*check)
     findings.expect(healthy, "the health check passes", found=service.read_log())
+    if not healthy:
+        return
     answer = service.ask("python", "-c", _POST, given=IMAGE.read_bytes()).stdout.decode()
     findings.expect(answer.startswith("200 "), "an image is answered", found=answer)
     findings.say(f"serving: {service.read_peak_bytes() / 1e6:.0f} MB of memory at most")

@@ -45,7 +45,10 @@ def try_serving(
     with store.mounted(image) as root:
         container = Container(root=root, config=config, models={"/model": run})
         with container.started(*config["Entrypoint"], *config["Cmd"]) as service:
-            try_service(service, findings)
+            try:
+                try_service(service, findings)
+            except ProcessLookupError:
+                findings.expect(is_so=False, what="it goes on", found=service.read_log())
 
 
 def try_service(service: Service, findings: Findings) -> None:

@@ -52,14 +52,14 @@ class Container:
         root: The files of the image.
         config: What the image says of itself; see `ImageStore.read_config`.
         volumes: Directories outside, by where they appear inside; all else is read-only.
-        models: Likewise, read-only.
+        inputs: Likewise, but these are read-only as well.
         user: User and group, as numbers; that of the image if empty.
     """
 
     root: Path
     config: Mapping[str, Any]
     volumes: Mapping[str, Path] = field(default_factory=dict)
-    models: Mapping[str, Path] = field(default_factory=dict)
+    inputs: Mapping[str, Path] = field(default_factory=dict)
     user: str = ""
 
     def run(self, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -105,12 +105,12 @@ class Container:
         ]
 
     def _enter(self, command: Sequence[str], variables: Mapping[str, str]) -> list[str]:
-        for inside in (*self.volumes, *self.models):
+        for inside in (*self.volumes, *self.inputs):
             # Engines make these as well, before anything is read-only.
             (self.root / inside.removeprefix("/")).mkdir(exist_ok=True)
         mounts = [
             str(word)
-            for places, mode in ((self.volumes, "rw"), (self.models, "ro"))
+            for places, mode in ((self.volumes, "rw"), (self.inputs, "ro"))
             for inside, outside in places.items()
             for word in (outside, inside, mode)
         ]

@@ -43,7 +43,7 @@ def try_serving(
     try_labels(config, "serving", arguments, findings)
     try_permissions(store, image, findings)
     with store.mounted(image) as root:
-        container = Container(root=root, config=config, models={"/model": run})
+        container = Container(root=root, config=config, inputs={"/model": run})
         with container.started(*config["Entrypoint"], *config["Cmd"]) as service:
             try:
                 try_service(service, findings)

@@ -2,7 +2,7 @@
 
 Debootstrap makes the base, buildah builds, and Linux's namespaces run what was built with a root
 file system that cannot be written, no network but loopback, and no privilege. All of it lies in one
-temporary directory, which is removed. It needs root, the network, 25 GB of disk and ten minutes.
+temporary directory, which is removed. it needs root, the network, 35 GB of disk and ten minutes.
 
 Exit codes: 0 all that was checked is as it should be, 1 something is not or could not be built,
 3 this machine lacks what it takes. What was not checked is said at the end, each time.
@@ -32,7 +32,7 @@ ROOT: Final = Path(__file__).parents[2]
 TOOLS: Final = (
     *("buildah", "debootstrap", "git", "unshare", "nsenter", "setpriv", "chroot", "mount", "ip"),
 )
-NEEDED_BYTES: Final = 25 * 10**9
+NEEDED_BYTES: Final = 35 * 10**9
 
 STRANGERS: Final = (
     *(".env.smuggled", ".git/smuggled", "runs/smuggled/manifest.json", "data/mine/smuggled.png"),
@@ -56,7 +56,7 @@ def find_missing(place: Path) -> list[str]:
         return [*missing, "this is no Linux, or the user is not root"]
     free_bytes = shutil.disk_usage(place).free
     if free_bytes < NEEDED_BYTES:
-        missing.append(f"{free_bytes / 1e9:.0f} GB free under {place}: 25 are needed")
+        missing.append(f"{free_bytes / 1e9:.0f} GB free under {place}: 35 are needed")
     if not missing and not _carries_overlays(place):
         missing.append(f"no overlay can be mounted under {place}: name another with --work")
     return missing

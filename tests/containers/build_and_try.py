@@ -2,7 +2,7 @@
 
 Debootstrap makes the base, buildah builds, and Linux's namespaces run what was built with a root
 file system that cannot be written, no network but loopback, and no privilege. All of it lies in one
-temporary directory, which is removed. it needs root, the network, 35 GB of disk and ten minutes.
+temporary directory, which is removed. It needs root, the network, 35 GB of disk and ten minutes.
 
 Exit codes: 0 all that was checked is as it should be, 1 something is not or could not be built,
 3 this machine lacks what it takes. What was not checked is said at the end, each time.

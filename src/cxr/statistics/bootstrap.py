@@ -19,6 +19,7 @@ from cxr.statistics.intervals import (
     ALL_EQUAL,
     LEVEL,
     NOT_REJECTED,
+    ONE_SIDED,
     Interval,
     derive_bca_interval,
 )
@@ -204,7 +205,9 @@ def _drop_chance(
 ) -> FigureIntervals:
     """Return the intervals without that of a calibration error whose truth may be 0."""
     interval = found.whole.get(CALIBRATION_ERROR)
-    if interval is None or interval.low is None or cases.bins is None or cases.gaps is None:
+    if interval is None or cases.bins is None or cases.gaps is None:
+        return found
+    if interval.low is None and interval.reason != ONE_SIDED:
         return found
     rows, columns = np.nonzero(cases.bins >= 0)
     gaps = cases.gaps[rows, columns]

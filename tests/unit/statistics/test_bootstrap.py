@@ -114,7 +114,7 @@ def test_the_calibration_error_has_an_interval_only_where_calibration_is_rejecte
     assert found.estimate > 0
     assert (found.low is not None) is is_shown
     assert (found.high is not None) is is_shown
-    why = None if is_shown else "calibration is not rejected: the true error may be 0"
+    why = None if is_shown else "calibration is not rejected, so the error may be 0"
     assert found.reason == why
 
 
@@ -143,7 +143,7 @@ def test_copies_of_a_patients_image_reject_nothing_that_the_image_does_not():
         bootstrap_figures(cases, groups, root=1, replicates=400).whole["calibration_error"].reason
         for groups in (np.arange(480) // 8, range(480))
     )
-    assert by_patient == "calibration is not rejected: the true error may be 0"
+    assert by_patient == "calibration is not rejected, so the error may be 0"
     assert by_image is None
 
 

@@ -126,11 +126,13 @@ def test_too_sure_is_positive_and_too_modest_negative():
 
 
 def test_the_order_of_images_changes_no_bit():
-    said, came_true, patients = draw_calibrated(np.random.default_rng(8), 30, 3, shared=0.5)
-    order = np.random.default_rng(9).permutation(90)
-    names = [f"p{number:02}" for number in patients]
-    shuffled = derive_calibration_test(said[order], came_true[order], np.array(names)[order])
-    assert shuffled == derive_calibration_test(said, came_true, patients)
+    said, came_true, patients = draw_calibrated(np.random.default_rng(8), 6, 200, shared=0.5)
+    said = np.random.default_rng(7).uniform(0.3, 0.9, size=1200)
+    whole = derive_calibration_test(said, came_true, patients)
+    names = np.array([f"p{number:02}" for number in patients])
+    for seed in range(5):
+        order = np.random.default_rng(seed).permutation(1200)
+        assert derive_calibration_test(said[order], came_true[order], names[order]) == whole
 
 
 @pytest.mark.parametrize("said", [[], [1.0, 0.0, 1.0]])

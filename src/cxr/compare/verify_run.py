@@ -37,7 +37,7 @@ def verify_run(directory: Path) -> Verification:
             where=str(directory),
             hint="if no process writes to it, it was killed: go on with cxr train --resume",
         )
-    findings = list(_check_manifest(manifest))
+    findings = list(check_manifest(manifest))
     findings += _check_files(directory, take(manifest, "files"))
     num_files, num_evaluations = len(take(manifest, "files")), 0
     if manifest["schema"] == EVALUATION_SCHEMA:
@@ -90,7 +90,7 @@ def _verify_evaluation(place: Path, run: Manifest) -> Verification:
     return replace(found, findings=findings, unchecked=unchecked)
 
 
-def _check_manifest(manifest: Manifest) -> Iterator[Finding]:
+def check_manifest(manifest: Manifest) -> Iterator[Finding]:
     """Check the manifest against its own digests."""
     if not is_sealed(manifest):
         yield Finding(MANIFEST, EDITED)

@@ -51,12 +51,15 @@ class Exporter:
     growing: Path
     progress: Progress
 
-    def write(self, *, onnx: bool, license_name: str | None) -> ExportRecord:
+    def write(
+        self, *, onnx: bool, license_name: str | None, changed_code: str | None = None
+    ) -> ExportRecord:
         """Write every file, measure what was written, and seal the record.
 
         Args:
             onnx: Whether ``model.onnx`` is written as well.
             license_name: Identifier of the licence that the card names, or None.
+            changed_code: What the card says was changed in the code since its commit, or None.
 
         Raises:
             WeightsError: What was written is another model than the run's.
@@ -84,6 +87,7 @@ class Exporter:
             onnx=self._write_onnx(loaded, split) if onnx else None,
             preprocessing=preprocessing,
             license_name=license_name,
+            changed_code=changed_code,
         )
         write_text(self.growing / layout.CARD, render_card(facts))
         return write_export_record(self.growing, self._describe(facts, split.name))

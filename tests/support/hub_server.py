@@ -284,8 +284,7 @@ class _HubHandler(_Handler):
                     {
                         "path": one["path"],
                         "uploadMode": "lfs" if one["path"].endswith(LARGE) else "regular",
-                        "shouldIgnore": one["path"]
-                        in known.get(".gitignore", b"").decode().split(),
+                        "shouldIgnore": one["path"] in ignored,
                     }
                     for one in json.loads(self.content)["files"]
                 ]
@@ -343,6 +342,11 @@ class _StorageHandler(_Handler):
             self._send_file(name, self.hub.objects[oid], {})
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, *_: object) -> None:
+        """Say nothing of those who hang up: they do so where an answer is a bad one."""
+
+
 def _list_refs(kind: str, refs: dict[str, str]) -> list[dict[str, str]]:
     return [
         {"name": name, "ref": f"refs/{kind}/{name}", "targetCommit": commit}
@@ -365,7 +369,7 @@ def running_hub() -> Iterator[Hub]:
     with contextlib.ExitStack() as stack:
         for name, handler in (("address", _HubHandler), ("storage", _StorageHandler)):
             kind = type("Handler", (handler,), {"hub": hub})
-            server = ThreadingHTTPServer(("127.0.0.1", 0), kind)
+            server = _Server(("127.0.0.1", 0), kind)
             server.daemon_threads = True
             setattr(hub, name, f"http://127.0.0.1:{server.server_port}")
             thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})

@@ -121,7 +121,7 @@ def open_answer(hub: Hub, url: str, *, where: str, absent: bool = False) -> Iter
                 commit = commit or answer.headers.get(COMMIT_HEADER)
                 if answer.status_code not in _REDIRECTS or "location" not in answer.headers:
                     break
-                url = urljoin(url, answer.headers["location"])
+                url = _follow(url, answer.headers["location"], where)
             else:
                 raise _explain_nonsense("it leads on and on", where)
             is_absent = absent and answer.status_code == 404  # noqa: PLR2004 - not found
@@ -133,10 +133,22 @@ def open_answer(hub: Hub, url: str, *, where: str, absent: bool = False) -> Iter
             yield None if is_absent else answer
         except OfflineModeIsEnabled:
             raise explain_offline(where) from None
-        except httpx.UnsupportedProtocol:
+        except (httpx.UnsupportedProtocol, httpx.InvalidURL):
             raise _explain_nonsense("it leads to no address", where) from None
         except httpx.HTTPError as error:
             raise _TryAgainError(explain_silence(error, where)) from None
+
+
+def _follow(url: str, location: str, where: str) -> str:
+    """Return where a redirect leads.
+
+    Raises:
+        HubError: To no address.
+    """
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        raise _explain_nonsense("it leads to no address", where) from None
 
 
 def _choose_headers(hub: Hub, url: str, where: str) -> dict[str, str]:

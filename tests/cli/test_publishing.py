@@ -227,7 +227,7 @@ def test_a_token_that_cannot_be_sent_is_not_shown(published: Published):
 
 def test_a_token_goes_to_no_other_host(published: Published):
     # The large file lies on another host, to which the hub redirects.
-    finished = published.ask("fetch", f"{REPO}@{TAG}", "--out", "again", "--json")
+    finished = published.ask("fetch", f"{REPO}@{TAG}", "--out", "again", "--json", blocked=HEAVY)
     assert read_answer(finished)["verdict"] == "fetched"
     who = {(name, token) for name, _, token in published.hub.asked}
     assert who == {("hub", f"Bearer {TOKEN}"), ("storage", None)}

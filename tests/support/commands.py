@@ -19,6 +19,8 @@ COMMANDS: Final = [
     ["reproduce"],
     ["report"],
     ["export"],
+    ["publish"],
+    ["fetch"],
     ["data", "synth"],
     ["data", "verify"],
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -95,7 +96,14 @@ def _show(found: Fetched, *, has_key: bool) -> None:
     if not has_key:
         print_line("  consistent, not authenticated: all digests agree")
         return
-    word = "authenticated in part" if found.unsigned else "authenticated"
-    print_line(f"  {word}: {', '.join(found.signed)}")
     if found.unsigned:
-        print_line(f"  not signed: {', '.join(found.unsigned)}")
+        _say("authenticated in part", found.signed)
+        _say("not signed", found.unsigned)
+    else:
+        print_line(f"  authenticated: all {len(found.signed)} files are signed")
+
+
+def _say(what: str, names: list[str]) -> None:
+    """Print names in lines of no more columns than a terminal has."""
+    text = textwrap.fill(f"{what}: {', '.join(names)}", 76, subsequent_indent="  ")
+    print_line(textwrap.indent(text, "  "))

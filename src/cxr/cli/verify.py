@@ -141,10 +141,11 @@ def _describe(run: Path, found: Verification, signed: _Signed | None) -> dict[st
     if signed:
         answer |= {
             "signed_files": signed.num_files,
-            "unsigned_files": list(signed.unsigned),
             "keyid": signed.keyid,
             "attestation": str(signed.attestation),
         }
+        if signed.unsigned:
+            answer["unsigned_files"] = list(signed.unsigned)
     return answer
 
 

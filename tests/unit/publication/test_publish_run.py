@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from cxr.attestation.attest import attest_run
@@ -14,6 +15,8 @@ from cxr.publication.publish_run import Publication, Wishes, publish_run
 from support.attesting import SIGNER
 from support.hub_server import ATTRIBUTES, TOKEN, Hub
 from support.releases import REPO, TAG, put, read_files, seal_anew, set_changed_code
+
+SCHEMA = Path(__file__).parents[3] / "docs" / "formats" / "release.schema.json"
 
 
 @pytest.fixture
@@ -65,6 +68,16 @@ def test_a_second_release_holds_its_own_files_and_the_first_stays(hub, ask, expo
     assert commits[second.commit] == {**read_files(export), ".gitattributes": ATTRIBUTES}
     assert commits[first.commit]["model.onnx"] == b"onnx"
     assert [one["tag"] for one in read_releases(run)] == [TAG, "v2"]
+
+
+def test_the_release_record_is_what_its_schema_says(ask, run):
+    ask()
+    record = json.loads(run.with_name(f"{run.name}.release.json").read_bytes())
+    schema = json.loads(SCHEMA.read_bytes())
+    jsonschema.Draft202012Validator(schema).validate(record)
+    del record["releases"][0]["commit"]
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.Draft202012Validator(schema).validate(record)
 
 
 def test_equal_content_is_not_sent_again(hub, ask, run):

@@ -16,6 +16,7 @@ from cxr.publication.hub import (
     explain_offline,
     explain_silence,
     explain_status,
+    find_origin,
 )
 
 Result = TypeVar("Result")
@@ -147,9 +148,11 @@ def _follow(url: str, location: str, where: str) -> str:
         HubError: To no address.
     """
     try:
-        return urljoin(url, location)
+        target = urljoin(url, location)
+        find_origin(target)
     except ValueError:
         raise _explain_nonsense("it leads to no address", where) from None
+    return target
 
 
 def _explain_nonsense(said: str, where: str) -> HubError:

@@ -112,8 +112,12 @@ def find_origin(url: str) -> Origin:
 
 def _require_sound_address(hub: Hub) -> None:
     """Refuse an address that a token must not be sent to, or that is none."""
-    parts = urlsplit(hub.endpoint)
     hint = "set HF_ENDPOINT to an address as https://hub.example, or leave it out"
+    try:
+        parts = urlsplit(hub.endpoint)
+        find_origin(hub.endpoint)
+    except ValueError:
+        raise UsageError("the hub's address is none", where="HF_ENDPOINT", hint=hint) from None
     if parts.username is not None or parts.password is not None:
         raise UsageError("the hub's address holds a password", where="HF_ENDPOINT", hint=hint)
     if parts.scheme not in _PORTS or not parts.hostname or parts.query or parts.fragment:

@@ -93,6 +93,18 @@ def test_equal_content_is_not_sent_again(hub, ask, run):
     assert [line for line in hub.list_asked("POST") if "/tag/" not in line] == []
 
 
+def test_a_tag_keeps_its_content(hub, ask, export):
+    first = ask()
+    (export / "README.md").write_text("better words\n")
+    seal_anew(export)
+    hub.asked.clear()
+    said = "the tag is there already, with other content: README.md, export.json"
+    with pytest.raises(ReleaseDiffersError, match=said):
+        ask()
+    assert hub.repositories[REPO].tags == {TAG: first.commit}
+    assert hub.list_asked("POST") == []
+
+
 @pytest.mark.parametrize(
     ("part", "uploads", "commits"),
     [("preupload", 1, 2), ("/commit/", 1, 2), ("/tag/", 1, 2)],
@@ -223,7 +235,14 @@ def test_a_place_on_this_machine_is_not_sent(hub, ask, run, export):
 
 
 @pytest.mark.parametrize(
-    "endpoint", ["https://me:secret@hub.example", "hub.example", "ftp://hub.example"]
+    "endpoint",
+    [
+        "https://me:secret@hub.example",
+        "hub.example",
+        "ftp://hub.example",
+        "http://a:99999",
+        "http://[",
+    ],
 )
 def test_an_address_that_is_none_or_holds_a_password_is_refused(hub, ask, monkeypatch, endpoint):
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", endpoint)

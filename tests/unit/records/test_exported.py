@@ -45,12 +45,12 @@ def test_other_class_names_or_another_order_are_refused(export, labels):
 
 
 def test_numbers_that_stand_for_classes_are_in_their_order(radiographs):
-    config = load_recipe(images(radiographs, data__classes=[]), [])
+    config = load_recipe(images(radiographs, data__classes=[]))
     per_class = {str(number): {} for number in (10, 9, 0)}
     assert derive_classes({"metrics": {"per_class": per_class}}, config) == ("0", "9", "10")
 
 
-def test_a_run_directory_is_no_export_even_with_a_file_of_that_name(make_run, tmp_path):  # noqa: F811
+def test_a_run_directory_is_no_export_even_with_a_file_of_that_name(make_run):  # noqa: F811
     run = make_run(computed=True)
     assert not is_export(run)
     (run / "export.json").write_text("{}")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cxr.attestation.export_statement import sign_export
-from cxr.errors import CxrError, HubError, RecordError, UsageError
+from cxr.errors import CxrError, HubError, Interrupted, RecordError, UsageError
 from cxr.publication.fetch_release import Fetched, fetch_release
 from support.attesting import OTHER, SIGNER
 from support.hub_server import TOKEN, Hub
@@ -198,6 +198,19 @@ def test_an_answer_that_breaks_off_is_asked_for_again_and_then_given_up(hub, ask
     with pytest.raises(HubError, match="cannot be reached, or its answer broke off"):
         ask()
     assert len(hub.list_asked("manifest.json")) == 3
+
+
+def test_a_signal_between_two_pieces_leaves_nothing(hub, ask, export):
+    class Stopping:
+        def advance(self, what: str, done: int, total: int) -> None:
+            raise Interrupted(f"{what}: {done} of {total}", where="here", hint="again")
+
+        def note(self, text: str) -> None:
+            raise AssertionError(text)
+
+    put(hub, read_files(export))
+    with pytest.raises(Interrupted, match="bytes fetched"):
+        ask(progress=Stopping())
 
 
 @pytest.mark.parametrize("part", ["/refs", "/tree/", "labels.json", "/objects/"])

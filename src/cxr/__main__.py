@@ -26,7 +26,7 @@ def main() -> None:
     """Run ``cxr`` with the process's arguments and exit with its code."""
     take_signals()
     _open_closed_streams()
-    if not any(option in sys.argv for option in _NEEDS_NO_PREPARATION) and len(sys.argv) > 1:
+    if _needs_preparation():
         reexecute_prepared(sys.orig_argv)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -56,6 +56,15 @@ def main() -> None:
         code = _handle_unexpected(error)
     ignore_signals()
     sys.exit(int(code or 0))
+
+
+def _needs_preparation() -> bool:
+    """Say whether the variables that cxr decides about have to be set for this command.
+
+    Another program that ``cxr run`` starts gets the variables as they are.
+    """
+    asks_only = any(option in sys.argv for option in _NEEDS_NO_PREPARATION)
+    return len(sys.argv) > 1 and sys.argv[1] != "run" and not asks_only
 
 
 def _open_closed_streams() -> None:

@@ -79,7 +79,12 @@ def test_what_is_not_on_every_machine_is_valid(
     other["cpu"] |= {"cores_quota": 1.5, "memory_limit_bytes": 2**30, "cores_available": None}
     other["code"] |= {"commit": None, "branch": None, "dirty": None}
     other["origins"] = {"torch": "wheel"}
-    other["images"] = {"decoders": None, "canaries": None, "canaries_changed": None}
+    other["images"] = {
+        "decoders": None,
+        "canaries": None,
+        "canaries_changed": None,
+        "resizing": None,
+    }
     other["imported"] = {"torch": "nowhere", "timm": f"elsewhere sha256:{'0' * 64}"}
     other["installed"] = {"torch": ["torch/optim/adamw.py"]}
     other["lock"] = {

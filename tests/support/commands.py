@@ -13,6 +13,7 @@ COMMANDS: Final = [
     ["verify"],
     ["attest"],
     ["doctor"],
+    ["run"],
     ["env", "capture"],
     ["env", "audit"],
     ["env", "verify"],

@@ -14,6 +14,7 @@ EXIT_CODES = {
     "RecordError": 3,
     "DataError": 3,
     "WeightsError": 3,
+    "PreprocessingError": 1,
     "DeterminismError": 3,
     "InstallationError": 3,
     "StorageError": 3,

@@ -22,6 +22,7 @@ from cxr.cli import (
     replay,
     report,
     reproduce,
+    run,
     train,
     verify,
 )
@@ -76,6 +77,7 @@ app.command("publish")(publish.publish)
 app.command("fetch")(fetch.fetch)
 app.command("reproduce")(reproduce.reproduce)
 app.command("doctor")(doctor.doctor)
+app.command("run", context_settings=run.CONTEXT)(run.run)
 app.add_typer(env.app, name="env")
 app.add_typer(data.app, name="data")
 app.command("env-capture", hidden=True)(env_capture.capture)

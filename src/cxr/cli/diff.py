@@ -50,19 +50,12 @@ def diff(
 
     Example: cxr diff runs/a runs/b --tolerance accuracy=0.01
     """
-    from cxr.compare.diff import diff_runs
+    from cxr.compare.diff_records import diff_records
 
-    if json and markdown:
-        raise UsageError(
-            "one answer has one form", where="cxr diff", hint="give --json or --markdown"
-        )
-    if markdown and paired:
-        raise UsageError(
-            "the Markdown has no paired comparison",
-            where="cxr diff",
-            hint="use --json with --paired",
-        )
-    report = diff_runs(run_a, run_b, parse_tolerances(tolerance or []))
+    _require_one_form(json=json, markdown=markdown, paired=paired)
+    report = diff_records(run_a, run_b, parse_tolerances(tolerance or []))
+    if replay or bisect or paired:
+        _require_own(run_a)
     if replay or bisect:
         from cxr.compare.investigate import investigate
 
@@ -97,6 +90,32 @@ def diff(
             show_paired(found)
     if report.verdict == "different":
         raise typer.Exit(ExitCode.DIFFERS)
+
+
+def _require_one_form(*, json: bool, markdown: bool, paired: bool) -> None:
+    """Refuse options that ask for two forms of one answer."""
+    if json and markdown:
+        raise UsageError(
+            "one answer has one form", where="cxr diff", hint="give --json or --markdown"
+        )
+    if markdown and paired:
+        raise UsageError(
+            "the Markdown has no paired comparison",
+            where="cxr diff",
+            hint="use --json with --paired",
+        )
+
+
+def _require_own(run: Path) -> None:
+    """Refuse to run again, or to find images of, what cxr did not train itself."""
+    from cxr.records.foreign_manifest import is_foreign
+
+    if is_foreign(run):
+        raise UsageError(
+            "only runs of cxr train can be run again, or compared image by image",
+            where=str(run),
+            hint="leave out --replay, --bisect and --paired",
+        )
 
 
 def parse_tolerances(texts: list[str]) -> dict[str, float]:
@@ -142,7 +161,7 @@ def show_diff(report: DiffReport, figures: options.FigureSet = options.FigureSet
         if len(rows) > _SHOWN:
             print_line(f"and {len(rows) - _SHOWN} more; --json has all of them")
     elif report.verdict != "identical":
-        print_line("nothing that went in differs: look for a kernel that does not repeat")
+        print_line(diff_text.describe_no_difference(report))
     if report.verdict != "identical" and report.metrics:
         _show_figures(report, every=figures is options.FigureSet.ALL)
 

@@ -39,16 +39,8 @@ def diff_runs(a: Path, b: Path, tolerances: Mapping[str, float] | None = None) -
     manifest_a, manifest_b = load_sealed_run(a), load_sealed_run(b)
     divergence = find_first_divergence((a, manifest_a), (b, manifest_b))
     metrics = _pair_metrics(manifest_a, manifest_b)
-    _require_known(metrics, tolerances or {})
-    verdict = _judge(manifest_a, manifest_b, divergence, metrics, tolerances or {})
-    if verdict is None:
-        complete = manifest_a["status"] == "completed"
-        run, status = (b, manifest_b["status"]) if complete else (a, manifest_a["status"])
-        raise RecordError(
-            "no difference so far, but a run has no outcome",
-            where=f"{run}, status {status}",
-            hint="let it complete, then compare again",
-        )
+    require_known(metrics, tolerances or {})
+    verdict = judge((a, manifest_a), (b, manifest_b), divergence, metrics, tolerances or {})
     return DiffReport(
         verdict=verdict,
         first_divergence=divergence,
@@ -75,7 +67,7 @@ def diff_manifests(
         UsageError: A tolerance names no metric of these runs.
     """
     metrics = _pair_metrics(a, b)
-    _require_known(metrics, tolerances or {})
+    require_known(metrics, tolerances or {})
     equal = all(a[name] == b[name] for name in ("outcome_digest", "trace_digest"))
     verdict: Verdict = "identical" if equal else "different"
     if not equal and tolerances and _within(metrics, tolerances):
@@ -90,18 +82,27 @@ def diff_manifests(
     )
 
 
-def _judge(
-    a: Manifest,
-    b: Manifest,
+def judge(
+    a: tuple[Path, Manifest],
+    b: tuple[Path, Manifest],
     divergence: Divergence | None,
     metrics: dict[str, dict[str, float | None]],
     tolerances: Mapping[str, float],
-) -> Verdict | None:
-    """Return the verdict, or None where a run has no outcome and nothing differs yet."""
-    outcomes = [manifest.get("outcome_digest") for manifest in (a, b)]
+) -> Verdict:
+    """Return the verdict on two ledgers, two outcomes and their figures.
+
+    Raises:
+        RecordError: A run has no outcome, and nothing differs yet.
+    """
+    outcomes = [manifest.get("outcome_digest") for _, manifest in (a, b)]
     parted = divergence is not None and divergence.what != "end"
     if None in outcomes and not parted:
-        return None
+        run, manifest = b if a[1]["status"] == "completed" else a
+        raise RecordError(
+            "no difference so far, but a run has no outcome",
+            where=f"{run}, status {manifest['status']}",
+            hint="let it complete, then compare again",
+        )
     if divergence is None and outcomes[0] == outcomes[1]:
         return "identical"
     if tolerances and None not in outcomes and _within(metrics, tolerances):
@@ -115,7 +116,7 @@ def _within(metrics: dict[str, dict[str, float | None]], tolerances: Mapping[str
     return all(gap is not None and abs(gap) <= tolerance for gap, tolerance in gaps)
 
 
-def _require_known(metrics: Collection[str], tolerances: Mapping[str, float]) -> None:
+def require_known(metrics: Collection[str], tolerances: Mapping[str, float]) -> None:
     """Refuse a tolerance for a figure that these runs do not have."""
     for name in tolerances:
         if name not in metrics:

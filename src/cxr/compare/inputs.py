@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any, Final
 
@@ -56,9 +57,16 @@ def find_differences(
         *_compare_digest("code", "code_digest", manifest_a, manifest_b),
         *_compare_digest("code", "arithmetic", manifest_a, manifest_b),
         *_compare_digest("weights", "weights_in", manifest_a, manifest_b),
-        *_compare_environment(a, b, manifest_a, manifest_b),
-        *_compare_controls(manifest_a, manifest_b, level),
+        *compare_environments(a, b, level, told=_name_told(manifest_a, manifest_b)),
+        *compare_controls(
+            manifest_a, manifest_b, level, changed=_name_changed(manifest_a, manifest_b)
+        ),
     ]
+    return sort_differences(found)
+
+
+def sort_differences(found: Iterable[Difference]) -> list[Difference]:
+    """Return differences, those that affect bits first and those that do not last."""
     rank = {"yes": 0, "unknown": 1, "no": 2}
     return sorted(found, key=lambda difference: rank[difference.affects_bits])
 
@@ -86,7 +94,7 @@ def _compare_data(
 ) -> Iterator[Difference]:
     """Compare the samples, where the recipes say that they differ."""
     if manifest_a["recipe"]["data_digest"] != manifest_b["recipe"]["data_digest"]:
-        changed = {difference.field for difference in _compare_config(manifest_a, manifest_b)}
+        changed = _name_changed(manifest_a, manifest_b)
         locks = [load_data_lock(run / DATA_LOCK) for run in (a, b)]
         yield from compare_samples(locks[0], locks[1], changed)
 
@@ -103,20 +111,30 @@ def _compare_digest(part: Any, field: str, a: Manifest, b: Manifest) -> Iterator
         yield Difference(part=part, field=field, a=value_a, b=value_b, affects_bits=affects)
 
 
-def _compare_environment(
-    a: Path, b: Path, manifest_a: Manifest, manifest_b: Manifest
+def _name_told(a: Manifest, b: Manifest) -> set[str]:
+    """Name the facts that are compared as something else: the arithmetic that both recipes name."""
+    return {ARITHMETIC} if all("arithmetic" in one["recipe"] for one in (a, b)) else set()
+
+
+def _name_changed(a: Manifest, b: Manifest) -> set[str]:
+    """Name the config fields that differ."""
+    return {difference.field for difference in _compare_config(a, b)}
+
+
+def compare_environments(
+    a: Path, b: Path, level: Level, *, told: AbstractSet[str] = frozenset()
 ) -> Iterator[Difference]:
     """Compare captured facts; what cxr sets itself are switches, compared as such.
 
-    The arithmetic that both recipes name is compared there.
+    Args:
+        a: The first record's directory.
+        b: The second's.
+        level: At which a fact affects bits or not.
+        told: Facts that are compared elsewhere.
     """
-    recipes = manifest_a["recipe"], manifest_b["recipe"]
-    level = Level(recipes[0]["determinism"])
-    told_by_both = all("arithmetic" in recipe for recipe in recipes)
-    named = {*SET_FOR_RUNS, *([ARITHMETIC] if told_by_both else [])}
     environment_a, environment_b = (load_json_object(run / ENVIRONMENT) for run in (a, b))
     for one in compare_captures(environment_a, environment_b, level):
-        if one.field not in named:
+        if one.field not in {*SET_FOR_RUNS, *told}:
             yield Difference(
                 part="environment",
                 field=one.field,
@@ -126,15 +144,22 @@ def _compare_environment(
             )
 
 
-def _compare_controls(a: Manifest, b: Manifest, level: Level) -> Iterator[Difference]:
-    """Compare switches as read back, leaving out those that follow from the config.
+def compare_controls(
+    a: Manifest, b: Manifest, level: Level, *, changed: AbstractSet[str]
+) -> Iterator[Difference]:
+    """Compare switches as read back, leaving out those that follow from a config field.
 
     What the environment's capture holds as well is compared there: the processor's instruction
     sets, and the variables that are the user's own choice. A switch that one run's version of cxr
     did not read is not known to differ.
+
+    Args:
+        a: The first record's manifest.
+        b: The second's.
+        level: At which a switch affects bits or not.
+        changed: Config fields that differ.
     """
     controls_a, controls_b = a["controls"], b["controls"]
-    changed = {difference.field for difference in _compare_config(a, b)}
     for name in controls_a:
         if name not in controls_b:
             continue

@@ -49,6 +49,21 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OutputDifference:
+    """A file that two commands left with other bytes, or that one of them did not leave.
+
+    Attributes:
+        path: POSIX path below the working directory.
+        a: Its SHA-256 in the first record; None where it has none.
+        b: In the second.
+    """
+
+    path: str
+    a: str | None
+    b: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PredictionChange:
     """How far apart the predictions of the same images are.
 
@@ -161,3 +176,27 @@ class DiffReport:
     def to_json(self) -> dict[str, Any]:
         """Return the report as plain JSON values."""
         return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopDiffReport(DiffReport):
+    """The answer of ``cxr diff`` on two trainings that cxr did not run itself.
+
+    Attributes:
+        note: What the place where they part says about the reason; None where it says no more.
+    """
+
+    note: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandDiffReport(DiffReport):
+    """The answer of ``cxr diff`` on two commands, which have no steps.
+
+    Attributes:
+        exit_status: Of each command, by ``a`` and ``b``.
+        outputs: The declared outputs that differ.
+    """
+
+    exit_status: dict[str, int]
+    outputs: list[OutputDifference]

@@ -9,13 +9,16 @@ from typing import Any
 
 from cxr.compare.verify_contents import check_evaluation, check_run
 from cxr.compare.verify_findings import EDITED, Finding, Verification, take
+from cxr.compare.verify_foreign import check_foreign
 from cxr.digests.canonical import digest_json
 from cxr.digests.files import digest_file
 from cxr.errors import RecordError
 from cxr.records.epoch_figures import read_epoch_lines
+from cxr.records.foreign_manifest import is_foreign, load_foreign_manifest
 from cxr.records.ledger import CHAIN_START, read_ledger
 from cxr.records.manifest import (
     EVALUATION_SCHEMA,
+    LOOP_SCHEMA,
     RUN_SCHEMA,
     Manifest,
     is_sealed,
@@ -30,13 +33,10 @@ def verify_run(directory: Path) -> Verification:
     Raises:
         RecordError: It is no run directory, or the run never ended.
     """
+    if is_foreign(directory):
+        return _verify_foreign(directory)
     manifest = load_manifest(directory)
-    if manifest.get("status") == "running":
-        raise RecordError(
-            "the run never ended: its manifest says running, and names no files",
-            where=str(directory),
-            hint="if no process writes to it, it was killed: go on with cxr train --resume",
-        )
+    _require_ended(manifest, directory, "go on with cxr train --resume")
     findings = list(check_manifest(manifest))
     findings += _check_files(directory, take(manifest, "files"))
     num_files, num_evaluations = len(take(manifest, "files")), 0
@@ -60,6 +60,28 @@ def verify_run(directory: Path) -> Verification:
         findings=[one for one in findings if not one.is_open],
         unchecked=[one for one in findings if one.is_open],
     )
+
+
+def _verify_foreign(directory: Path) -> Verification:
+    """Check the record of a training loop or a command that cxr did not run itself."""
+    manifest = load_foreign_manifest(directory)
+    _require_ended(manifest, directory, "run it again, into another directory")
+    files = take(manifest, "files")
+    findings = [*check_manifest(manifest), *_check_files(directory, files)]
+    if manifest["schema"] == LOOP_SCHEMA:
+        findings += _check_ledger(directory, manifest)
+    findings += check_foreign(directory, manifest, {one.path for one in findings})
+    return Verification(str(manifest.get("status")), len(files), 0, findings)
+
+
+def _require_ended(manifest: Manifest, directory: Path, what_to_do: str) -> None:
+    """Refuse a record that nobody has sealed."""
+    if manifest.get("status") == "running":
+        raise RecordError(
+            "the run never ended: its manifest says running, and names no files",
+            where=str(directory),
+            hint=f"if no process writes to it, it was killed: {what_to_do}",
+        )
 
 
 def _list_evaluations(directory: Path) -> list[Path]:

@@ -10,6 +10,7 @@ Versions of decoders are recorded beside that. They say why tensors differ, and 
 from __future__ import annotations
 
 import base64
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -19,6 +20,7 @@ from cxr.data.decoding.decode import DecodePlan, decode_image
 from cxr.data.decoding.window import derive_window
 from cxr.digests.canonical import canonical_json, digest_bytes, digest_json
 from cxr.environment.canaries import read_canary_files
+from cxr.environment.resizing import draw_picture
 from cxr.errors import DataError, PreprocessingError
 from cxr.records.manifest import Manifest
 
@@ -29,6 +31,8 @@ DIGEST: Final = "preprocessing_digest"
 _TENSORS: Final = "tensors"
 _DECODERS: Final = "decoders"
 _REFUSED: Final = "refused"
+
+_TALL_PX: Final = (16, 2048)
 
 # 17 x 13 grey values of 16 bits, from 0 to 65,535: what a declared window makes of them.
 _DEEP_PICTURE: Final = (
@@ -178,8 +182,21 @@ def _digest_tensors(config: DataConfig) -> dict[str, str]:
     from cxr.data.normalise import derive_pixel_table
 
     plan, table = derive_decode_plan(config), derive_pixel_table(config.mean, config.std)
-    files = {**read_canary_files(), "png_grey_16_bit": base64.b85decode(_DEEP_PICTURE)}
+    files = {
+        **read_canary_files(),
+        "png_grey_16_bit": base64.b85decode(_DEEP_PICTURE),
+        "png_tall": _draw_tall_picture(),
+    }
     return {name: _digest_tensor(content, plan, table) for name, content in files.items()}
+
+
+def _draw_tall_picture() -> bytes:
+    """Return a PNG of which resizing tells its two passes apart, whatever a model's size."""
+    from PIL import Image
+
+    content = io.BytesIO()
+    Image.frombytes("L", _TALL_PX, draw_picture(*_TALL_PX)).save(content, format="PNG")
+    return content.getvalue()
 
 
 def _digest_tensor(content: bytes, plan: DecodePlan, table: Any) -> str:

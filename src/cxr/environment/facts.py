@@ -37,6 +37,7 @@ NAMED_GROUPS: Final = ("variables", "packages", "origins", "imported", "installe
 
 _LEVELS_BY_PREFIX: Final[tuple[tuple[str, tuple[Level, ...]], ...]] = (
     ("images.canaries", ALL_LEVELS),
+    ("images.resizing", ALL_LEVELS),
     ("images.decoders", NO_LEVELS),
     (ARITHMETIC, PORTABLE_LEVELS),
     ("cpu.model", NATIVE_LEVELS),

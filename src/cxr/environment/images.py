@@ -6,13 +6,14 @@ import importlib
 from typing import Any, Final
 
 from cxr.environment.canaries import find_changed_canaries, read_canaries
+from cxr.environment.resizing import read_resizing
 from cxr.errors import IMPORT_FAULTS
 
-_FACTS: Final = ("decoders", "canaries", "canaries_changed")
+_FACTS: Final = ("decoders", "canaries", "canaries_changed", "resizing")
 
 
 def capture_images() -> dict[str, Any]:
-    """Return the decoders' versions and the digests of decoded canaries.
+    """Return the decoders' versions and digests of what they make of canaries and uneven pictures.
 
     All are None where Pillow cannot be imported: then no image can be decoded here.
     """
@@ -26,6 +27,7 @@ def capture_images() -> dict[str, Any]:
         "decoders": {name: features.version(name) for name in names},
         "canaries": canaries,
         "canaries_changed": find_changed_canaries(canaries),
+        "resizing": read_resizing(),
     }
 
 

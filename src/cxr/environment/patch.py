@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from cxr.environment import code as code_of_cxr
 from cxr.environment.code import SOURCES
-from cxr.environment.git import opened_tree
+from cxr.environment.git import WorkingTree, opened_tree
 from cxr.environment.kept import Kept, keep_unless_private
 
 MAX_PATCH_BYTES: Final = 1_000_000
@@ -40,11 +40,16 @@ def _read_patch() -> str | None:
         # Ignored ones too: whatever is imported from there is part of the code's digest.
         if tree is None or not tree.add("--force", "--", SOURCES):
             return None
-        return tree.ask(
-            *("-c", "core.quotePath=true", "-c", "diff.renames=false"),
-            *("diff", "--cached", "--binary", "--full-index", "--no-color", "--no-ext-diff"),
-            # As text, so that what is in it can be read before it is kept.
-            *("--no-textconv", "--text", "--no-relative"),
-            *("--src-prefix=a/", "--dst-prefix=b/", "HEAD", "--", SOURCES),
-            strip=False,
-        )
+        return read_index_patch(tree, "--", SOURCES)
+
+
+def read_index_patch(tree: WorkingTree, *paths: str) -> str | None:
+    """Return as a patch, for ``git apply``, what an index has and the commit has not."""
+    return tree.ask(
+        *("-c", "core.quotePath=true", "-c", "diff.renames=false"),
+        *("diff", "--cached", "--binary", "--full-index", "--no-color", "--no-ext-diff"),
+        # As text, so that what is in it can be read before it is kept.
+        *("--no-textconv", "--text", "--no-relative"),
+        *("--src-prefix=a/", "--dst-prefix=b/", "HEAD", *paths),
+        strip=False,
+    )

@@ -37,6 +37,16 @@ _SECRETS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
 )
 """What a line holds, and how such a line looks."""
 
+_SECRET_WORDS: Final = frozenset(
+    (
+        *("auth", "authorization", "credential", "credentials", "key", "apikey", "passphrase"),
+        *("passwd", "password", "pat", "pwd", "secret", "token"),
+    )
+)
+"""Words in the name of an option or a field whose value is somebody's secret."""
+
+_WORDS: Final = re.compile(r"[a-z0-9]+|[A-Z]+(?![a-z])|[A-Z][a-z0-9]+")
+
 _SHORTEST_NAME: Final = 3
 """Names of fewer letters are found in any text."""
 
@@ -53,6 +63,11 @@ def find_private_line(text: str) -> str | None:
     The line itself is not repeated.
     """
     return _find_private_line(text, tuple(_list_names()))
+
+
+def names_a_secret(name: str) -> bool:
+    """Say whether a field or an option is called like one that holds a secret: ``--api-key``."""
+    return any(word.lower() in _SECRET_WORDS for word in _WORDS.findall(name))
 
 
 # A process that trains twenty runs, as the self-test does, keeps one lock twenty times.

@@ -211,6 +211,7 @@ _REMEDIES: Final[dict[str, Remedy]] = {
     "os.system": _machine("another operating system"),
     "os.libc": _says("use the same container image: the C library is another"),
     "images.canaries": _install_decoder,
+    "images.resizing": _install_decoder,
     "images.canaries_changed": _says("install the cxr that expects what was expected there"),
     "arithmetic.version": _check_code_out,
     "code": _check_code_out,

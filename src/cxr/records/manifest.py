@@ -23,6 +23,14 @@ EVALUATION_SCHEMA: Final = "cxr.evaluation/1"
 REPEAT_SCHEMA: Final = "cxr.repeat/1"
 REPRODUCTION_SCHEMA: Final = "cxr.reproduction/1"
 SELFTEST_SCHEMA: Final = "cxr.selftest/1"
+LOOP_SCHEMA: Final = "cxr.loop/1"
+COMMAND_SCHEMA: Final = "cxr.command/1"
+
+FOREIGN: Final = {
+    LOOP_SCHEMA: "a training that cxr did not run itself",
+    COMMAND_SCHEMA: "a command",
+}
+"""Records of what others run, by schema: `cxr.records.foreign_manifest` reads them."""
 
 STATUSES: Final = ("running", "completed", "failed", "interrupted")
 
@@ -108,6 +116,12 @@ def load_manifest_file(path: Path) -> Manifest:
     """
     manifest = load_json_object(path)
     schema = manifest.get("schema")
+    if isinstance(schema, str) and schema in FOREIGN:
+        raise RecordError(
+            f"not a run of cxr train: it is the record of {FOREIGN[schema]}",
+            where=str(path.parent),
+            hint="cxr diff and cxr verify read it; name a run of cxr train here",
+        )
     if schema not in (RUN_SCHEMA, EVALUATION_SCHEMA):
         raise RecordError(
             f"the manifest has the schema {schema!r}, which this version does not read",
@@ -170,13 +184,18 @@ def require_sealed_run(manifest: Manifest, path: Path, *, completed: bool = Fals
         **(_ENDED_FIELDS if status != "running" else {}),
         **(_COMPLETED_FIELDS if status == "completed" else {}),
     }
-    wrong = [name for name, kinds in wanted.items() if not isinstance(_find(manifest, name), kinds)]
+    wrong = find_misspelt(manifest, wanted)
     if wrong or status not in STATUSES:
         raise RecordError(
             f"the manifest lacks or misspells {', '.join(wrong or ['status'])}",
             where=str(path),
             hint="restore it; cxr verify says more",
         )
+
+
+def find_misspelt(manifest: Manifest, wanted: Mapping[str, tuple[type, ...]]) -> list[str]:
+    """Return the fields, by dotted name, that are missing or have another type than wanted."""
+    return [name for name, kinds in wanted.items() if not isinstance(_find(manifest, name), kinds)]
 
 
 def _find(manifest: Manifest, dotted: str) -> Any:

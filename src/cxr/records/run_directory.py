@@ -18,6 +18,7 @@ from cxr.errors import RecordError, RunDirectoryError, RunDirectoryTakenError
 
 MANIFEST: Final = "manifest.json"
 CONFIG: Final = "config.yaml"
+LOOP_CONFIG: Final = "config.json"
 ENVIRONMENT: Final = "env.json"
 DATA_LOCK: Final = "data.lock.json"
 PATCH: Final = "code.patch"

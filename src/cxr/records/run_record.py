@@ -1,15 +1,12 @@
-"""A run's record as it grows: begun when all inputs are known, sealed however the run ends."""
+"""The record of a run of cxr: begun when all inputs are known, sealed however the run ends."""
 
 from __future__ import annotations
 
 import contextlib
 import io
 import os
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from cxr.atomic import append_whole, storage_errors, write_bytes, write_text
@@ -21,9 +18,9 @@ from cxr.determinism.streams import GENERATOR, PURPOSES
 from cxr.digests.canonical import canonical_json, digest_json
 from cxr.environment.facts import Capture, digest_environment, select_acting_facts
 from cxr.environment.kept import Kept
-from cxr.errors import CxrError
 from cxr.records.data_lock import DataLock, write_data_lock
-from cxr.records.manifest import RUN_SCHEMA, Manifest, digest_files, write_manifest
+from cxr.records.growing_record import GrowingRecord, tell_time
+from cxr.records.manifest import RUN_SCHEMA, Manifest, write_manifest
 from cxr.records.recipe import Recipe, digest_recipe
 from cxr.records.run_directory import (
     CONFIG,
@@ -35,12 +32,6 @@ from cxr.records.run_directory import (
     PACKAGE_LOCK,
     PATCH,
 )
-
-# From where an absolute or home path begins to what may end a phrase: a path can hold spaces.
-_ELSEWHERE: Final = re.compile(r"(?<![\w.<])(?:~|/|[A-Za-z]:\\)[^,;:'\")\]\n]*")
-
-# The last part of a path, where it is a file's; the last part of others may be somebody's name.
-_FILE_NAME: Final = re.compile(r"[^/\\]+\.[A-Za-z0-9]{1,12}(?=\s|$)")
 
 _ENDINGS: Final = (
     "doubled_steps",
@@ -55,16 +46,8 @@ _ENDINGS: Final = (
 
 
 @dataclass(kw_only=True)
-class RunRecord:
-    """The manifest of one run while it is being written.
-
-    Attributes:
-        directory: The run directory.
-        manifest: What is known so far.
-    """
-
-    directory: Path
-    manifest: Manifest = field(default_factory=dict)
+class RunRecord(GrowingRecord):
+    """The manifest of one run while it is being written."""
 
     def begin(
         self,
@@ -98,10 +81,9 @@ class RunRecord:
         Raises:
             StorageError: They cannot be written.
         """
-        self.manifest = {
+        content = {
             "schema": RUN_SCHEMA,
             "name": config.name,
-            "status": "running",
             "recipe": recipe,
             "recipe_digest": digest_recipe(recipe),
             "config": describe_config(config),
@@ -120,9 +102,8 @@ class RunRecord:
             "controls_untaken": controls_untaken,
             "libraries": environment["packages"],
             "seeds": _describe_seeds(config),
-            "volatile": {"started": _now(), "finished": None, "duration_s": None},
         }
-        write_manifest(self.directory, self.manifest)
+        self.open(content)
         write_text(self.directory / CONFIG, dump_config(config, self.directory))
         write_bytes(self.directory / ENVIRONMENT, canonical_json(environment) + b"\n")
         write_data_lock(self.directory / DATA_LOCK, lock)
@@ -145,7 +126,7 @@ class RunRecord:
         """
         self.manifest = {key: manifest[key] for key in manifest if key not in _ENDINGS}
         before = manifest["volatile"]
-        stop = {"status": manifest["status"], "resumed": _now(), "next_step": next_step}
+        stop = {"status": manifest["status"], "resumed": tell_time(), "next_step": next_step}
         stops = [*before.get("interruptions", []), stop]
         self.manifest["status"] = "running"
         self.manifest["volatile"] = {**before, "interruptions": stops}
@@ -185,7 +166,7 @@ class RunRecord:
             "selection": selection,
             **tally,
         }
-        return self._end("completed")
+        return self.seal("completed")
 
     def stop(
         self,
@@ -200,31 +181,13 @@ class RunRecord:
         Raises:
             StorageError: It cannot be written.
         """
-        if isinstance(error, CxrError):
-            said = {"problem": error.problem, "at": error.where}
-            self.manifest["failure"] = {
-                name: hide_paths(text, self.directory) for name, text in said.items()
-            }
-        elif error is not None:
-            # What a library says may hold anything: only the kind is kept.
-            self.manifest["failure"] = {"problem": type(error).__name__, "at": "unknown"}
+        self.note_failure(error)
         self.manifest |= {
             "trace": trace,
             "trace_digest": digest_json(trace),
             **tally,
         }
-        return self._end(status)
-
-    def _end(self, status: str) -> Manifest:
-        started = datetime.fromisoformat(self.manifest["volatile"]["started"])
-        self.manifest["status"] = status
-        self.manifest["files"] = digest_files(self.directory)
-        duration = datetime.now(UTC) - started
-        self.manifest["volatile"] |= {
-            "finished": _now(),
-            "duration_s": round(duration.total_seconds(), 3),
-        }
-        return write_manifest(self.directory, self.manifest)
+        return self.seal(status)
 
 
 def describe_config(config: RunConfig) -> dict[str, dict[str, Any]]:
@@ -243,19 +206,3 @@ def _describe_seeds(config: RunConfig) -> dict[str, Any]:
     own = config.list_own_roots()
     described = {"root": config.seed, "generator": GENERATOR, "purposes": PURPOSES}
     return {**described, **({"streams": own} if own else {})}
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-def hide_paths(text: str, directory: Path) -> str:
-    """Keep what lies in a run directory, by its name there; of other paths a file's name alone."""
-    for root in (str(directory), str(directory.resolve())):
-        text = text.replace(f"{root}{os.sep}", "").replace(root, "the run directory")
-    return _ELSEWHERE.sub(_keep_file_name, text)
-
-
-def _keep_file_name(path: re.Match[str]) -> str:
-    name = _FILE_NAME.search(path[0])
-    return name[0] if name is not None else "a path outside the run"

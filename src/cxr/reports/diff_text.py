@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
-from cxr.compare.report import BisectReport, DiffReport, Divergence, ReplayedOp, ReplayReport
+from typing import Final
+
+from cxr.compare.report import (
+    BisectReport,
+    CommandDiffReport,
+    DiffReport,
+    Divergence,
+    LoopDiffReport,
+    OutputDifference,
+    ReplayedOp,
+    ReplayReport,
+)
+from cxr.plain_text import list_first, show_plainly
 from cxr.records.op_record import describe_op
 from cxr.reports.shown_figures import choose_figures, describe_left_out
 from cxr.reports.values import describe_values
+
+_SHOWN_OUTPUTS: Final = 20
 
 
 def describe_verdict(report: DiffReport) -> str:
@@ -21,6 +35,10 @@ def describe_findings(report: DiffReport) -> list[str]:
     lines = describe_broken_tolerances(report)
     if report.first_divergence is not None:
         lines.append(describe_divergence(report.first_divergence))
+    if isinstance(report, LoopDiffReport) and report.note is not None:
+        lines.append(report.note)
+    if isinstance(report, CommandDiffReport):
+        lines += describe_outputs(report)
     if report.replay is not None:
         lines += describe_replay(report.replay)
     if report.bisect is not None:
@@ -44,6 +62,27 @@ def describe_broken_tolerances(report: DiffReport) -> list[str]:
         elif abs(gap) > tolerance:
             lines.append(f"beyond its tolerance: {name} by {abs(gap):.6g}, {tolerance:g} allowed")
     return lines
+
+
+def describe_outputs(report: CommandDiffReport) -> list[str]:
+    """Return how two commands ended, and which of their outputs differ, a line each."""
+    ends = report.exit_status
+    lines = [] if ends["a"] == ends["b"] else [f"exit status: {ends['a']} and {ends['b']}"]
+    shown = [show_plainly(f"output {_name_change(one)}") for one in report.outputs]
+    return lines + list_first(shown, _SHOWN_OUTPUTS)
+
+
+def _name_change(one: OutputDifference) -> str:
+    if one.a is None or one.b is None:
+        return f"left by {'b' if one.a is None else 'a'} alone: {one.path}"
+    return f"differs: {one.path}"
+
+
+def describe_no_difference(report: DiffReport) -> str:
+    """Return what to look for where two records differ and what went in does not."""
+    if isinstance(report, CommandDiffReport):
+        return "nothing that was recorded went in differently: look for undeclared files, or chance"
+    return "nothing that went in differs: look for a kernel that does not repeat"
 
 
 def describe_divergence(parted: Divergence) -> str:

@@ -19,8 +19,8 @@ from cxr.environment.code import digest_code
 from cxr.environment.facts import digest_environment
 from cxr.errors import CxrError, Interrupted, StorageError
 from cxr.progress import Progress
+from cxr.records.growing_record import hide_paths
 from cxr.records.manifest import SELFTEST_SCHEMA, Manifest, seal_manifest
-from cxr.records.run_record import hide_paths
 from cxr.selftest.bench import IMAGES, VECTORS, Bench, Found
 from cxr.selftest.cases import CASES, Case
 

@@ -12,8 +12,17 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from cxr.statistics.calibration_tests import derive_calibration_test
 from cxr.statistics.cases import Cases, number_groups
-from cxr.statistics.intervals import ALL_EQUAL, LEVEL, Interval, derive_bca_interval
+from cxr.statistics.counted import CALIBRATION_ERROR
+from cxr.statistics.intervals import (
+    ALL_EQUAL,
+    LEVEL,
+    NOT_REJECTED,
+    ONE_SIDED,
+    Interval,
+    derive_bca_interval,
+)
 from cxr.statistics.resampled_figures import (
     Figure,
     FigureComputer,
@@ -63,6 +72,9 @@ def bootstrap_figures(
 ) -> FigureIntervals:
     """Return the interval of each figure of a split.
 
+    That of the calibration error is there only where calibration is rejected: chance makes the
+    figure of a calibrated model, whose error is 0, greater than 0 in every resample.
+
     The bits do not depend on the block, the order of the images, the number of threads or the
     machine.
 
@@ -83,7 +95,7 @@ def bootstrap_figures(
     drawn = _join(map(computer.compute, _draw_blocks(root, replicates, num_groups, size)))
     left_out = _join(map(computer.compute, _leave_out(num_groups, size)))
     found = _read_intervals(computer.sample, drawn, left_out, num_groups, len(cases), level)
-    return _drop_degenerate(found)
+    return _drop_chance(_drop_degenerate(found), cases, numbers)
 
 
 def bootstrap_differences(
@@ -186,6 +198,25 @@ def _without_ends(interval: Interval) -> Interval:
     if interval.width != 0:
         return interval
     return replace(interval, low=None, high=None, reason=ALL_EQUAL)
+
+
+def _drop_chance(
+    found: FigureIntervals, cases: Cases, numbers: NDArray[np.int64]
+) -> FigureIntervals:
+    """Return the intervals without that of a calibration error whose truth may be 0."""
+    interval = found.whole.get(CALIBRATION_ERROR)
+    if interval is None or cases.bins is None or cases.gaps is None:
+        return found
+    if interval.low is None and interval.reason != ONE_SIDED:
+        return found
+    rows, columns = np.nonzero(cases.bins >= 0)
+    gaps = cases.gaps[rows, columns]
+    # A gap of 0 is a probability of 0 or 1 that was right: it tells the same either way.
+    came_true = gaps < 0
+    if derive_calibration_test(gaps + came_true, came_true, numbers[rows]).is_rejected:
+        return found
+    kept = replace(interval, low=None, high=None, reason=NOT_REJECTED)
+    return replace(found, whole=found.whole | {CALIBRATION_ERROR: kept})
 
 
 def _read_intervals(

@@ -35,6 +35,9 @@ class Counts:
 
 GAPS: Final = "gaps"
 
+CALIBRATION_ERROR: Final = "calibration_error"
+"""Name of the figure that comes of the gaps."""
+
 
 def count_groups(cases: Cases, groups: NDArray[np.int64], num_groups: int) -> Counts:
     """Add up what each group has.
@@ -93,7 +96,7 @@ def compute_counted_figures(
         for name, bits in counts.fraction_bits.items():
             if name == GAPS:
                 distance = np.abs(found[GAPS]).sum(axis=1)
-                whole["calibration_error"] = np.ldexp(distance / asked, -bits)
+                whole[CALIBRATION_ERROR] = np.ldexp(distance / asked, -bits)
             else:
                 whole[name] = np.ldexp(found[f"sum {name}"][:, 0] / asked, -bits)
         per_class = {

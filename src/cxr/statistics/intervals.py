@@ -29,6 +29,7 @@ TOO_FEW: Final = "too few patients or seeds"
 TOO_MANY_DROPPED: Final = "undefined in too many resamples"
 ALL_EQUAL: Final = "all resamples agree"
 ONE_SIDED: Final = "resamples lie to one side of the figure"
+NOT_REJECTED: Final = "calibration is not rejected, so the error may be 0"
 """Reasons why an estimate has no interval."""
 
 _SLACK: Final = 1e-9

@@ -109,6 +109,10 @@ def test_what_was_written_is_what_is_computed_again(evaluate):
             "intervals.per_class.A.recall",
         ),
         (lambda found: found["delong"]["B"].update(high=1.0), "intervals.delong.B"),
+        (
+            lambda found: found["whole"]["expected_calibration_error"].update(low=0.0, reason=None),
+            "intervals.whole.expected_calibration_error",
+        ),
         (lambda found: found["whole"].pop("brier_score"), "intervals.whole.brier_score"),
         (lambda found: found.update(seed=2), "intervals.seed"),
         (lambda found: found.update(level=0.5), "intervals.level"),

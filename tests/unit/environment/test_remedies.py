@@ -84,6 +84,7 @@ ROWS = [
     ("os.libc", "glibc 2.36", "glibc 2.40", "use the same container image: the C library"),
     ("os.release", "6.1", "6.2", "nothing: bits do not depend on it"),
     ("images.canaries", {"a": "0"}, {"a": "1"}, "uv pip install pillow==12.0.0"),
+    ("images.resizing", {"tall": "0"}, {"tall": "1"}, "uv pip install pillow==12.0.0"),
     ("images.canaries_changed", [], ["a"], "install the cxr that expects what was expected there"),
     ("arithmetic.version", 1, 2, "git checkout 0123456789abcdef"),
     ("code.digest", "sha256:0", "sha256:1", "git checkout 0123456789abcdef"),

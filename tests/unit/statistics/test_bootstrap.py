@@ -83,6 +83,77 @@ def test_unknown_labels_are_not_counted():
     assert found.whole["auroc"].estimate == 0.5
 
 
+def build_said(slope, num_images, num_labels=1):
+    """Labels whose odds are known, and a model that says them times ``slope``."""
+    rng = np.random.default_rng(4)
+    odds = rng.normal(scale=2, size=(num_images, num_labels))
+    truth = (rng.random(odds.shape) < 1 / (1 + np.exp(-odds))).astype(int)
+    said = 1 / (1 + np.exp(-slope * odds))
+    return truth, said
+
+
+def build_labels(truth, said):
+    bins = np.where(truth < 0, -1, (said * 10).astype(int))
+    gaps = np.where(truth < 0, 0.5, said - (truth > 0))
+    return build_label_cases(truth, said > 0.5, said, bins=bins, gaps=gaps)
+
+
+@pytest.mark.parametrize(("slope", "is_shown"), [(1.0, False), (2.5, True)])
+def test_the_calibration_error_has_an_interval_only_where_calibration_is_rejected(slope, is_shown):
+    truth, said = (column[:, 0] for column in build_said(slope, 200))
+    decided = (said > 0.5).astype(int)
+    sure = np.maximum(said, 1 - said)
+    cases = build_class_cases(
+        truth,
+        decided,
+        np.stack([1 - said, said], axis=1),
+        bins=(sure * 10).astype(int),
+        gaps=sure - (truth == decided),
+    )
+    found = bootstrap_figures(cases, range(200), root=1, replicates=400).whole["calibration_error"]
+    assert found.estimate > 0
+    assert (found.low is not None) is is_shown
+    assert (found.high is not None) is is_shown
+    why = None if is_shown else "calibration is not rejected, so the error may be 0"
+    assert found.reason == why
+
+
+def test_labels_are_tested_together_and_unknown_ones_not_at_all():
+    truth, said = build_said(1.0, 150, num_labels=3)
+    # Of the third label every answer that was said to be likely is unknown, or else wrong.
+    wrong = truth.copy()
+    wrong[said[:, 2] > 0.5, 2] = 0
+    unknown = wrong.copy()
+    unknown[said[:, 2] > 0.5, 2] = -1
+    unknown[said[:, 2] <= 0.5, 2] = truth[said[:, 2] <= 0.5, 2]
+    shown = [
+        bootstrap_figures(build_labels(one, said), range(150), root=1, replicates=400)
+        .whole["calibration_error"]
+        .low
+        is not None
+        for one in (truth, wrong, unknown)
+    ]
+    assert shown == [False, True, False]
+
+
+def test_copies_of_a_patients_image_reject_nothing_that_the_image_does_not():
+    truth, said = (one.repeat(8, axis=0) for one in build_said(2.2, 60))
+    cases = build_labels(truth, said)
+    by_patient, by_image = (
+        bootstrap_figures(cases, groups, root=1, replicates=400).whole["calibration_error"].reason
+        for groups in (np.arange(480) // 8, range(480))
+    )
+    assert by_patient == "calibration is not rejected, so the error may be 0"
+    assert by_image is None
+
+
+def test_a_difference_of_calibration_errors_keeps_its_interval():
+    truth, said = build_said(1.0, 200)
+    cases = build_labels(truth, said), build_labels(truth, said**2 / (said**2 + (1 - said) ** 2))
+    found = bootstrap_differences(*cases, range(200), root=1, replicates=400)
+    assert found.whole["calibration_error"].reason is None
+
+
 @pytest.mark.parametrize(
     ("labels", "decisions", "scores", "word"),
     [

@@ -9,7 +9,7 @@ from cxr.reports.html.blocks import Chart, Charts, Section, Table, Text
 from cxr.reports.html.charts import Bars, Line, draw_chart
 from cxr.reports.html.run_analysis import RunAnalysis
 from cxr.reports.html.run_records import RunRecords
-from cxr.reports.html.wording import NO_INTERVAL, count, show_figure, show_interval
+from cxr.reports.html.wording import count, show_figure, show_interval
 
 _LABELS: Final = "the probability of each label, against whether it is true"
 _CLASSES: Final = "the probability of the decision, against whether it is right"
@@ -18,19 +18,28 @@ _CLASSES: Final = "the probability of the decision, against whether it is right"
 def describe_reliability(records: RunRecords, analysis: RunAnalysis) -> Section:
     """Return the section."""
     error = analysis.figures["expected_calibration_error"]
-    ends = show_interval(analysis.interval("expected_calibration_error"))
     said = f"Expected calibration error {show_figure(error)}"
     return Section(
         name="reliability",
         title="Reliability",
         blocks=[
             Text(
-                text=f"{said}{f', interval {ends}' if ends != NO_INTERVAL else ''}: "
+                text=f"{said}{_describe_interval(analysis)}: "
                 f"{_LABELS if records.asks_each_label else _CLASSES}."
             ),
             Charts(charts=[_draw_curve(analysis), _draw_counts(analysis)]),
         ],
     )
+
+
+def _describe_interval(analysis: RunAnalysis) -> str:
+    """Return the interval, or why there is none, as it follows the figure."""
+    interval = analysis.interval("expected_calibration_error")
+    if interval is None:
+        return ""
+    if interval["low"] is not None:
+        return f", interval {show_interval(interval)}"
+    return f" (no interval: {interval['reason']})" if interval["reason"] else ""
 
 
 def _draw_curve(analysis: RunAnalysis) -> Chart:

@@ -12,6 +12,7 @@ from cxr.config.load import dump_config, load_config
 from cxr.errors import RecordError, UsageError
 from cxr.records.manifest import seal_manifest, write_manifest
 from cxr.records.run_directory import CONFIG, MANIFEST, METRICS, REPEAT
+from cxr.repeat.pool import CONFIGS
 from cxr.repeat.record import list_varied, write_repeat
 from cxr.repeat.report import summarise_runs
 from cxr.repeat.series import EQUAL, STRESS, Series, plan_series
@@ -175,7 +176,13 @@ def repeat(trained, tmp_path):
         series = Series(
             config=config, num_runs=num_runs, asked={"kind": STRESS if stressed else EQUAL}
         )
-        varied = list_varied(plan_series(series))
+        plans = plan_series(series)
+        varied = list_varied(plans)
+        for plan in plans[: len(places)]:
+            if plan.config != config:
+                (directory / CONFIGS).mkdir(exist_ok=True)
+                path = directory / CONFIGS / f"{plan.name}.yaml"
+                path.write_text(dump_config(plan.config, path.parent), "utf-8")
         write_repeat(
             directory, replace(summarise_runs(places, num_runs), varied=varied), series.asked
         )

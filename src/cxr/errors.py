@@ -93,6 +93,16 @@ class WeightsError(CxrError):
     """Weights are missing, unreachable, or not the ones that the config names."""
 
 
+class HubError(CxrError):
+    """A model hub cannot be reached, or does not answer as one."""
+
+
+class ReleaseDiffersError(CxrError):
+    """A hub holds something else than what would be published there."""
+
+    exit_code = ExitCode.DIFFERS
+
+
 class DeterminismError(CxrError):
     """A switch did not take, or something cannot be done deterministically."""
 

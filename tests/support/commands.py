@@ -20,6 +20,8 @@ COMMANDS: Final = [
     ["reproduce"],
     ["report"],
     ["export"],
+    ["publish"],
+    ["fetch"],
     ["data", "synth"],
     ["data", "verify"],
 ]

@@ -11,14 +11,15 @@ from cxr.records.run_directory import REPEAT, REPRODUCTION, require_outside_reco
 SUFFIX: Final = ".attestation.json"
 
 
-def find_place(run: Path) -> Path:
+def find_place(run: Path, suffix: str = SUFFIX) -> Path:
     """Return where the attestation of a run is looked for: ``RUN.attestation.json``.
 
-    Of a run that is named through a link, or as ``.``, it lies beside the directory itself.
+    Of a run that is named through a link, or as ``.``, it lies beside the directory itself. Another
+    suffix is that of something else that came after the run.
     """
     target = run.resolve()
     is_plain = run.name == target.name and run.parent.resolve() == target.parent
-    return (run if is_plain else target).with_name(f"{target.name}{SUFFIX}")
+    return (run if is_plain else target).with_name(f"{target.name}{suffix}")
 
 
 def require_beside_records(path: Path, *, what: str) -> None:

@@ -73,29 +73,29 @@ def verify_attestation(
     """
     name = path.name
     try:
-        content = _read(path)
+        content = read_envelope(path)
         envelope = parse_envelope(content)
     except ValueError as error:
         return Authentication(findings=[Finding(name, f"is no envelope: {error}")])
-    findings = [Finding(name, problem) for problem in _check_envelope(envelope, content, key)]
+    findings = [Finding(name, problem) for problem in check_envelope(envelope, content, key)]
     if findings:
         # What nobody vouches for is not read any further.
         return Authentication(findings=findings)
     try:
-        statement = _parse_statement(envelope.payload)
+        statement = parse_statement(envelope.payload)
     except ValueError as error:
         return Authentication(findings=[Finding(name, f"is signed, but {error}")])
     manifest = load_manifest(directory)
     manifest_file = digest_file(directory / MANIFEST)
     subjects = list_subjects(manifest, manifest_file)
-    findings = list(_check_subjects(statement, subjects, name))
+    findings = list(check_subjects(statement, subjects, name))
     if is_consistent and not findings:
         require_sealed_run(manifest, directory / MANIFEST, completed=True)
         findings += _check_claims(directory, manifest, manifest_file, envelope.payload, name)
     return Authentication(findings=findings, num_signed=len(subjects))
 
 
-def _read(path: Path) -> bytes:
+def read_envelope(path: Path) -> bytes:
     """Return the bytes of an envelope.
 
     Raises:
@@ -114,7 +114,7 @@ def _read(path: Path) -> bytes:
         ) from error
 
 
-def _check_envelope(envelope: Envelope, content: bytes, key: Ed25519PublicKey) -> Iterator[str]:
+def check_envelope(envelope: Envelope, content: bytes, key: Ed25519PublicKey) -> Iterator[str]:
     """Say what is wrong with an envelope, without reading its payload."""
     if len(envelope.signatures) != 1:
         yield f"has {len(envelope.signatures)} signatures, where one key signs alone"
@@ -146,8 +146,8 @@ def _is_signed(envelope: Envelope, key: Ed25519PublicKey) -> bool:
     return True
 
 
-def _parse_statement(payload: bytes) -> Statement:
-    """Return the statement of a payload.
+def parse_statement(payload: bytes) -> Statement:
+    """Return the statement of a payload about a run.
 
     Raises:
         ValueError: It is none about a run.
@@ -167,7 +167,7 @@ def _parse_statement(payload: bytes) -> Statement:
     return statement
 
 
-def _check_subjects(
+def check_subjects(
     statement: Statement, wanted: dict[str, str], envelope: str
 ) -> Iterator[Finding]:
     """Compare the files that were signed with those of the run."""

@@ -14,8 +14,10 @@ from cxr.cli import (
     env_capture,
     evaluate,
     export,
+    fetch,
     predict,
     probe,
+    publish,
     repeat,
     replay,
     report,
@@ -71,6 +73,8 @@ app.command("verify")(verify.verify)
 app.command("attest")(attest.attest)
 app.command("report")(report.report)
 app.command("export")(export.export)
+app.command("publish")(publish.publish)
+app.command("fetch")(fetch.fetch)
 app.command("reproduce")(reproduce.reproduce)
 app.command("doctor")(doctor.doctor)
 app.command("run", context_settings=run.CONTEXT)(run.run)

@@ -97,18 +97,24 @@ def _require_sense(
 
 def _find_key(key: Path | None, new_key: Path | None) -> Ed25519PrivateKey:
     """Read the key that is named, or make a new one."""
-    from cxr.attestation.keys import (
-        PASSWORD_VARIABLE,
-        create_key,
-        is_open_to_others,
-        load_private_key,
-    )
+    from cxr.attestation.keys import PASSWORD_VARIABLE, create_key
 
     if new_key is not None:
         with held():
             return create_key(new_key, _read_password(PASSWORD_VARIABLE))
     if key is None:
         raise UsageError("there is no key", where="cxr attest", hint="name one with --key")
+    return load_signing_key(key)
+
+
+def load_signing_key(key: Path) -> Ed25519PrivateKey:
+    """Read a private key, asking for its password where that is needed.
+
+    Raises:
+        CxrError: It is none, or cannot be read.
+    """
+    from cxr.attestation.keys import PASSWORD_VARIABLE, is_open_to_others, load_private_key
+
     found = load_private_key(key, lambda path: _ask_password(path, PASSWORD_VARIABLE))
     if is_open_to_others(key):
         print_note(f"warning: others on this machine may read or change the key: chmod 600 {key}")

@@ -14,6 +14,8 @@ from cxr.errors import ExitCode, UsageError
 from cxr.plain_text import show_plainly
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
     from cxr.compare.verify_findings import Verification
 
 
@@ -25,11 +27,13 @@ class _Signed:
         attestation: The envelope.
         keyid: Fingerprint of the key whose signature it must have.
         num_files: How many files of the run it names.
+        unsigned: Files of an export that nobody signed.
     """
 
     attestation: Path
     keyid: str
     num_files: int
+    unsigned: tuple[str, ...] = ()
 
 
 def verify(
@@ -78,8 +82,11 @@ def _verify_signed(run: Path, key: Path, attestation: Path | None) -> tuple[Veri
     from cxr.attestation.place import find_place
     from cxr.attestation.verify_attestation import verify_attestation
     from cxr.compare.verify_run import verify_run
+    from cxr.records.exported import is_export
 
     public = load_public_key(key)
+    if is_export(run):
+        return _verify_signed_export(run, public, attestation)
     place = find_place(run) if attestation is None else attestation
     # A repeat has no signature of its own: its runs have.
     found = verify_run(run)
@@ -89,13 +96,41 @@ def _verify_signed(run: Path, key: Path, attestation: Path | None) -> tuple[Veri
     return found, _Signed(attestation=place, keyid=keyid, num_files=more.num_signed)
 
 
+def _verify_signed_export(
+    directory: Path, key: Ed25519PublicKey, attestation: Path | None
+) -> tuple[Verification, _Signed]:
+    """Check an export and the signatures that it was published with."""
+    from cxr.attestation.export_statement import verify_export_attestations
+    from cxr.attestation.keys import derive_keyid
+    from cxr.release.layout import EXPORT_ATTESTATION
+    from cxr.release.verify_export import verify_export
+
+    if attestation is not None:
+        raise UsageError(
+            "an export has its signatures in its directory",
+            where=f"cxr verify --attestation {attestation}",
+            hint="leave out --attestation",
+        )
+    found, signed, unsigned = verify_export(directory), list[str](), list[str]()
+    if not found.findings:
+        more = verify_export_attestations(directory, key)
+        found, signed, unsigned = replace(found, findings=more.findings), more.signed, more.unsigned
+    return found, _Signed(
+        attestation=directory / EXPORT_ATTESTATION,
+        keyid=derive_keyid(key),
+        num_files=len(signed),
+        unsigned=tuple(unsigned),
+    )
+
+
 def _describe(run: Path, found: Verification, signed: _Signed | None) -> dict[str, Any]:
     """Return the answer of ``--json``."""
-    agreed = "authenticated" if signed else "consistent"
+    is_whole = signed is not None and not signed.unsigned
+    agreed = "authenticated" if is_whole else "consistent"
     answer = {
         "run": str(run),
         "verdict": "differs" if found.findings else agreed,
-        "authenticated": signed is not None and not found.findings,
+        "authenticated": is_whole and not found.findings,
         "status": found.status,
         "files": found.num_files,
         "evaluations": found.num_evaluations,
@@ -109,6 +144,8 @@ def _describe(run: Path, found: Verification, signed: _Signed | None) -> dict[st
             "keyid": signed.keyid,
             "attestation": str(signed.attestation),
         }
+        if signed.unsigned:
+            answer["unsigned_files"] = list(signed.unsigned)
     return answer
 
 
@@ -132,7 +169,10 @@ def _show_agreement(found: Verification, signed: _Signed | None) -> None:
         later = f" with those of {num_later} evaluations" if num_later else ""
         print_line(f"consistent, not authenticated: {found.num_files} files{later}, {agree}")
         return
-    print_line(f"authenticated: {signed.num_files} files, {agree}")
+    word = "authenticated in part" if signed.unsigned else "authenticated"
+    print_line(f"{word}: {signed.num_files} files, {agree}")
+    if signed.unsigned:
+        print_line(f"not signed   {', '.join(signed.unsigned)}")
     print_line(f"signed with  {signed.keyid}")
     if num_later:
         print_line(f"not signed   later evaluations: {num_later}, consistent with the run")

@@ -37,7 +37,7 @@ def verify_run(directory: Path) -> Verification:
         return _verify_foreign(directory)
     manifest = load_manifest(directory)
     _require_ended(manifest, directory, "go on with cxr train --resume")
-    findings = list(_check_manifest(manifest))
+    findings = list(check_manifest(manifest))
     findings += _check_files(directory, take(manifest, "files"))
     num_files, num_evaluations = len(take(manifest, "files")), 0
     if manifest["schema"] == EVALUATION_SCHEMA:
@@ -67,7 +67,7 @@ def _verify_foreign(directory: Path) -> Verification:
     manifest = load_foreign_manifest(directory)
     _require_ended(manifest, directory, "run it again, into another directory")
     files = take(manifest, "files")
-    findings = [*_check_manifest(manifest), *_check_files(directory, files)]
+    findings = [*check_manifest(manifest), *_check_files(directory, files)]
     if manifest["schema"] == LOOP_SCHEMA:
         findings += _check_ledger(directory, manifest)
     findings += check_foreign(directory, manifest, {one.path for one in findings})
@@ -112,7 +112,7 @@ def _verify_evaluation(place: Path, run: Manifest) -> Verification:
     return replace(found, findings=findings, unchecked=unchecked)
 
 
-def _check_manifest(manifest: Manifest) -> Iterator[Finding]:
+def check_manifest(manifest: Manifest) -> Iterator[Finding]:
     """Check the manifest against its own digests."""
     if not is_sealed(manifest):
         yield Finding(MANIFEST, EDITED)

@@ -36,6 +36,7 @@ from cxr.inference.open_run import OpenedRun, open_run
 from cxr.inference.prepare_image import PreparedImage, prepare_image
 from cxr.models.build import require_known_model
 from cxr.records.data_lock import load_data_lock
+from cxr.records.exported import is_export, load_exported_classes
 from cxr.records.run_directory import DATA_LOCK
 
 if TYPE_CHECKING:
@@ -168,8 +169,10 @@ def _load_classes(opened: OpenedRun) -> tuple[str, ...]:
     """Return the class names in the order of the logits.
 
     Raises:
-        RecordError: The run's lock is not the one that its manifest names.
+        RecordError: The run's lock is not the one that its manifest names, nor an export's labels.
     """
+    if is_export(opened.directory):
+        return load_exported_classes(opened.directory, opened.manifest, opened.config)
     lock = load_data_lock(opened.directory / DATA_LOCK)
     if lock.digest != opened.manifest["recipe"]["data_digest"]:
         raise RecordError(

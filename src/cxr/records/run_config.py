@@ -11,6 +11,7 @@ from cxr.config.fields import digest_config
 from cxr.config.load import load_config
 from cxr.config.schema import RunConfig
 from cxr.errors import DataError, RecordError
+from cxr.records.exported import RECIPE, is_export, load_exported_recipe
 from cxr.records.manifest import Manifest
 from cxr.records.run_directory import CONFIG, DATA_LOCK
 
@@ -29,7 +30,7 @@ def load_recorded_config(run: Path, manifest: Manifest, *, root: Path | None = N
         DataError: There is no data set at this root.
     """
     config = load_run_config(run, root=root)
-    _require_recorded(config, run, manifest)
+    _require_recorded(config, run / CONFIG, manifest)
     return config
 
 
@@ -37,19 +38,20 @@ def load_recorded_recipe(run: Path, manifest: Manifest) -> RunConfig:
     """Return the config that a run was trained with, wherever its data set may be now.
 
     Args:
-        run: The run directory.
+        run: The run directory, or that of an export of the run.
         manifest: Its manifest.
 
     Raises:
         RecordError: The config is not the one of the manifest.
         ConfigError: It was edited beyond reading.
     """
-    config = load_config(run / CONFIG)
-    _require_recorded(config, run, manifest)
+    exported = is_export(run)
+    config = load_exported_recipe(run) if exported else load_config(run / CONFIG)
+    _require_recorded(config, run / (RECIPE if exported else CONFIG), manifest)
     return config
 
 
-def _require_recorded(config: RunConfig, run: Path, manifest: Manifest) -> None:
+def _require_recorded(config: RunConfig, path: Path, manifest: Manifest) -> None:
     """Refuse a config that the manifest does not name.
 
     Raises:
@@ -58,7 +60,7 @@ def _require_recorded(config: RunConfig, run: Path, manifest: Manifest) -> None:
     if digest_config(config) != manifest["recipe"]["config_digest"]:
         raise RecordError(
             "the config is not the one that the run was trained with",
-            where=str(run / CONFIG),
+            where=str(path),
             hint="it was edited; restore it",
         )
 

@@ -37,6 +37,7 @@ class CardFacts:
         onnx: What the record says of ``model.onnx``; None where there is none.
         preprocessing: As `describe_preprocessing` returns it.
         license_name: What the user named, or None.
+        changed_code: What the user says was changed in the code since its commit, or None.
     """
 
     manifest: Manifest
@@ -47,6 +48,7 @@ class CardFacts:
     onnx: Mapping[str, Any] | None
     preprocessing: Mapping[str, Any]
     license_name: str | None
+    changed_code: str | None = None
 
 
 def render_card(facts: CardFacts) -> str:
@@ -114,6 +116,12 @@ def _list_limits(facts: CardFacts) -> Iterator[str]:
     yield "- Training and test images are of one data set: how it does elsewhere is not known."
     yield "- Its probabilities are those of this data set's mixture of classes."
     yield "- It answers any picture, also one that is no chest radiograph."
+    if facts.changed_code is not None:
+        commit = facts.manifest.get("code", {}).get("commit")
+        yield (
+            f"- **Its code was changed since commit {escape(str(commit))}**, which does not hold "
+            f"what trained it. {escape(facts.changed_code)}"
+        )
     if facts.config.data.window.kind != "none":
         yield "- The example reads 8-bit pictures; others need the window of `preprocessing.json`."
 

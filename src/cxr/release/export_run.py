@@ -45,6 +45,7 @@ def export_run(
     *,
     onnx: bool = False,
     license_name: str | None = None,
+    changed_code: str | None = None,
     root: Path | None = None,
     progress: Progress = SILENCE,
 ) -> Export:
@@ -55,6 +56,7 @@ def export_run(
         directory: Where the export goes: new or empty.
         onnx: Whether ``model.onnx`` is written as well.
         license_name: Identifier of the licence that the card names; by default none.
+        changed_code: What was changed in the code since its commit, in words for the card.
         root: The data set's root here; by default the one that the run used.
         progress: Told how far it is.
 
@@ -73,7 +75,7 @@ def export_run(
         from cxr.release.onnx_model import import_onnx
 
         import_onnx()
-    manifest = _load_sound_run(run)
+    manifest = load_sound_run(run)
     config = load_recorded_config(run, manifest, root=root)
     # Only now: they import torch, which takes longer than all that is checked before.
     from cxr.release.timm_config import require_timm_model
@@ -98,7 +100,7 @@ def export_run(
             dataset=dataset,
             growing=growing,
             progress=progress,
-        ).write(onnx=onnx, license_name=license_name)
+        ).write(onnx=onnx, license_name=license_name, changed_code=changed_code)
         obey("the export")
         growing.rename(directory)
         flush_directory(place)
@@ -141,7 +143,7 @@ def _require_free(directory: Path) -> None:
     require_writable(directory)
 
 
-def _load_sound_run(run: Path) -> Manifest:
+def load_sound_run(run: Path) -> Manifest:
     """Read the manifest of a run that completed and verifies.
 
     Raises:

@@ -1,8 +1,14 @@
-"""What an exported directory holds: the name of each file, and what it is for."""
+"""What an exported directory holds: the name of each file, and what it is for.
+
+Three more stand in `cxr.records.exported`, because predicting with an export reads them.
+"""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
+
+from cxr.records.exported import EXPORT, LABELS, RECIPE
+from cxr.records.manifest import Manifest
 
 EXPORT_SCHEMA: Final = "cxr.export/1"
 PREPROCESSING_SCHEMA: Final = "cxr.preprocessing/1"
@@ -12,22 +18,16 @@ WEIGHTS: Final = "model.safetensors"
 """The run's weights, byte for byte: the run's manifest has the same digest of them."""
 TIMM_CONFIG: Final = "config.json"
 """What timm builds the model from; the layout of its models on the hub."""
-LABELS: Final = "labels.json"
-"""Class names in the order of the logits, and how they are decided for."""
 PREPROCESSING: Final = "preprocessing.json"
 """How an image becomes the model's input, in words and numbers."""
 MANIFEST: Final = "manifest.json"
 """The run's manifest, byte for byte."""
 LEDGER_HEAD: Final = "ledger-head.json"
 """Where the chain of the run's ledger ends."""
-RECIPE: Final = "recipe.yaml"
-"""A config that trains the model again, without the paths of whoever trained it."""
 CARD: Final = "README.md"
 """The model card."""
 ONNX: Final = "model.onnx"
 """The model with its preprocessing inside; only where it was asked for."""
-EXPORT: Final = "export.json"
-"""The record of the export: it names every other file with its digest, and is written last."""
 
 ALWAYS: Final = (
     CARD,
@@ -44,3 +44,22 @@ ALWAYS: Final = (
 
 SOMETIMES: Final = (ONNX,)
 """Files of some."""
+
+ATTESTATION: Final = "attestation.json"
+"""Who signed the run: beside a run in its file, with a published export in the directory."""
+EXPORT_ATTESTATION: Final = "export.attestation.json"
+"""Who signed the export: every file of it."""
+
+COMPANIONS: Final = (ATTESTATION, EXPORT_ATTESTATION)
+"""What may lie beside an export's own files once it is published, and its record does not name."""
+
+
+def describe_ledger_head(manifest: Manifest) -> dict[str, Any]:
+    """Return what `LEDGER_HEAD` holds."""
+    trace = manifest["trace"]
+    return {
+        "schema": LEDGER_HEAD_SCHEMA,
+        "ledger_head": trace["ledger_head"],
+        "steps": trace["steps"],
+        "trace_digest": manifest["trace_digest"],
+    }

@@ -17,19 +17,18 @@ from cxr.environment.code import digest_code
 from cxr.evaluation.intervals import derive_intervals
 from cxr.interruption import obey
 from cxr.progress import Progress
-from cxr.records import run_directory
+from cxr.records import exported, run_directory
 from cxr.records.manifest import Manifest
 from cxr.records.predictions import Prediction, load_predictions
 from cxr.release import layout
 from cxr.release.card import CardFacts, render_card
-from cxr.release.export_record import ExportRecord, write_export_record
+from cxr.release.export_record import RUN_DIGESTS, ExportRecord, write_export_record
 from cxr.release.exported_network import Loaded, load_exported, measure_exported
 from cxr.release.preprocessing import describe_preprocessing
 from cxr.release.recipe_file import render_recipe
 from cxr.release.timm_config import describe_timm_config
 
 _LIBRARIES: Final = ("cxr", "torch", "timm", "safetensors", "numpy", "pillow")
-_DIGESTS: Final = ("manifest_digest", "outcome_digest", "recipe_digest", "trace_digest")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,12 +51,15 @@ class Exporter:
     growing: Path
     progress: Progress
 
-    def write(self, *, onnx: bool, license_name: str | None) -> ExportRecord:
+    def write(
+        self, *, onnx: bool, license_name: str | None, changed_code: str | None = None
+    ) -> ExportRecord:
         """Write every file, measure what was written, and seal the record.
 
         Args:
             onnx: Whether ``model.onnx`` is written as well.
             license_name: Identifier of the licence that the card names, or None.
+            changed_code: What the card says was changed in the code since its commit, or None.
 
         Raises:
             WeightsError: What was written is another model than the run's.
@@ -85,6 +87,7 @@ class Exporter:
             onnx=self._write_onnx(loaded, split) if onnx else None,
             preprocessing=preprocessing,
             license_name=license_name,
+            changed_code=changed_code,
         )
         write_text(self.growing / layout.CARD, render_card(facts))
         return write_export_record(self.growing, self._describe(facts, split.name))
@@ -94,25 +97,19 @@ class Exporter:
         manifest, classes, growing = self.manifest, self.dataset.lock.classes, self.growing
         shutil.copyfile(self.run / run_directory.WEIGHTS, growing / layout.WEIGHTS)
         shutil.copyfile(self.run / run_directory.MANIFEST, growing / layout.MANIFEST)
-        trace = manifest["trace"]
         each = self.config.train.asks_each_label
         contents = {
             layout.TIMM_CONFIG: describe_timm_config(self.config, classes),
-            layout.LABELS: {
+            exported.LABELS: {
                 "labels": list(classes),
                 "decision": "logit of 0 or more, each by itself" if each else "largest logit",
             },
             layout.PREPROCESSING: preprocessing,
-            layout.LEDGER_HEAD: {
-                "schema": layout.LEDGER_HEAD_SCHEMA,
-                "ledger_head": trace["ledger_head"],
-                "steps": trace["steps"],
-                "trace_digest": manifest["trace_digest"],
-            },
+            layout.LEDGER_HEAD: layout.describe_ledger_head(manifest),
         }
         for name, content in contents.items():
             write_bytes(growing / name, canonical_json(content) + b"\n")
-        write_text(growing / layout.RECIPE, render_recipe(manifest))
+        write_text(growing / exported.RECIPE, render_recipe(manifest))
 
     def _write_onnx(self, loaded: Loaded, split: Split) -> dict[str, Any]:
         """Write ``model.onnx`` and return what the record says of it, measurement included."""
@@ -144,7 +141,7 @@ class Exporter:
         """Return what the record says besides its files."""
         config = self.config
         return {
-            "run": {name: self.manifest[name] for name in _DIGESTS},
+            "run": {name: self.manifest[name] for name in RUN_DIGESTS},
             "name": config.name,
             "architecture": config.model.name,
             "license": facts.license_name,

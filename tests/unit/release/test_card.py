@@ -75,6 +75,14 @@ def test_without_a_licence_or_intervals_none_is_told(facts):
     assert "resamples" not in card
 
 
+def test_changed_code_is_told_in_the_words_that_were_given(facts):
+    assert "was changed since commit" not in render_card(facts())
+    card = render_card(facts(changed_code="A seed | was *printed*."))
+    (line,) = [line for line in card.splitlines() if "was changed since commit" in line]
+    assert line.endswith(escape("A seed | was *printed*."))
+    assert "*printed*" not in line
+
+
 def test_a_class_name_is_shown_and_obeyed_nowhere(facts):
     given = facts()
     samples = tuple(

@@ -7,9 +7,10 @@ import json
 import pytest
 
 from cxr.errors import RecordError, RunDirectoryTakenError, UsageError
+from cxr.records.exported import EXPORT
 from cxr.release.export_record import find_changed_files, load_export_record, write_export_record
 from cxr.release.export_run import export_run
-from cxr.release.layout import ALWAYS, EXPORT
+from cxr.release.layout import ALWAYS
 
 
 def test_a_place_that_holds_something_is_refused(make_run, tmp_path):

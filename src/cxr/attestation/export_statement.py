@@ -1,0 +1,155 @@
+"""Who signed an export: its run through the run's own attestation, and every file through another.
+
+The run's attestation names manifest and weights. What it does not name, as the card and an ONNX
+model, is signed by a statement about the export, which follows from the files alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from cxr.atomic import write_bytes
+from cxr.attestation.attest import sign_statement
+from cxr.attestation.dsse import Envelope, parse_envelope, render_envelope
+from cxr.attestation.statement import STATEMENT_TYPE, Statement, list_subjects
+from cxr.attestation.verify_attestation import (
+    check_envelope,
+    check_subjects,
+    parse_statement,
+    read_envelope,
+)
+from cxr.compare.verify_findings import Finding
+from cxr.digests.canonical import PREFIX, canonical_json
+from cxr.digests.files import digest_file
+from cxr.errors import RecordError
+from cxr.json_file import load_json_object
+from cxr.records.exported import EXPORT, LABELS, RECIPE
+from cxr.records.manifest import load_manifest
+from cxr.records.run_directory import MANIFEST
+from cxr.release.export_record import EXPORT_DIGEST
+from cxr.release.layout import ATTESTATION, EXPORT_ATTESTATION, LEDGER_HEAD, WEIGHTS
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+        Ed25519PrivateKey,
+        Ed25519PublicKey,
+    )
+
+# Of the TypeURIs of in-toto, which may lead nowhere; no host is ours to name.
+PREDICATE_TYPE: Final = "urn:cxr:predicate:export:v1"
+
+_FOLLOWING: Final = (LABELS, LEDGER_HEAD, RECIPE)
+"""What `cxr.release.verify_export` derives from the manifest: signed with it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportAuthentication:
+    """What came of checking who signed an export.
+
+    Attributes:
+        findings: What is wrong; nothing where whatever is signed is authentic.
+        signed: Files under a good signature, or that follow from such, in name order.
+        unsigned: The others, in name order.
+    """
+
+    findings: list[Finding]
+    signed: list[str]
+    unsigned: list[str]
+
+
+def sign_export(directory: Path, key: Ed25519PrivateKey) -> None:
+    """Sign every file of an export, in a file of the export.
+
+    Raises:
+        StorageError: It cannot be written.
+    """
+    statement = derive_export_statement(directory)
+    envelope = sign_statement(canonical_json(statement), key)
+    write_bytes(directory / EXPORT_ATTESTATION, render_envelope(envelope))
+
+
+def derive_export_statement(directory: Path) -> Statement:
+    """Return the statement about an export: every file in it but the signature itself."""
+    record = load_json_object(directory / EXPORT)
+    names = sorted(path.name for path in directory.iterdir() if path.name != EXPORT_ATTESTATION)
+    return {
+        "_type": STATEMENT_TYPE,
+        "subject": [
+            {
+                "name": name,
+                "digest": {"sha256": digest_file(directory / name).removeprefix(PREFIX)},
+            }
+            for name in names
+        ],
+        "predicateType": PREDICATE_TYPE,
+        "predicate": {"exportDigest": record.get(EXPORT_DIGEST), "run": record.get("run")},
+    }
+
+
+def verify_export_attestations(directory: Path, key: Ed25519PublicKey) -> ExportAuthentication:
+    """Check the signatures in an export that verifies otherwise.
+
+    Args:
+        directory: The export; see `cxr.release.verify_export`, which is asked first.
+        key: Whose signatures they must be.
+
+    Raises:
+        RecordError: Nothing in it is signed.
+    """
+    names = {path.name for path in directory.iterdir()}
+    if not names & {ATTESTATION, EXPORT_ATTESTATION}:
+        raise RecordError(
+            "nothing is signed: there is no attestation in it",
+            where=str(directory),
+            hint="ask whoever published it to sign it (cxr attest), or check it without --key",
+        )
+    findings: list[Finding] = []
+    signed: set[str] = set()
+    if ATTESTATION in names:
+        found = _verify_run_attestation(directory, key)
+        findings += found
+        signed |= set() if found else {ATTESTATION, MANIFEST, WEIGHTS, *_FOLLOWING}
+    if EXPORT_ATTESTATION in names:
+        found = _verify_export_attestation(directory, key)
+        findings += found
+        signed |= set() if found else names
+    return ExportAuthentication(
+        findings=findings, signed=sorted(signed & names), unsigned=sorted(names - signed)
+    )
+
+
+def _verify_run_attestation(directory: Path, key: Ed25519PublicKey) -> list[Finding]:
+    """Check that the manifest, and so each file that it names, was signed."""
+    envelope = _open(directory / ATTESTATION, key)
+    if isinstance(envelope, Finding):
+        return [envelope]
+    try:
+        statement = parse_statement(envelope.payload)
+    except ValueError as error:
+        return [Finding(ATTESTATION, f"is signed, but {error}")]
+    subjects = list_subjects(load_manifest(directory), digest_file(directory / MANIFEST))
+    return list(check_subjects(statement, subjects, ATTESTATION))
+
+
+def _verify_export_attestation(directory: Path, key: Ed25519PublicKey) -> list[Finding]:
+    """Derive the statement about the export once more, and compare."""
+    envelope = _open(directory / EXPORT_ATTESTATION, key)
+    if isinstance(envelope, Finding):
+        return [envelope]
+    if envelope.payload == canonical_json(derive_export_statement(directory)):
+        return []
+    said = "is of another export, or of this one before a file of it was changed"
+    return [Finding(EXPORT_ATTESTATION, said)]
+
+
+def _open(path: Path, key: Ed25519PublicKey) -> Envelope | Finding:
+    """Return an envelope with a good signature, or what is wrong with it."""
+    try:
+        content = read_envelope(path)
+        envelope = parse_envelope(content)
+    except ValueError as error:
+        return Finding(path.name, f"is no envelope: {error}")
+    problems = list(check_envelope(envelope, content, key))
+    return Finding(path.name, problems[0]) if problems else envelope

@@ -15,6 +15,8 @@ EXIT_CODES = {
     "DataError": 3,
     "WeightsError": 3,
     "PreprocessingError": 1,
+    "HubError": 3,
+    "ReleaseDiffersError": 1,
     "DeterminismError": 3,
     "InstallationError": 3,
     "StorageError": 3,

@@ -20,6 +20,7 @@ from cxr.cli import (
     replay,
     report,
     reproduce,
+    serve,
     train,
     verify,
 )
@@ -65,6 +66,7 @@ app.command("train")(train.train)
 app.command("repeat")(repeat.repeat)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
+app.command("serve")(serve.serve)
 app.command("diff")(diff.diff)
 app.command("verify")(verify.verify)
 app.command("attest")(attest.attest)

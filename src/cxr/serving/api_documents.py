@@ -145,6 +145,15 @@ _PROBLEMS: Final = {
 }
 
 
+def add_problem_schema(openapi: dict[str, Any]) -> None:
+    """Add what FastAPI adds only for a model that is answered as ``application/json``."""
+    schemas = openapi["components"]["schemas"]
+    schema = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
+    # Those of images are there: an answer that is no problem has them too.
+    schema.pop("$defs")
+    schemas[ProblemDocument.__name__] = schema
+
+
 def describe_answers() -> dict[int | str, dict[str, Any]]:
     """Return every answer to ``POST /predict``, with examples."""
     answers: dict[int | str, dict[str, Any]] = {

@@ -52,6 +52,8 @@ def build_app(worker: Worker, limits: Limits, log: RequestLog) -> ASGIApp:
     _add_problems(app, log)
     _add_facts(app, worker)
     _add_predict(app, worker, limits)
+    # Made now, once, and not for the first who asks.
+    documents.add_problem_schema(app.openapi())
     return Exchanges(app, limits, log)
 
 

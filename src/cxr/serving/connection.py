@@ -12,7 +12,7 @@ from typing import Any
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from cxr.serving.limits import Limits
-from cxr.serving.problems import RETRY_AFTER, Problem
+from cxr.serving.problems import MALFORMED, RETRY_AFTER, Problem
 from cxr.serving.request_id import choose_request_id
 from cxr.serving.request_log import RequestLog
 
@@ -80,8 +80,7 @@ class BoundedConnection(H11Protocol):
         if self.cycle is not None and self.cycle.response_started and self._is_in_request():
             self._abort()
             return
-        detail = "this is no HTTP/1.1 request, or its headers are too large"
-        self._refuse(Problem(status=400, kind="malformed-request", detail=detail))
+        self._refuse(MALFORMED)
 
     def _is_between_requests(self) -> bool:
         return self.cycle is None or self.cycle.response_complete

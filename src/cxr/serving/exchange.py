@@ -13,7 +13,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cxr.serving.limits import Limits
-from cxr.serving.problems import PROBLEM_JSON, RETRY_AFTER, Problem
+from cxr.serving.problems import MALFORMED, PROBLEM_JSON, RETRY_AFTER, Problem
 from cxr.serving.request_id import HEADER, choose_request_id
 from cxr.serving.request_log import RequestLog
 
@@ -44,7 +44,10 @@ class Exchanges:
         started = time.monotonic()
         try:
             async with asyncio.timeout(self._limits.request_s):
-                await self._app(scope, exchange.receive, exchange.send)
+                if _count_header_bytes(scope) > self._limits.max_header_bytes:
+                    await exchange.refuse(MALFORMED)
+                else:
+                    await self._app(scope, exchange.receive, exchange.send)
         except TimeoutError:
             await exchange.refuse(
                 Problem(
@@ -71,6 +74,15 @@ class Exchanges:
                 num_bytes=exchange.num_bytes,
                 client=client[0] if client else None,
             )
+
+
+def _count_header_bytes(scope: Scope) -> int:
+    """Return the size of a request's line and headers.
+
+    The parser holds its own limit only against headers that do not arrive at once.
+    """
+    target = len(scope["raw_path"]) + len(scope["query_string"])
+    return target + sum(len(name) + len(value) + 4 for name, value in scope["headers"])
 
 
 class _Exchange:

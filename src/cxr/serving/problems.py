@@ -59,6 +59,14 @@ class Problem:
         return "\r\n".join([*head, "", ""]).encode("ascii") + body
 
 
+MALFORMED: Final = Problem(
+    status=400,
+    kind="malformed-request",
+    detail="this is no HTTP/1.1 request, or its headers are too large",
+)
+"""Of what the parser of HTTP refuses; it does not say why."""
+
+
 class RefusedRequest(Exception):  # noqa: N818 - an answer, and no fault of the service
     """A request that is answered with a problem."""
 

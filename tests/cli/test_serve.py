@@ -20,7 +20,7 @@ from support.hostile_images import HOSTILE
 from support.predicting import predict
 from support.recipes import images
 from support.runs import FinishedRuns, Run
-from support.serving import HttpAnswer, Service, started_service
+from support.serving import HttpAnswer, Service, encode_form, form_type, started_service
 
 DEEP = {"kind": "range", "low": 0, "high": 4095}
 NAME = "PLANTNAME^JANE"
@@ -204,6 +204,13 @@ def test_a_request_has_one_name_in_its_answer_and_in_the_log(service: Service, f
         "status": 200,
     }
     assert {one["path"] for one in log if one["request_id"] in made} == {"other"}
+
+
+def test_who_sends_too_much_can_read_why(service: Service):
+    # More than the system keeps: were the rest not read, the connection would be reset.
+    body = encode_form([("a.png", bytes(20 * 1024 * 1024))])
+    answer = service.ask("POST", "/predict", body=body, headers={"content-type": form_type()})
+    assert (answer.status, answer.headers["connection"]) == (413, "close")
 
 
 def test_what_fails_is_told_by_its_type_and_quotes_nothing(run: Run, files: Files, tmp_path: Path):

@@ -24,13 +24,14 @@ def run(finished_run: FinishedRuns, radiographs: Path) -> Run:
     return finished_run(images(radiographs))
 
 
-def stop_while_asked(service: Service, number: signal.Signals) -> HttpAnswer:
-    """Send a signal while a request is under way; return its answer, the process having ended."""
+def stop_while_asked(service: Service, *numbers: signal.Signals) -> HttpAnswer:
+    """Send signals while a request is under way; return its answer, the process having ended."""
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(service.predict, FILE)
         time.sleep(0.5)
-        service.process.send_signal(number)
-        time.sleep(0.5)
+        for number in numbers:
+            service.process.send_signal(number)
+            time.sleep(0.5)
         with pytest.raises(ConnectionRefusedError), service.connect():
             pass
         service.process.wait(timeout=60)
@@ -61,6 +62,15 @@ def test_what_takes_longer_than_the_grace_is_told_so(run: Run, tmp_path: Path):
         answer = stop_while_asked(service, signal.SIGTERM)
         assert (answer.status, answer.json["type"]) == (503, "urn:cxr:problem:stopping")
         assert service.process.returncode == 0
+
+
+def test_a_second_signal_does_not_wait(run: Run, tmp_path: Path):
+    with started_service(run.directory, tmp_path / "log", fault="slow-answers:4") as service:
+        answer = stop_while_asked(service, signal.SIGTERM, signal.SIGINT)
+        assert answer.status == 503
+        # The first one says how it ends.
+        assert service.process.returncode == 0
+        assert service.read_log()[-1]["duration_ms"] < 3000
 
 
 def test_a_port_that_is_taken_and_a_host_that_is_none_are_said_before_loading(run: Run):

@@ -71,8 +71,14 @@ class _Server(uvicorn.Server):
         self._on_ready = on_ready
 
     def stop(self, _number: int) -> None:
-        """Stop when what is under way is finished; asked a second time, at once."""
-        self.force_exit = self.should_exit
+        """Stop when what is under way is finished; asked a second time, at once.
+
+        This is called between two steps of the loop, which wakes up often by itself.
+        """
+        if self.should_exit:
+            self.force_exit = True
+            for task in self.server_state.tasks:
+                task.cancel()
         self.should_exit = True
 
     @contextlib.contextmanager

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from cxr.inference.answers import Answer, Refusal
-from cxr.serving.claimed_pixels import refuse_bomb
+from cxr.serving.decompression_bombs import refuse_bomb
 from cxr.serving.uploads import Upload
 
 if TYPE_CHECKING:

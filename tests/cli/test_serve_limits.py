@@ -185,6 +185,13 @@ def test_slow_clients_are_cut_off(service: Service):
         assert time.monotonic() - began < 10
 
 
+def test_who_does_not_read_answers_is_cut_off(service: Service):
+    asked = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"
+    with service.connect() as connection, pytest.raises((BrokenPipeError, ConnectionResetError)):
+        connection.sendall(asked * 400_000)
+    assert service.ask("GET", "/health").status == 200
+
+
 def test_requests_at_once_are_bounded_in_all_and_of_one_client(service: Service):
     whole = head("X-Request-ID: held") + BODY
 

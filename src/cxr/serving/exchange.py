@@ -21,6 +21,9 @@ CLOSED_BY_CLIENT: Final = 499
 """Logged where the client went away; nothing is sent. Source: nginx's log of the same."""
 
 _LINGER_S: Final = 1.0
+_LINGER_BODIES: Final = 4
+"""How many times the largest body is read and thrown away of one that is refused, at most."""
+
 _SET_HEADERS: Final = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 
 
@@ -149,7 +152,7 @@ class _Exchange:
         """
         if self._is_read or self._waits_for_100:
             return
-        most = self.num_bytes + self._limits.max_bytes
+        most = self.num_bytes + _LINGER_BODIES * self._limits.max_bytes
         try:
             async with asyncio.timeout(_LINGER_S):
                 while not self._is_read and not self.is_gone and self.num_bytes <= most:

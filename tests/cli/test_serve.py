@@ -210,7 +210,7 @@ def test_who_sends_too_much_can_read_why(service: Service):
     # More than the system keeps: were the rest not read, the connection would be reset.
     body = encode_form([("a.png", bytes(20 * 1024 * 1024))])
     answer = service.ask("POST", "/predict", body=body, headers={"content-type": form_type()})
-    assert (answer.status, answer.headers["connection"]) == (413, "close")
+    assert (answer.status, answer.json["type"]) == (413, "urn:cxr:problem:body-too-large")
 
 
 def test_what_fails_is_told_by_its_type_and_quotes_nothing(run: Run, files: Files, tmp_path: Path):

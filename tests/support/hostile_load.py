@@ -44,6 +44,13 @@ class Outcome:
     good: int = 0
     faults: list[str] = field(default_factory=list)
 
+    def add(self, other: Outcome) -> None:
+        """Add what came of more."""
+        self.statuses += other.statuses
+        self.kinds += other.kinds
+        self.good += other.good
+        self.faults += other.faults
+
 
 def send_hostile(
     service: Service, numbers: range, good: tuple[str, bytes], expected: bytes
@@ -59,10 +66,7 @@ def send_hostile(
     outcome = Outcome()
     with ThreadPoolExecutor(_CLIENTS) as pool:
         for found in pool.map(lambda number: _send_one(service, number, good, expected), numbers):
-            outcome.statuses += found.statuses
-            outcome.kinds += found.kinds
-            outcome.good += found.good
-            outcome.faults += found.faults
+            outcome.add(found)
     return outcome
 
 

@@ -89,6 +89,12 @@ def has_signal() -> bool:
     return bool(_state.received)
 
 
+def take_received() -> list[signal.Signals]:
+    """Return the signals that were noted, and forget them: the caller has obeyed them."""
+    received, _state.received = _state.received, []
+    return received
+
+
 def obey(where: str) -> None:
     """Stop here, if a signal has been noted.
 

@@ -9,6 +9,7 @@ COMMANDS: Final = [
     ["repeat"],
     ["evaluate"],
     ["predict"],
+    ["serve"],
     ["diff"],
     ["verify"],
     ["attest"],

@@ -25,12 +25,17 @@ from typing import Any
 
 import export_faults  # beside this script
 import killing
+import serving_faults
 
 from cxr.__main__ import main
 from cxr.determinism.variables import reexecute_prepared
 
 Fault = Callable[[str], None]
-FAULTS: dict[str, Fault] = {**killing.FAULTS, **export_faults.FAULTS}
+FAULTS: dict[str, Fault] = {
+    **killing.FAULTS,
+    **export_faults.FAULTS,
+    **serving_faults.FAULTS,
+}
 
 
 def fault(plant: Fault) -> Fault:

@@ -23,6 +23,7 @@ from cxr.cli import (
     report,
     reproduce,
     run,
+    serve,
     train,
     verify,
 )
@@ -68,6 +69,7 @@ app.command("train")(train.train)
 app.command("repeat")(repeat.repeat)
 app.command("evaluate")(evaluate.evaluate)
 app.command("predict")(predict.predict)
+app.command("serve")(serve.serve)
 app.command("diff")(diff.diff)
 app.command("verify")(verify.verify)
 app.command("attest")(attest.attest)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -107,7 +107,7 @@ def predict_run(
     from cxr.inference.predictor import load_predictor
 
     predictor = load_predictor(run)
-    _tell(predictor, progress)
+    note_preprocessing(predictor, progress.note)
     write = None
     if table is not None:
         each = predictor.config.train.asks_each_label
@@ -157,10 +157,10 @@ def iterate_answers(
             progress.advance("predicting images", done, total)
 
 
-def _tell(predictor: Predictor, progress: Progress) -> None:
+def note_preprocessing(predictor: Predictor, note: Callable[[str], None]) -> None:
     """Note what a reader should know of how images are prepared here."""
     checked = predictor.preprocessing
     if checked.digest is None:
-        progress.note("the run did not record its preprocessing: it was not checked here")
+        note("the run did not record its preprocessing: it was not checked here")
     for line in checked.other_decoders:
-        progress.note(f"another decoder, which makes the same of the canaries: {line}")
+        note(f"another decoder, which makes the same of the canaries: {line}")

@@ -81,16 +81,29 @@ def test_what_differs_is_named_among_inputs_words_and_outputs(work):
     assert [one["path"] for one in answer["outputs"]] == ["fit.json"]
     found = {(one["part"], one["field"], one["b"]) for one in answer["differences"]}
     assert ("config", "command[2]", "--fast") in found
-    assert {field for part, field, _ in found if part == "data"} == {"d.csv"}
+    data = {field for part, field, _ in found if part == "data"}
+    # The second command found what the first one left.
+    assert data == {"d.csv", "before: fit.json"}
     assert "output differs: fit.json" in run_cxr("diff", "r/a", "r/b", cwd=work).stdout
 
 
 def test_an_output_that_differs_without_a_reason_is_called_so(work):
     for name, salt in (("a", "1"), ("b", "2")):
+        (work / "fit.json").unlink(missing_ok=True)
         run(work, name, "--out", "fit.json", env={"SALT": salt})
     shown = run_cxr("diff", "r/a", "r/b", cwd=work)
     assert shown.returncode == 1
     assert "nothing that was recorded went in differently" in shown.stdout
+
+
+def test_an_output_that_was_there_before_is_named_as_data(work):
+    code = "open('log', 'a').write('x')"
+    for name in ("a", "b"):
+        run(work, name, "--out", "log", command=("-c", code))
+    shown = run_cxr("diff", "r/a", "r/b", cwd=work)
+    assert shown.returncode == 1
+    assert "before: log" in shown.stdout
+    assert "nothing that was recorded" not in shown.stdout
 
 
 def test_without_declared_outputs_there_is_nothing_to_compare(work):
@@ -183,6 +196,7 @@ def test_an_output_that_is_not_left_is_an_error(work):
         (["--in", "none.csv"], "no file matches"),
         (["--in", "../d.csv"], "outside the working directory"),
         (["--out", "/etc/passwd"], "outside the working directory"),
+        (["--name", "../../zz"], "no name for a record"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_runs(work, options, told):

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from cxr.config.record_name import require_record_name
 from cxr.digests.canonical import digest_json
 from cxr.environment.capture import capture_environment
 from cxr.environment.checkout import capture_checkout
@@ -90,11 +91,12 @@ def record_command(
         stdout_to_stderr: Whether its stdout goes to stderr.
 
     Raises:
-        UsageError: There is no such program; a glob leads out of the working directory, or one of
-            ``inputs`` matches nothing.
+        UsageError: There is no such program; ``name`` is none; a glob leads out of the working
+            directory, or one of ``inputs`` matches nothing.
         RecordError: An input changed, or an output is missing; the record says so.
         Interrupted: A signal came; the record says so.
     """
+    require_record_name(name, where="--name")
     job = _Job(arguments=arguments, inputs=inputs, outputs=outputs, directory=Path.cwd())
     if out is not None:
         require_free(out)

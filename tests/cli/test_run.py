@@ -175,6 +175,21 @@ def test_an_input_that_changes_meanwhile_is_an_error(work, code):
     assert run_cxr("verify", "r/a", cwd=work).returncode == 0
 
 
+def test_code_that_changes_meanwhile_is_an_error_unless_it_is_an_output(work):
+    identity = ("-c", "user.name=Somebody", "-c", "user.email=s@example.org")
+    (work / "library.py").write_text("x = 1")
+    for words in (["init", "-q"], ["add", "."], [*identity, "commit", "-qm", "one"]):
+        git = ["git", *words]
+        subprocess.run(git, cwd=work, check=True, env=build_environment())
+    # No word names it: only the checkout knows.
+    command = ("-c", "open('lib' + 'rary.py', 'a').write('2')")
+    problem, _, do = read_error(run(work, "a", command=command), code=3)
+    assert problem == "the code changed while the command ran"
+    assert "--out" in do
+    assert "outcome" not in read_manifest(work, "a")
+    assert run(work, "b", "--out", "library.py", command=command).returncode == 0
+
+
 def test_what_is_declared_as_output_may_change_though_a_glob_of_inputs_matches_it(work):
     (work / "fit.json").write_text("old")
     assert run(work, "a", "--in", "*", "--out", "fit.json").returncode == 0

@@ -15,7 +15,7 @@ from typing import Final
 from cxr.config.record_name import require_record_name
 from cxr.digests.canonical import digest_json
 from cxr.environment.capture import capture_environment
-from cxr.environment.checkout import capture_checkout
+from cxr.environment.checkout import Checkout, capture_checkout
 from cxr.errors import CxrError, Interrupted, RecordError, UsageError
 from cxr.integrations.command_line import describe_command
 from cxr.integrations.declared_files import find_files, find_named_files, hash_files
@@ -63,6 +63,10 @@ class _Job:
         names = (named | declared) - find_files(self.outputs, self.directory, besides=record)
         return hash_files(names, self.directory)
 
+    def capture_code(self) -> Checkout:
+        """Read commit and patch; what the command may write is no code of it."""
+        return capture_checkout(self.directory, besides=self.outputs)
+
     def hash_outputs(self, record: Path | None) -> dict[str, HashedFile]:
         """Hash what the command declares to write, as far as it is there."""
         return hash_files(find_files(self.outputs, self.directory, besides=record), self.directory)
@@ -93,7 +97,7 @@ def record_command(
     Raises:
         UsageError: There is no such program; ``name`` is none; a glob leads out of the working
             directory, or one of ``inputs`` matches nothing.
-        RecordError: An input changed, or an output is missing; the record says so.
+        RecordError: An input or the code changed, or an output is missing; the record says so.
         Interrupted: A signal came; the record says so.
     """
     require_record_name(name, where="--name")
@@ -104,7 +108,7 @@ def record_command(
     command = describe_command(arguments, job.directory)
     _require_matches(inputs, job.directory)
     given, before = job.hash_inputs(None), job.hash_outputs(None)
-    environment, checkout = capture_environment(), capture_checkout(job.directory)
+    environment, checkout = capture_environment(), job.capture_code()
     if out is None:
         digest = digest_json(list(command.arguments))
         out = create_named(name_run(name, digest, datetime.now(UTC)))
@@ -130,6 +134,7 @@ def record_command(
                     hint="run it again, into another record",
                 )
             _require_unchanged(given, job.hash_inputs(out))
+            _require_same_code(checkout, job.capture_code())
             if exit_status == 0:
                 _require_outputs(outputs, job.directory, out)
             manifest = record.end(
@@ -212,6 +217,16 @@ def _require_unchanged(before: dict[str, HashedFile], after: dict[str, HashedFil
             "an input changed while the command ran",
             where=f"{changed[0]}{more}",
             hint="declare with --out what the command writes, and let nobody else write there",
+        )
+
+
+def _require_same_code(before: Checkout, after: Checkout) -> None:
+    """Refuse an outcome whose code is not known: it may have been loaded before or after."""
+    if before.facts["digest"] != after.facts["digest"]:
+        raise RecordError(
+            "the code changed while the command ran",
+            where="the git checkout of the working directory",
+            hint="declare with --out what the command writes, and edit and commit when it is done",
         )
 
 

@@ -221,6 +221,15 @@ def test_what_cannot_be_is_refused_before_anything_runs(work, options, told):
     assert not (work / "r").exists()
 
 
+def test_a_record_that_is_there_is_left_alone_and_the_hint_names_the_option(work):
+    (work / "r" / "a").mkdir(parents=True)
+    (work / "r" / "a" / "mine").write_text("x")
+    problem, _, do = read_error(run(work, "a"), code=2)
+    assert problem == "the directory of the record already exists and is not empty"
+    assert do.startswith("name another directory with --record")
+    assert [path.name for path in (work / "r" / "a").iterdir()] == ["mine"]
+
+
 def test_no_secret_of_the_command_line_or_the_environment_reaches_the_record(work):
     variables = {"OMP_TOKEN": SECRET, "HF_TOKEN": SECRET, "OMP_PLACES": "cores"}
     words = ("fit.py", "--token", "mild", f"--x={SECRET}", "/root/private/x.txt")

@@ -32,6 +32,9 @@ from cxr.records.run_directory import (
     require_writable,
 )
 
+_OPTION: Final = "--record"
+"""Which one names the record: --out stands for the files that a command writes."""
+
 _STDERR: Final = 2
 _SIGNAL_BASE: Final = 128
 """Added to a signal's number where one ended a program. Source: POSIX.1-2017, shell, 2.8.2."""
@@ -103,7 +106,7 @@ def record_command(
     require_record_name(name, where="--name")
     job = _Job(arguments=arguments, inputs=inputs, outputs=outputs, directory=Path.cwd())
     if out is not None:
-        require_free(out)
+        require_free(out, what="record", option=_OPTION)
     require_writable(out or RUNS)
     command = describe_command(arguments, job.directory)
     _require_matches(inputs, job.directory)
@@ -113,9 +116,9 @@ def record_command(
         digest = digest_json(list(command.arguments))
         out = create_named(name_run(name, digest, datetime.now(UTC)))
     else:
-        create_directory(out)
+        create_directory(out, what="record", option=_OPTION)
     record = CommandRecord(directory=out)
-    with held(), hold_lock(out):
+    with held(), hold_lock(out, option=_OPTION):
         record.begin(
             name=name,
             command=command,

@@ -21,6 +21,8 @@ _SIGNALS: Final = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
 _STDERR: Final = 2
+_RESUMED: Final = ("train", "repeat", "reproduce")
+"""Commands whose runs go on with ``cxr train --resume``."""
 
 
 class _State:
@@ -107,10 +109,11 @@ def obey(where: str) -> None:
 
 def describe_stop(where: str) -> Interrupted:
     """Return what the user is told when the first signal noted is obeyed."""
+    resumed = sys.argv[1:2] and sys.argv[1] in _RESUMED
     return Interrupted(
         f"stopped by {_state.received[0].name}",
         where=where,
-        hint="start again; cxr train --resume RUN goes on with a run",
+        hint=f"start again{'; cxr train --resume RUN goes on with a run' if resumed else ''}",
     )
 
 

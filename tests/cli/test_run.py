@@ -81,16 +81,29 @@ def test_what_differs_is_named_among_inputs_words_and_outputs(work):
     assert [one["path"] for one in answer["outputs"]] == ["fit.json"]
     found = {(one["part"], one["field"], one["b"]) for one in answer["differences"]}
     assert ("config", "command[2]", "--fast") in found
-    assert {field for part, field, _ in found if part == "data"} == {"d.csv"}
+    data = {field for part, field, _ in found if part == "data"}
+    # The second command found what the first one left.
+    assert data == {"d.csv", "before: fit.json"}
     assert "output differs: fit.json" in run_cxr("diff", "r/a", "r/b", cwd=work).stdout
 
 
 def test_an_output_that_differs_without_a_reason_is_called_so(work):
     for name, salt in (("a", "1"), ("b", "2")):
+        (work / "fit.json").unlink(missing_ok=True)
         run(work, name, "--out", "fit.json", env={"SALT": salt})
     shown = run_cxr("diff", "r/a", "r/b", cwd=work)
     assert shown.returncode == 1
     assert "nothing that was recorded went in differently" in shown.stdout
+
+
+def test_an_output_that_was_there_before_is_named_as_data(work):
+    code = "open('log', 'a').write('x')"
+    for name in ("a", "b"):
+        run(work, name, "--out", "log", command=("-c", code))
+    shown = run_cxr("diff", "r/a", "r/b", cwd=work)
+    assert shown.returncode == 1
+    assert "before: log" in shown.stdout
+    assert "nothing that was recorded" not in shown.stdout
 
 
 def test_without_declared_outputs_there_is_nothing_to_compare(work):
@@ -162,6 +175,21 @@ def test_an_input_that_changes_meanwhile_is_an_error(work, code):
     assert run_cxr("verify", "r/a", cwd=work).returncode == 0
 
 
+def test_code_that_changes_meanwhile_is_an_error_unless_it_is_an_output(work):
+    identity = ("-c", "user.name=Somebody", "-c", "user.email=s@example.org")
+    (work / "library.py").write_text("x = 1")
+    for words in (["init", "-q"], ["add", "."], [*identity, "commit", "-qm", "one"]):
+        git = ["git", *words]
+        subprocess.run(git, cwd=work, check=True, env=build_environment())
+    # No word names it: only the checkout knows.
+    command = ("-c", "open('lib' + 'rary.py', 'a').write('2')")
+    problem, _, do = read_error(run(work, "a", command=command), code=3)
+    assert problem == "the code changed while the command ran"
+    assert "--out" in do
+    assert "outcome" not in read_manifest(work, "a")
+    assert run(work, "b", "--out", "library.py", command=command).returncode == 0
+
+
 def test_what_is_declared_as_output_may_change_though_a_glob_of_inputs_matches_it(work):
     (work / "fit.json").write_text("old")
     assert run(work, "a", "--in", "*", "--out", "fit.json").returncode == 0
@@ -183,6 +211,7 @@ def test_an_output_that_is_not_left_is_an_error(work):
         (["--in", "none.csv"], "no file matches"),
         (["--in", "../d.csv"], "outside the working directory"),
         (["--out", "/etc/passwd"], "outside the working directory"),
+        (["--name", "../../zz"], "no name for a record"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_runs(work, options, told):
@@ -190,6 +219,15 @@ def test_what_cannot_be_is_refused_before_anything_runs(work, options, told):
     assert told in read_error(finished, code=2)[0]
     assert not (work / "fit.json").exists()
     assert not (work / "r").exists()
+
+
+def test_a_record_that_is_there_is_left_alone_and_the_hint_names_the_option(work):
+    (work / "r" / "a").mkdir(parents=True)
+    (work / "r" / "a" / "mine").write_text("x")
+    problem, _, do = read_error(run(work, "a"), code=2)
+    assert problem == "the directory of the record already exists and is not empty"
+    assert do.startswith("name another directory with --record")
+    assert [path.name for path in (work / "r" / "a").iterdir()] == ["mine"]
 
 
 def test_no_secret_of_the_command_line_or_the_environment_reaches_the_record(work):

@@ -90,3 +90,14 @@ def test_a_signal_that_is_ignored_stays_ignored(monkeypatch):
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("taken")
+@pytest.mark.parametrize(("command", "resumed"), [("train", True), ("run", False), (None, False)])
+def test_only_a_command_that_trains_is_told_how_a_run_goes_on(monkeypatch, command, resumed):
+    monkeypatch.setattr("sys.argv", ["cxr", command] if command else ["cxr"])
+    with held():
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(Interrupted) as caught:
+            obey("anywhere")
+    assert ("--resume RUN" in caught.value.hint) is resumed

@@ -46,6 +46,7 @@ def diff_commands(a: Path, b: Path) -> CommandDiffReport:
     differences = [
         *_compare_words(one, other),
         *_compare_inputs(one["inputs"], other["inputs"]),
+        *_compare_outputs_before(one, other),
         *compare_code(one, other),
         *compare_environments(a, b, NATIVE),
     ]
@@ -88,6 +89,17 @@ def _compare_inputs(a: dict[str, Any], b: dict[str, Any]) -> Iterator[Difference
         left, right = (_find_digest(files, path) for files in (a, b))
         if left != right:
             yield Difference(part="data", field=path, a=left, b=right, affects_bits="yes")
+
+
+def _compare_outputs_before(a: Manifest, b: Manifest) -> Iterator[Difference]:
+    """Compare what the commands were to write as they found it: they may have read it first."""
+    before = [one["outputs_before"] for one in (a, b)]
+    for path in sorted({*before[0], *before[1]}):
+        left, right = (_find_digest(files, path) for files in before)
+        if left != right:
+            yield Difference(
+                part="data", field=f"before: {path}", a=left, b=right, affects_bits="unknown"
+            )
 
 
 def _find_digest(files: dict[str, Any], path: str) -> str | None:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from cxr.config.data_section import DataConfig
+from cxr.config.record_name import NAME_PATTERN
 from cxr.config.section import NATIVE, NEVER, PORTABLE, Fraction, Section, Sha256
 from cxr.determinism.levels import Level
 from cxr.determinism.streams import MAX_SEED
@@ -15,7 +16,7 @@ SubgroupRule = Annotated[dict[Literal["column", "pattern"], str], Field(min_leng
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
 StreamName = Literal["init", "order", "augment", "step"]
 """Streams that may have a root of their own."""
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 SafetensorsPath = Annotated[str, StringConstraints(pattern=r"\.safetensors$")]
 
 

@@ -12,9 +12,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from cxr.config.record_name import require_record_name
 from cxr.digests.canonical import digest_json
 from cxr.environment.capture import capture_environment
-from cxr.environment.checkout import capture_checkout
+from cxr.environment.checkout import Checkout, capture_checkout
 from cxr.errors import CxrError, Interrupted, RecordError, UsageError
 from cxr.integrations.command_line import describe_command
 from cxr.integrations.declared_files import find_files, find_named_files, hash_files
@@ -30,6 +31,9 @@ from cxr.records.run_directory import (
     require_free,
     require_writable,
 )
+
+_OPTION: Final = "--record"
+"""Which one names the record: --out stands for the files that a command writes."""
 
 _STDERR: Final = 2
 _SIGNAL_BASE: Final = 128
@@ -62,6 +66,10 @@ class _Job:
         names = (named | declared) - find_files(self.outputs, self.directory, besides=record)
         return hash_files(names, self.directory)
 
+    def capture_code(self) -> Checkout:
+        """Read commit and patch; what the command may write is no code of it."""
+        return capture_checkout(self.directory, besides=self.outputs)
+
     def hash_outputs(self, record: Path | None) -> dict[str, HashedFile]:
         """Hash what the command declares to write, as far as it is there."""
         return hash_files(find_files(self.outputs, self.directory, besides=record), self.directory)
@@ -90,26 +98,27 @@ def record_command(
         stdout_to_stderr: Whether its stdout goes to stderr.
 
     Raises:
-        UsageError: There is no such program; a glob leads out of the working directory, or one of
-            ``inputs`` matches nothing.
-        RecordError: An input changed, or an output is missing; the record says so.
+        UsageError: There is no such program; ``name`` is none; a glob leads out of the working
+            directory, or one of ``inputs`` matches nothing.
+        RecordError: An input or the code changed, or an output is missing; the record says so.
         Interrupted: A signal came; the record says so.
     """
+    require_record_name(name, where="--name")
     job = _Job(arguments=arguments, inputs=inputs, outputs=outputs, directory=Path.cwd())
     if out is not None:
-        require_free(out)
+        require_free(out, what="record", option=_OPTION)
     require_writable(out or RUNS)
     command = describe_command(arguments, job.directory)
     _require_matches(inputs, job.directory)
     given, before = job.hash_inputs(None), job.hash_outputs(None)
-    environment, checkout = capture_environment(), capture_checkout(job.directory)
+    environment, checkout = capture_environment(), job.capture_code()
     if out is None:
         digest = digest_json(list(command.arguments))
         out = create_named(name_run(name, digest, datetime.now(UTC)))
     else:
-        create_directory(out)
+        create_directory(out, what="record", option=_OPTION)
     record = CommandRecord(directory=out)
-    with held(), hold_lock(out):
+    with held(), hold_lock(out, option=_OPTION):
         record.begin(
             name=name,
             command=command,
@@ -128,6 +137,7 @@ def record_command(
                     hint="run it again, into another record",
                 )
             _require_unchanged(given, job.hash_inputs(out))
+            _require_same_code(checkout, job.capture_code())
             if exit_status == 0:
                 _require_outputs(outputs, job.directory, out)
             manifest = record.end(
@@ -210,6 +220,16 @@ def _require_unchanged(before: dict[str, HashedFile], after: dict[str, HashedFil
             "an input changed while the command ran",
             where=f"{changed[0]}{more}",
             hint="declare with --out what the command writes, and let nobody else write there",
+        )
+
+
+def _require_same_code(before: Checkout, after: Checkout) -> None:
+    """Refuse an outcome whose code is not known: it may have been loaded before or after."""
+    if before.facts["digest"] != after.facts["digest"]:
+        raise RecordError(
+            "the code changed while the command ran",
+            where="the git checkout of the working directory",
+            hint="declare with --out what the command writes, and edit and commit when it is done",
         )
 
 

@@ -13,6 +13,7 @@ from cxr.determinism.variables import NOT_RECORDED
 from cxr.digests.files import digest_file
 from cxr.environment.private_text import find_private_line, names_a_secret
 from cxr.errors import UsageError
+from cxr.integrations.text_places import replace_places
 from cxr.records.command_record import CommandLine
 
 ELSEWHERE: Final = "elsewhere"
@@ -50,7 +51,8 @@ def describe_command(arguments: Sequence[str], directory: Path) -> CommandLine:
         digest = None
     words, follows_secret = [], False
     for word in arguments:
-        if follows_secret and not word.startswith("-"):
+        # A secret may begin with one dash; what begins with two is the next option.
+        if follows_secret and not word.startswith("--"):
             words.append(_hide(word))
             follows_secret = False
             continue
@@ -66,30 +68,39 @@ def _describe_word(word: str, directory: Path) -> str:
     name, sign, value = word.partition("=")
     if sign and names_a_secret(name):
         return f"{name}={_hide(value)}"
-    if sign and _is_rooted(value):
+    if _is_place(word):
+        return _describe_path(word, directory)
+    if sign and _is_place(value):
         return f"{name}={_describe_path(value, directory)}"
-    return _describe_path(word, directory) if _is_rooted(word) else word
+    return replace_places(word, lambda path: _describe_path(path, directory))
 
 
 def _hide(value: str) -> str:
     return value if _NUMBER.fullmatch(value) else NOT_RECORDED
 
 
-def _is_rooted(text: str) -> bool:
-    return PurePath(text).is_absolute() or text.startswith("~")
+def _is_place(text: str) -> bool:
+    """Say whether a text as a whole is a path that does not begin in the working directory."""
+    if PurePath(text).is_absolute() or text.startswith("~"):
+        return True
+    return "://" not in text and PurePath(os.path.normpath(text)).parts[:1] == ("..",)
 
 
 def _lies_in(text: str, directory: Path) -> bool:
     """Say whether a text is a path in the working directory, in which nothing else is private."""
-    if not PurePath(text).is_absolute():
+    if not _is_place(text) or text.startswith("~"):
         return False
-    below = os.path.relpath(text, directory)
-    return not below.startswith("..") and find_private_line(below) is None
+    below = _name_from(text, directory)
+    return PurePath(below).parts[:1] != ("..",) and find_private_line(below) is None
 
 
 def _describe_path(text: str, directory: Path) -> str:
-    """Return a path from the root as it may stand in a record."""
+    """Return a path as it may stand in a record."""
     if _lies_in(text, directory):
-        return PurePath(os.path.relpath(text, directory)).as_posix()
-    name = PurePath(text).name
+        return PurePath(_name_from(text, directory)).as_posix()
+    name = PurePath(text.replace("\\", "/")).name
     return f"{ELSEWHERE}/{name}" if PurePath(name).suffix else ELSEWHERE
+
+
+def _name_from(text: str, directory: Path) -> str:
+    return os.path.relpath(directory / text, directory)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import glob
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePath
-from typing import Final
 
 from cxr.digests.files import digest_file
 from cxr.errors import RecordError, UsageError
+from cxr.integrations.file_tree import expand_glob, is_file, list_files
 from cxr.plain_text import is_plain_text
 from cxr.records.command_record import HashedFile
-
-_PASSED_OVER: Final = ".git"
-"""Directory whose files are never declared by a directory above it."""
 
 
 def find_files(patterns: Sequence[str], directory: Path, *, besides: Path | None) -> set[str]:
@@ -30,13 +26,14 @@ def find_files(patterns: Sequence[str], directory: Path, *, besides: Path | None
 
     Raises:
         UsageError: A pattern leads out of the directory.
-        RecordError: Something that is matched is no file, or has a name that no record can hold.
+        RecordError: Something that is matched is no file, or has a name that no record can hold; a
+            directory cannot be read.
     """
     found: set[str] = set()
     for pattern in patterns:
         _require_inside(pattern)
-        for match in glob.glob(pattern, root_dir=directory, recursive=True):  # noqa: PTH207 - root_dir
-            found |= _list_files(match, directory)
+        for match in expand_glob(pattern, directory):
+            found |= list_files(match, directory)
     skipped = _name_below(besides, directory) if besides is not None else None
     kept = {name for name in found if skipped is None or not name.startswith(f"{skipped}/")}
     for name in kept:
@@ -45,12 +42,17 @@ def find_files(patterns: Sequence[str], directory: Path, *, besides: Path | None
 
 
 def find_named_files(arguments: Iterable[str], directory: Path) -> set[str]:
-    """Return the files below a directory that a command's own words name, such as a script."""
+    """Return the files below a directory that a command's own words name, such as a script.
+
+    Of a word like ``--config=FILE`` what stands behind the sign is looked at, too.
+    """
     found = set()
     for argument in arguments:
-        name = _name_below(Path(argument), directory) if is_plain_text(argument) else None
-        if name is not None and (directory / name).is_file():
-            found.add(name)
+        for word in (argument, argument.partition("=")[2]):
+            name = _name_below(Path(word), directory) if is_plain_text(word) else None
+            # A word may be a whole program, longer than any name: `os.path` takes it for no file.
+            if name is not None and os.path.isfile(directory / name):  # noqa: PTH113 - see above
+                found.add(name)
     return found
 
 
@@ -84,18 +86,6 @@ def _require_inside(pattern: str) -> None:
         )
 
 
-def _list_files(match: str, directory: Path) -> set[str]:
-    """Return a file, or all files of a directory, hidden ones included."""
-    if not (directory / match).is_dir():
-        return {PurePath(os.path.normpath(match)).as_posix()}
-    found = set()
-    for parent, children, names in os.walk(directory / match, followlinks=True):
-        children[:] = [child for child in children if child != _PASSED_OVER]
-        below = PurePath(os.path.relpath(parent, directory))
-        found |= {(below / name).as_posix() for name in names}
-    return found
-
-
 def _name_below(path: Path, directory: Path) -> str | None:
     """Return a path as it is named below a directory; None where it lies elsewhere."""
     whole = os.path.normpath(directory / path)
@@ -114,7 +104,7 @@ def _require_file(name: str, directory: Path) -> None:
             where=name,
             hint="rename it, or declare other files",
         )
-    if not (directory / name).is_file():
+    if not is_file(directory / name):
         raise RecordError(
             "something that is declared is no file: a broken link, a pipe or a device",
             where=name,

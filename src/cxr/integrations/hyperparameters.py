@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from cxr.determinism.variables import NOT_RECORDED
 from cxr.environment.private_text import find_private_line, names_a_secret
+from cxr.integrations.text_places import names_a_place
 
 _ABSOLUTE: Final = ("/", "~", "\\\\")
 
@@ -27,8 +28,8 @@ def flatten_hyperparameters(tree: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _walk(value: Any, name: str) -> Iterator[tuple[str, Any]]:
-    if names_a_secret(name.rpartition(".")[2]) and not isinstance(value, (bool, int, float)):
-        yield name, None if value is None else NOT_RECORDED
+    if _is_secret(name.rpartition(".")[2], value):
+        yield name, NOT_RECORDED
     elif isinstance(value, Mapping) and (value or not name):
         for key, item in value.items():
             yield from _walk(item, f"{name}.{key}" if name else str(key))
@@ -36,6 +37,11 @@ def _walk(value: Any, name: str) -> Iterator[tuple[str, Any]]:
         yield name, [_describe(item) for item in _order(value)]
     else:
         yield name, _describe(value)
+
+
+def _is_secret(key: str, value: Any) -> bool:
+    """Say whether a field holds what nobody else may read; a number, as of a token, may be read."""
+    return names_a_secret(key) and not (value is None or isinstance(value, (bool, int, float)))
 
 
 def _order(values: Any) -> Sequence[Any]:
@@ -52,7 +58,10 @@ def _describe(value: Any) -> Any:
     if isinstance(value, (str, PurePath)):
         return _describe_text(str(value))
     if isinstance(value, Mapping):
-        return {str(key): _describe(item) for key, item in sorted(value.items(), key=repr)}
+        return {
+            str(key): NOT_RECORDED if _is_secret(str(key), item) else _describe(item)
+            for key, item in sorted(value.items(), key=repr)
+        }
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_describe(item) for item in _order(value)]
     named = value if hasattr(value, "__qualname__") else type(value)
@@ -60,5 +69,5 @@ def _describe(value: Any) -> Any:
 
 
 def _describe_text(text: str) -> str:
-    private = text.startswith(_ABSOLUTE) or PurePath(text).is_absolute()
+    private = text.startswith(_ABSOLUTE) or names_a_place(text)
     return NOT_RECORDED if private or find_private_line(text) is not None else text

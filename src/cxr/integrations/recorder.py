@@ -18,6 +18,7 @@ from typing import Any, Final, Self
 import torch
 from torch import nn
 
+from cxr.config.record_name import require_record_name
 from cxr.determinism.controls import ControlPlan, find_untaken, read_controls
 from cxr.determinism.levels import Level
 from cxr.determinism.seeding import seed_everything
@@ -58,7 +59,7 @@ class RunRecorder:
 
     Raises:
         RunDirectoryTakenError: Something already stands at ``out``.
-        UsageError: The seed is out of range.
+        UsageError: The seed is out of range, or ``name`` is none.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class RunRecorder:
         framework: Mapping[str, str] | None = None,
         tensors_every: int = 1,
     ) -> None:
+        require_record_name(name, where="name of the recorder")
         self._out = Path(out) if out is not None else None
         if self._out is not None:
             require_free(self._out)

@@ -51,6 +51,7 @@ _ENDED_COMMAND: Final[dict[str, tuple[type, ...]]] = {
     "outcome.outputs_digest": (str,),
     "outcome_digest": (str,),
     "outputs": (dict,),
+    "outputs_before": (dict,),
 }
 
 

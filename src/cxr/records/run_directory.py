@@ -68,19 +68,24 @@ def create_named(name: str, parent: Path = RUNS) -> Path:
     return path
 
 
-def create_directory(path: Path, *, what: str = "run") -> None:
+def create_directory(path: Path, *, what: str = "run", option: str = "--out") -> None:
     """Make a directory for a new record, refusing one that already holds something.
 
     Raises:
         RunDirectoryTakenError: ``path`` is a file, or a directory that is not empty.
         StorageError: It cannot be made.
     """
-    require_free(path, what=what)
+    require_free(path, what=what, option=option)
     make_directory(path)
 
 
-def require_free(path: Path, *, what: str = "run") -> None:
+def require_free(path: Path, *, what: str = "run", option: str = "--out") -> None:
     """Refuse a path at which something already stands.
+
+    Args:
+        path: What would be written.
+        what: What it would be, for an error.
+        option: Which one names the path.
 
     Raises:
         RunDirectoryTakenError: ``path`` is a file, a directory that is not empty, or lies inside
@@ -90,15 +95,15 @@ def require_free(path: Path, *, what: str = "run") -> None:
         raise RunDirectoryTakenError(
             f"a file stands where the {what} would be written",
             where=str(path),
-            hint="name another directory with --out",
+            hint=f"name another directory with {option}",
         )
     if path.is_dir() and any(path.iterdir()):
         raise RunDirectoryTakenError(
             f"the directory of the {what} already exists and is not empty",
             where=str(path),
-            hint="name another directory with --out; a record is never written over",
+            hint=f"name another directory with {option}; a record is never written over",
         )
-    require_outside_records(path, what=what)
+    require_outside_records(path, what=what, option=option)
 
 
 def require_outside_records(path: Path, *, what: str, option: str = "--out") -> None:
@@ -156,8 +161,12 @@ def remove_half_written(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def hold_lock(path: Path) -> Iterator[None]:
+def hold_lock(path: Path, *, option: str = "--out") -> Iterator[None]:
     """Hold a run directory's lock while the block writes to it.
+
+    Args:
+        path: The directory.
+        option: Which one names it, for an error.
 
     Raises:
         RunDirectoryError: Another process holds it.
@@ -172,7 +181,7 @@ def hold_lock(path: Path) -> Iterator[None]:
             raise RunDirectoryError(
                 "another process is writing to this run directory",
                 where=str(path),
-                hint="wait for it to end, or name another directory with --out",
+                hint=f"wait for it to end, or name another directory with {option}",
             ) from error
     try:
         yield

@@ -32,6 +32,26 @@ def test_a_clean_checkout_has_its_commit_and_no_patch(repository):
     assert (found.facts["dirty"], found.patch.content) == (False, None)
 
 
+def test_what_is_left_out_does_not_count_and_anything_else_does(repository):
+    for name in ("made/a/x.py", "fit.json", "made.py"):
+        path = repository / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("1")
+        git(repository, "add", name)
+    git(repository, "commit", "-q", "-m", "two")
+    globs = ["./ma*", "fit.json"]
+    clean = capture_checkout(repository, besides=globs)
+    (repository / "fit.json").write_text("2")
+    (repository / "made.py").unlink()
+    (repository / "made" / "a" / "x.py").write_text("2")
+    (repository / "made" / "new.py").write_text("2")
+    assert capture_checkout(repository, besides=globs).facts == clean.facts
+    assert capture_checkout(repository).facts["digest"] != clean.facts["digest"]
+    (repository / "train.py").write_text("lr = 2\n")
+    found = capture_checkout(repository, besides=globs)
+    assert found.patch.content.count(b"diff --git") == 1
+
+
 def test_what_is_uncommitted_is_in_the_patch_and_the_index_is_left_alone(repository):
     clean = capture_checkout(repository).facts["digest"]
     below = repository / "package"

@@ -37,6 +37,23 @@ def test_the_program_is_known_by_its_file_and_not_by_its_place(tmp_path):
         (["--data=/opt/images"], ["--data=elsewhere"]),
         (["~/notes"], ["elsewhere"]),
         (["s/a/b/", "-x", ""], ["s/a/b/", "-x", ""]),
+        (["--token", "-mild", "-v"], ["--token", "not_recorded", "-v"]),
+        (["../../patients/doe/ct.dcm", ".."], ["elsewhere/ct.dcm", "elsewhere"]),
+        (["a/../../doe/", "./../Jane Doe", "..."], ["elsewhere", "elsewhere", "..."]),
+        (
+            ["--in=../doe", "-I../doe", "-I/srv/doe"],
+            ["--in=elsewhere", "-Ielsewhere", "-Ielsewhere"],
+        ),
+        (["cat /srv/doe | wc </srv/x.csv -l"], ["cat elsewhere | wc <elsewhere/x.csv -l"]),
+        (["cat ../../doe && true ../x.csv"], ["cat elsewhere && true elsewhere/x.csv"]),
+        ([r"ls /srv/Jane\ Doe; ls '/srv/Jane Doe/ct 1'"], ["ls elsewhere; ls 'elsewhere'"]),
+        (["u:/srv/Jane Doe/x y"], ["u:elsewhere"]),
+        (
+            ["print(open('/srv/doe/x.csv').read(), 1 / 2, 1//3)"],
+            ["print(open('elsewhere/x.csv').read(), 1 / 2, 1//3)"],
+        ),
+        (["curl https://example.org/x > a/b"], ["curl https://example.org/x > a/b"]),
+        (["file:///srv/doe"], ["file:elsewhere"]),
     ],
 )
 def test_words_are_recorded_without_secrets_and_places(tmp_path, words, wanted):
@@ -48,6 +65,8 @@ def test_a_path_in_the_working_directory_is_named_from_there(tmp_path):
         "a/b",
         "--in=c",
     ]
+    inside = f"../{tmp_path.name}/d"
+    assert describe(tmp_path, inside, f"cat {tmp_path}/e x") == ["d", "cat e x"]
 
 
 def test_a_program_that_is_not_there_is_refused(tmp_path):

@@ -17,7 +17,7 @@ from cxr.data.sources.listing import list_images
 from cxr.data.sources.npz import NpzSource
 from cxr.data.sources.source import FoundImage, Stray
 from cxr.data.sources.strays import find_strays
-from cxr.errors import DataError
+from cxr.errors import DataError, UsageError
 from cxr.inference.answers import NO_IMAGES, UNREADABLE, Refusal
 from cxr.plain_text import is_plain_text, list_first
 
@@ -111,6 +111,40 @@ def find_inputs(names: Sequence[Path], config: DataConfig) -> Inputs:
             hint="name image files, or folders that hold some",
         )
     return inputs
+
+
+def require_no_input(path: Path, names: Sequence[Path], inputs: Inputs) -> None:
+    """Refuse to write over what is to be read.
+
+    Args:
+        path: What would be written; links are followed.
+        names: Files and folders, as they were named.
+        inputs: What was found behind them.
+
+    Raises:
+        UsageError: It is one of them.
+    """
+    taken = _identify(path)
+    if taken is None:
+        return
+    # Rows of an npz file share one: it is asked for once.
+    files = dict.fromkeys([*names, *(one.image.file for one in inputs.images)])
+    for file in files:
+        if _identify(file) == taken:
+            raise UsageError(
+                "the table would be written over one of the images",
+                where=f"{path}, which is {file}" if path != file else str(path),
+                hint="name another file with --csv",
+            )
+
+
+def _identify(path: Path) -> tuple[int, int] | None:
+    """Return what two names of one file share; None where there is none that can be seen."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _find_behind(name: Path, config: DataConfig, inputs: Inputs) -> Iterator[Input]:

@@ -5,8 +5,8 @@ import os
 import pytest
 
 from cxr.config.data_section import DataConfig
-from cxr.errors import DataError
-from cxr.inference.inputs import find_inputs
+from cxr.errors import DataError, UsageError
+from cxr.inference.inputs import find_inputs, require_no_input
 
 CONFIG = DataConfig(source="folder", root="x", classes=("a", "b"))
 
@@ -53,3 +53,16 @@ def test_an_npz_file_is_opened_only_where_the_run_learnt_from_one(tmp_path):
     with pytest.raises(DataError, match="no image to predict") as caught:
         find_inputs([file], CONFIG.model_copy(update={"source": "npz"}))
     assert "the npz file cannot be read" in caught.value.where
+
+
+def test_no_input_is_written_over_by_whatever_name(folder):
+    image, link, hard = folder / "b/2.png", folder / "link.csv", folder / "hard.csv"
+    link.symlink_to("b/2.png")
+    hard.hardlink_to(image)
+    for names in ([folder], [image], [folder / "b", folder / "notes.txt"]):
+        found = find_inputs(names, CONFIG)
+        for taken in (image, link, hard, folder / "a/../b/2.png"):
+            with pytest.raises(UsageError, match="would be written over"):
+                require_no_input(taken, names, found)
+        require_no_input(folder / "new.csv", names, found)
+        require_no_input(folder / ".hidden.png", names, found)

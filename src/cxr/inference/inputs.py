@@ -154,20 +154,20 @@ def _find_behind(name: Path, config: DataConfig, inputs: Inputs) -> Iterator[Inp
         DataError: It is a folder that cannot be listed, an npz file that cannot be read, or its
             name is no plain text.
     """
+    if not is_plain_text(str(name)):
+        raise DataError(
+            "a name holds control characters or is not Unicode",
+            where=ascii(str(name)),
+            hint="rename the file or folder",
+        )
     if os.path.isdir(name):  # noqa: PTH112 - pathlib's raises where a parent cannot be searched
         yield from _find_below(name, inputs)
     elif config.source == "npz" and name.suffix.lower() == _NPZ:
         source = NpzSource(config.model_copy(update={"root": str(name)}))
         for image in source.find():
             yield Input(path=f"{name}#{image.path}", image=image, reader=source)
-    elif is_plain_text(str(name)):
-        yield _describe_file(name)
     else:
-        raise DataError(
-            "a file's name holds control characters or is not Unicode",
-            where=ascii(str(name)),
-            hint="rename the file",
-        )
+        yield _describe_file(name)
 
 
 def _find_below(folder: Path, inputs: Inputs) -> Iterator[Input]:

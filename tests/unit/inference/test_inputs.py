@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 
 import pytest
 
@@ -36,13 +37,17 @@ def test_one_file_under_two_spellings_is_one_and_under_two_names_two(folder, mon
     assert found.num_repeated == 2
 
 
-def test_a_name_that_is_no_text_is_refused_and_the_others_are_found(folder):
-    names = [folder / "\udcff.png", folder / "new\nline.png", folder / "a/1.JPG"]
-    found = find_inputs(names, CONFIG)
+@pytest.mark.parametrize("source", ["folder", "npz"])
+def test_a_name_that_is_no_text_is_refused_and_the_others_are_found(folder, source):
+    strange = [folder / f"{name}{end}" for name in ("\udcff", "new\nline") for end in ("", ".npz")]
+    for name in strange[::2]:
+        shutil.copytree(folder / "b", name)
+    config = CONFIG.model_copy(update={"source": source})
+    found = find_inputs([*strange, folder / "a/1.JPG"], config)
     assert [one.path for one in found.images] == [str(folder / "a/1.JPG")]
     assert [one.detail for one in found.refused] == [
-        "a file's name holds control characters or is not Unicode"
-    ] * 2
+        "a name holds control characters or is not Unicode"
+    ] * 4
     assert all(one.is_unread for one in found.refused)
 
 

@@ -22,6 +22,12 @@ _SIGNALS: Final = tuple(
 )
 _STDERR: Final = 2
 
+_HINTS: Final = {
+    "cxr train": "start again; cxr train --resume RUN goes on with a run",
+    "cxr repeat": "start again; cxr repeat --resume DIR goes on with a series",
+}
+"""What to do once a command was stopped, where more can be done than starting again."""
+
 
 class _State:
     """What came, and what is done with what comes: one for the process, as handlers are.
@@ -104,7 +110,7 @@ def describe_stop(where: str) -> Interrupted:
     return Interrupted(
         f"stopped by {_state.received[0].name}",
         where=where,
-        hint="start again; cxr train --resume RUN goes on with a run",
+        hint=_HINTS.get(name_command(), "start again"),
     )
 
 

@@ -198,6 +198,8 @@ def test_two_answers_cannot_share_stdout(run: Run, radiographs: Path):
     assert read_error(finished, code=2)[1] == str(radiographs)
     finished = run_cxr("predict", run.directory, radiographs, "--csv", run.directory / "t.csv")
     assert "the table" in read_error(finished, code=2)[0]
+    finished = run_cxr("predict", run.directory, radiographs, "--csv", "nothing/t.csv")
+    assert "--csv" in read_error(finished, code=3)[2]
 
 
 def test_a_table_is_never_written_over_an_image(run: Run, radiographs: Path, tmp_path: Path):

@@ -118,7 +118,7 @@ def _opened(csv: str | None) -> Iterator[IO[bytes] | None]:
                 where=csv,
                 hint="name a file with --csv",
             )
-        with output_writer(Path(csv)) as stream:
+        with output_writer(Path(csv), option="--csv") as stream:
             yield stream
 
 

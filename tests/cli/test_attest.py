@@ -164,6 +164,7 @@ def test_each_fault_is_named_with_exit_code_1(run: Path, key: Path, signed: Path
         (["attest", "--key", "signer.pem"], 2, "there is no run to sign"),
         (["attest", "run", "--key", "signer.pem.pub"], 2, "this is a public key"),
         (["attest", "run", "--new-key", "signer.pem"], 2, "something stands where the key"),
+        (["attest", "run", "--new-key", "new.pem", "-o", "signer.pem.pub"], 2, "another attest"),
         (["attest", "nothing", "--new-key", "new.pem"], 3, "not a run directory"),
         (["attest", "run", "--new-key", "new.pem", "-o", "run/a"], 2, "into another record"),
         (["attest", "run", "--new-key", "run/key.pem"], 2, "into another record"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,6 +57,15 @@ class UnsignedStatement:
     path: Path
     payload: bytes
     num_subjects: int
+
+    def require_free(self) -> None:
+        """Refuse a place where something stands, which no new key can have signed.
+
+        Raises:
+            UsageError: Something does.
+        """
+        if os.path.lexists(self.path):
+            raise _describe_taken(self.path)
 
     def sign(self, key: Ed25519PrivateKey) -> Attestation:
         """Sign the statement and write its envelope.
@@ -148,11 +158,15 @@ def _write(path: Path, content: bytes) -> None:
         create_file(path, content, mode=_MODE)
     except FileExistsError:
         if not _holds(path, content):
-            raise UsageError(
-                "another attestation, or something else, stands where this one would be written",
-                where=str(path),
-                hint="name another file with --out, or remove that one",
-            ) from None
+            raise _describe_taken(path) from None
+
+
+def _describe_taken(path: Path) -> UsageError:
+    return UsageError(
+        "another attestation, or something else, stands where this one would be written",
+        where=str(path),
+        hint="name another file with --out, or remove that one",
+    )
 
 
 def _holds(path: Path, content: bytes) -> bool:

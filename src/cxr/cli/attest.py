@@ -61,6 +61,8 @@ def attest(
     if run is not None:
         unsigned = prepare_statement(run, out=out, with_times=times)
     if private is None:
+        if unsigned is not None:
+            unsigned.require_free()
         private = _make_key(new_key)
     keyid = derive_keyid(private.public_key())
     if new_key is not None and not quiet:

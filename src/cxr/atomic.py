@@ -17,8 +17,13 @@ TEMPORARY: Final = ".tmp"
 
 
 @contextlib.contextmanager
-def storage_errors(path: Path) -> Iterator[None]:
-    """Turn an operating-system error of the block into a `StorageError` that names ``path``."""
+def storage_errors(path: Path, *, option: str = "--out") -> Iterator[None]:
+    """Turn an operating-system error of the block into a `StorageError` that names ``path``.
+
+    Args:
+        path: What is written.
+        option: Which one names another place for it.
+    """
     try:
         yield
     except OSError as error:
@@ -27,30 +32,34 @@ def storage_errors(path: Path) -> Iterator[None]:
             f"cannot write: {error.strerror or error}",
             where=str(path),
             hint=(
-                "free space there, or write elsewhere (--out, data.cache_dir), and start again"
+                f"free space there, or write elsewhere ({option}, data.cache_dir), and start again"
                 if full
-                else "check the path and its permissions, or write elsewhere (--out)"
+                else f"check the path and its permissions, or write elsewhere ({option})"
             ),
         ) from error
 
 
 @contextlib.contextmanager
-def atomic_writer(path: Path) -> Iterator[IO[bytes]]:
+def atomic_writer(path: Path, *, option: str = "--out") -> Iterator[IO[bytes]]:
     """Open a temporary file beside ``path`` that takes its name when the block ends well.
 
     The content is flushed to the disk before the rename, and the directory after it. When the
     block fails the temporary file is removed and ``path`` is left as it was.
+
+    Args:
+        path: What is written.
+        option: Which one names another place for it.
 
     Raises:
         StorageError: The file cannot be written.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
     try:
-        with storage_errors(path), temporary.open("wb") as stream:
+        with storage_errors(path, option=option), temporary.open("wb") as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
-        with storage_errors(path):
+        with storage_errors(path, option=option):
             temporary.replace(path)
             flush_directory(path.parent)
     finally:
@@ -59,11 +68,15 @@ def atomic_writer(path: Path) -> Iterator[IO[bytes]]:
 
 
 @contextlib.contextmanager
-def output_writer(path: Path) -> Iterator[IO[bytes]]:
+def output_writer(path: Path, *, option: str = "--out") -> Iterator[IO[bytes]]:
     """Open a file that the user named, to be written whole.
 
     Through a link its target is written. What is no regular file, as ``/dev/stdout`` or a pipe, is
     written to and never replaced. Files of a record are written with `atomic_writer`.
+
+    Args:
+        path: As it was named.
+        option: The option that named it.
 
     Raises:
         UsageError: A directory stands there.
@@ -73,15 +86,15 @@ def output_writer(path: Path) -> Iterator[IO[bytes]]:
         raise UsageError(
             "a directory stands where the file would be written",
             where=str(path),
-            hint="name a file with --out",
+            hint=f"name a file with {option}",
         )
     if path.exists() and not path.is_file():
-        with storage_errors(path), path.open("wb") as stream:
+        with storage_errors(path, option=option), path.open("wb") as stream:
             yield stream
     else:
-        with storage_errors(path):
+        with storage_errors(path, option=option):
             target = path.resolve()
-        with atomic_writer(target) as stream:
+        with atomic_writer(target, option=option) as stream:
             yield stream
 
 
@@ -124,7 +137,7 @@ def write_bytes(path: Path, content: bytes) -> None:
         stream.write(content)
 
 
-def create_file(path: Path, content: bytes, *, mode: int) -> None:
+def create_file(path: Path, content: bytes, *, mode: int, option: str = "--out") -> None:
     """Write a file that must not be there yet, whole and never over another one.
 
     It has its permissions from its first byte on.
@@ -133,17 +146,18 @@ def create_file(path: Path, content: bytes, *, mode: int) -> None:
         path: Where; a link there counts as a file, wherever it leads.
         content: What to write.
         mode: The permissions, as in ``0o600``.
+        option: Which one names another place for it.
 
     Raises:
         FileExistsError: Something stands there; it is left as it is.
         StorageError: The file cannot be written.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
-    with storage_errors(path):
+    with storage_errors(path, option=option):
         temporary.unlink(missing_ok=True)
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
-        with storage_errors(path), os.fdopen(descriptor, "wb") as stream:
+        with storage_errors(path, option=option), os.fdopen(descriptor, "wb") as stream:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
@@ -153,12 +167,12 @@ def create_file(path: Path, content: bytes, *, mode: int) -> None:
         except FileExistsError:
             raise
         except OSError as error:
-            with storage_errors(path):
+            with storage_errors(path, option=option):
                 raise error from None
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-    with storage_errors(path):
+    with storage_errors(path, option=option):
         flush_directory(path.parent)
 
 

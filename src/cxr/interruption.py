@@ -21,8 +21,12 @@ _SIGNALS: Final = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
 _STDERR: Final = 2
-_RESUMED: Final = ("train", "repeat", "reproduce")
-"""Commands whose runs go on with ``cxr train --resume``."""
+_HINTS: Final = {
+    "cxr train": "start again; cxr train --resume RUN goes on with a run",
+    "cxr reproduce": "start again; cxr train --resume RUN goes on with a run",
+    "cxr repeat": "start again; cxr repeat --resume DIR goes on with a series",
+}
+"""What to do once a command was stopped, where more can be done than starting again."""
 
 
 class _State:
@@ -109,11 +113,10 @@ def obey(where: str) -> None:
 
 def describe_stop(where: str) -> Interrupted:
     """Return what the user is told when the first signal noted is obeyed."""
-    resumed = sys.argv[1:2] and sys.argv[1] in _RESUMED
     return Interrupted(
         f"stopped by {_state.received[0].name}",
         where=where,
-        hint=f"start again{'; cxr train --resume RUN goes on with a run' if resumed else ''}",
+        hint=_HINTS.get(name_command(), "start again"),
     )
 
 

@@ -198,3 +198,15 @@ def test_two_answers_cannot_share_stdout(run: Run, radiographs: Path):
     assert read_error(finished, code=2)[1] == str(radiographs)
     finished = run_cxr("predict", run.directory, radiographs, "--csv", run.directory / "t.csv")
     assert "the table" in read_error(finished, code=2)[0]
+    finished = run_cxr("predict", run.directory, radiographs, "--csv", "nothing/t.csv")
+    assert "--csv" in read_error(finished, code=3)[2]
+
+
+def test_a_table_is_never_written_over_an_image(run: Run, radiographs: Path, tmp_path: Path):
+    image = tmp_path / "set" / "a.jpeg"
+    image.parent.mkdir()
+    image.write_bytes(content := min((radiographs / "test" / "NORMAL").iterdir()).read_bytes())
+    finished = run_cxr("predict", run.directory, "set", "--csv", "./set/a.jpeg", cwd=tmp_path)
+    assert read_error(finished, code=2)[0] == "the table would be written over one of the images"
+    assert image.read_bytes() == content
+    assert list(image.parent.iterdir()) == [image]

@@ -14,6 +14,7 @@ from cxr.atomic import (
     atomic_writer,
     create_file,
     make_directory,
+    output_writer,
     write_bytes,
     write_output,
     write_text,
@@ -125,6 +126,17 @@ def test_the_hint_tells_a_full_disk_from_a_forbidden_one(file, monkeypatch, numb
     with pytest.raises(StorageError) as caught:
         write_bytes(file, b"new")
     assert caught.value.hint.startswith(hint)
+
+
+@pytest.mark.parametrize("name", ["nothing/file", "."])
+def test_the_hint_names_the_option_that_named_the_file(tmp_path, name):
+    with (
+        pytest.raises((StorageError, UsageError)) as caught,
+        output_writer(tmp_path / name, option="--csv"),
+    ):
+        pytest.fail("it was opened")
+    assert "--csv" in caught.value.hint
+    assert "--out" not in caught.value.hint
 
 
 def test_a_directory_that_is_missing_is_a_storage_error(tmp_path):

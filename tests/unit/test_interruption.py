@@ -49,6 +49,24 @@ def test_a_signal_is_noted_and_obeyed_at_the_next_progress(number):
 
 
 @pytest.mark.usefixtures("taken")
+@pytest.mark.parametrize(
+    ("command", "hint"),
+    [
+        ("train", "start again; cxr train --resume RUN goes on with a run"),
+        ("repeat", "start again; cxr repeat --resume DIR goes on with a series"),
+        ("export", "start again"),
+    ],
+)
+def test_only_what_can_go_on_is_said_to(monkeypatch, command, hint):
+    monkeypatch.setattr("sys.argv", ["/bin/cxr", command, "RUN"])
+    with held():
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(Interrupted) as caught:
+            obey("here")
+    assert caught.value.hint == hint
+
+
+@pytest.mark.usefixtures("taken")
 def test_a_second_signal_is_not_waited_for():
     with held():
         signal.raise_signal(signal.SIGINT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,6 +44,46 @@ class Attestation:
     statement_digest: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnsignedStatement:
+    """What can be signed of a run that was found to agree with its own records.
+
+    Attributes:
+        path: Where the envelope will lie.
+        payload: The statement's bytes.
+        num_subjects: How many files it names.
+    """
+
+    path: Path
+    payload: bytes
+    num_subjects: int
+
+    def require_free(self) -> None:
+        """Refuse a place where something stands, which no new key can have signed.
+
+        Raises:
+            UsageError: Something does.
+        """
+        if os.path.lexists(self.path):
+            raise _describe_taken(self.path)
+
+    def sign(self, key: Ed25519PrivateKey) -> Attestation:
+        """Sign the statement and write its envelope.
+
+        Raises:
+            StorageError: It cannot be written.
+            UsageError: Another attestation stands there.
+        """
+        envelope = sign_statement(self.payload, key)
+        _write(self.path, render_envelope(envelope))
+        return Attestation(
+            path=self.path,
+            keyid=envelope.signatures[0].keyid,
+            num_subjects=self.num_subjects,
+            statement_digest=digest_bytes(self.payload),
+        )
+
+
 def attest_run(
     directory: Path,
     key: Ed25519PrivateKey,
@@ -66,6 +107,18 @@ def attest_run(
         StorageError: It cannot be written.
         UsageError: Another attestation stands there.
     """
+    return prepare_statement(directory, out=out, with_times=with_times).sign(key)
+
+
+def prepare_statement(
+    directory: Path, *, out: Path | None = None, with_times: bool = False
+) -> UnsignedStatement:
+    """Return what `attest_run` signs; nothing is written, and no key is needed.
+
+    Raises:
+        RecordError: The run did not complete, or does not verify.
+        RunDirectoryTakenError: The envelope would lie inside a record.
+    """
     manifest = load_sealed_run(directory, completed=True)
     path = find_place(directory) if out is None else out
     require_beside_records(path, what="attestation")
@@ -83,13 +136,8 @@ def attest_run(
         load_json_object(directory / ENVIRONMENT),
         with_times=with_times,
     )
-    envelope = sign_statement(canonical_json(statement), key)
-    _write(path, render_envelope(envelope))
-    return Attestation(
-        path=path,
-        keyid=envelope.signatures[0].keyid,
-        num_subjects=len(statement["subject"]),
-        statement_digest=digest_bytes(envelope.payload),
+    return UnsignedStatement(
+        path=path, payload=canonical_json(statement), num_subjects=len(statement["subject"])
     )
 
 
@@ -110,11 +158,15 @@ def _write(path: Path, content: bytes) -> None:
         create_file(path, content, mode=_MODE)
     except FileExistsError:
         if not _holds(path, content):
-            raise UsageError(
-                "another attestation, or something else, stands where this one would be written",
-                where=str(path),
-                hint="name another file with --out, or remove that one",
-            ) from None
+            raise _describe_taken(path) from None
+
+
+def _describe_taken(path: Path) -> UsageError:
+    return UsageError(
+        "another attestation, or something else, stands where this one would be written",
+        where=str(path),
+        hint="name another file with --out, or remove that one",
+    )
 
 
 def _holds(path: Path, content: bytes) -> bool:

@@ -165,7 +165,7 @@ def create_key(path: Path, password: bytes | None) -> Ed25519PrivateKey:
     from cryptography.hazmat.primitives import serialization as forms
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-    require_beside_records(path, what="key")
+    require_beside_records(path, what="key", option="--new-key")
     key = Ed25519PrivateKey.generate()
     private = key.private_bytes(
         forms.Encoding.PEM,
@@ -198,7 +198,7 @@ def is_open_to_others(path: Path) -> bool:
 
 def _create(path: Path, content: bytes, mode: int) -> None:
     try:
-        create_file(path, content, mode=mode)
+        create_file(path, content, mode=mode, option="--new-key")
     except FileExistsError:
         raise UsageError(
             "something stands where the key would be written",

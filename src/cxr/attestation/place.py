@@ -22,17 +22,22 @@ def find_place(run: Path, suffix: str = SUFFIX) -> Path:
     return (run if is_plain else target).with_name(f"{target.name}{suffix}")
 
 
-def require_beside_records(path: Path, *, what: str) -> None:
+def require_beside_records(path: Path, *, what: str, option: str = "--out") -> None:
     """Refuse a path inside any record, those of a repeat and of a reproduction among them.
+
+    Args:
+        path: What would be written.
+        what: What it would be, for an error.
+        option: Which one names the path.
 
     Raises:
         RunDirectoryTakenError: It lies inside one.
     """
-    require_outside_records(path, what=what)
+    require_outside_records(path, what=what, option=option)
     for above in path.resolve().parents:
         if (above / REPEAT).is_file() or (above / REPRODUCTION).is_file():
             raise RunDirectoryTakenError(
                 f"the {what} would be written into another record",
                 where=f"{path}, below {above}",
-                hint="name a file outside of it with --out",
+                hint=f"name a file outside of it with {option}",
             )

@@ -51,17 +51,26 @@ def attest(
     Example: cxr attest runs/sample-20261121T120000Z-0123abcd --key signer.pem
     """
     _require_sense(run, key, new_key, out)
-    from cxr.attestation.attest import attest_run
-    from cxr.attestation.keys import derive_keyid
+    from cxr.attestation.attest import prepare_statement
+    from cxr.attestation.keys import derive_keyid, require_cryptography
 
-    private = _find_key(key, new_key)
+    require_cryptography()
+    # A run that cannot be signed leaves no new key behind; one that is there is read first.
+    private = load_signing_key(key) if key is not None else None
+    unsigned = None
+    if run is not None:
+        unsigned = prepare_statement(run, out=out, with_times=times)
+    if private is None:
+        if unsigned is not None:
+            unsigned.require_free()
+        private = _make_key(new_key)
     keyid = derive_keyid(private.public_key())
     if new_key is not None and not quiet:
         print_note(f"made: the key {new_key}, and {new_key}.pub for those who check")
     found: Attestation | None = None
-    if run is not None:
+    if unsigned is not None:
         with held():
-            found = attest_run(run, private, out=out, with_times=times)
+            found = unsigned.sign(private)
     if json:
         print_json(
             {
@@ -95,16 +104,14 @@ def _require_sense(
         raise UsageError("there is no run to sign", where="cxr attest", hint=hint)
 
 
-def _find_key(key: Path | None, new_key: Path | None) -> Ed25519PrivateKey:
-    """Read the key that is named, or make a new one."""
+def _make_key(new_key: Path | None) -> Ed25519PrivateKey:
+    """Make a new key."""
     from cxr.attestation.keys import PASSWORD_VARIABLE, create_key
 
-    if new_key is not None:
-        with held():
-            return create_key(new_key, _read_password(PASSWORD_VARIABLE))
-    if key is None:
+    if new_key is None:
         raise UsageError("there is no key", where="cxr attest", hint="name one with --key")
-    return load_signing_key(key)
+    with held():
+        return create_key(new_key, _read_password(PASSWORD_VARIABLE))
 
 
 def load_signing_key(key: Path) -> Ed25519PrivateKey:

@@ -75,7 +75,14 @@ def predict(
     with shown_progress(quiet=quiet) as progress, _opened(csv) as table:
         # With a file alone no answer is kept: of a million images there is nothing to show.
         is_kept = table is None or json
-        found = predict_run(run, images, table=table, is_kept=is_kept, progress=progress)
+        found = predict_run(
+            run,
+            images,
+            table=table,
+            table_path=None if csv in (None, _STDOUT) else Path(csv),
+            is_kept=is_kept,
+            progress=progress,
+        )
     _note(found)
     if json:
         print_json(found.to_json())
@@ -111,7 +118,7 @@ def _opened(csv: str | None) -> Iterator[IO[bytes] | None]:
                 where=csv,
                 hint="name a file with --csv",
             )
-        with output_writer(Path(csv)) as stream:
+        with output_writer(Path(csv), option="--csv") as stream:
             yield stream
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from cxr.errors import RecordError
 from cxr.evaluation.metrics import compute_metrics
 from cxr.evaluation.split_figures import describe_split
 from cxr.evaluation.thresholds import describe_thresholds
+from cxr.plain_text import show_plainly
 from cxr.records.figures import LATER_SCALARS
 from cxr.records.manifest import EVALUATION_SCHEMA, Manifest
 from cxr.records.predictions import Prediction, load_predictions
@@ -22,6 +23,11 @@ from cxr.records.run_directory import (
     PREDICTIONS,
     VALIDATION_PREDICTIONS,
 )
+
+_CHECKED_ELSEWHERE: Final = ("split", "thresholds", "subgroups")
+"""What stands beside the figures: the split's name, and what rests on other records too."""
+
+_SHOWN: Final = 80
 
 _SAME_FIGURE: Final = 1e-9
 """Figures this close are the same: another machine's logarithm may differ in its last bit."""
@@ -39,11 +45,13 @@ def check_figures(directory: Path, manifest: Manifest, level: Any) -> Iterator[F
     """
     figures = take(manifest, "metrics")
     if not figures:
+        if manifest.get("status") == "completed":
+            yield Finding(MANIFEST, "metrics are missing, though it completed")
         return
     kind = read_level(level)
     try:
         classes, predictions = load_predictions(directory / PREDICTIONS)
-        if any(name in figures for name in (*LATER_SCALARS, "undefined")):
+        if has_later_figures(figures):
             again = describe_split(classes, predictions, level=kind)
         else:
             again = compute_metrics(classes, predictions, level=kind).to_json()
@@ -59,6 +67,13 @@ def check_figures(directory: Path, manifest: Manifest, level: Any) -> Iterator[F
     for name, value in again.items():
         if not is_same_figure(figures.get(name), value):
             yield Finding(MANIFEST, f"metrics.{name} is not what the predictions give")
+    for name in sorted(figures.keys() - again.keys() - {*_CHECKED_ELSEWHERE}):
+        yield Finding(MANIFEST, f"metrics.{show_plainly(name)[:_SHOWN]} is no figure of cxr")
+
+
+def has_later_figures(figures: Mapping[str, Any]) -> bool:
+    """Say whether figures are of a version after 0.1.0, which keeps more of them."""
+    return any(name in figures for name in (*LATER_SCALARS, "undefined"))
 
 
 def read_level(level: Any) -> Level:

@@ -12,7 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from cxr.compare.verify_figures import find_home, is_same_figure, read_level
+from cxr.compare.verify_figures import (
+    find_home,
+    has_later_figures,
+    is_same_figure,
+    read_level,
+)
 from cxr.compare.verify_findings import Finding, take
 from cxr.config.load import load_config
 from cxr.config.schema import RunConfig
@@ -22,7 +27,7 @@ from cxr.errors import IMPORT_FAULTS, ConfigError, DataError, RecordError
 from cxr.evaluation.intervals import CONFIDENCE, derive_intervals
 from cxr.evaluation.subgroups import describe_subgroups
 from cxr.records.data_lock import load_data_lock
-from cxr.records.manifest import Manifest, load_manifest
+from cxr.records.manifest import EVALUATION_SCHEMA, Manifest, load_manifest
 from cxr.records.predictions import Prediction, load_predictions
 from cxr.records.run_directory import CONFIG, DATA_LOCK, MANIFEST, PREDICTIONS
 
@@ -63,11 +68,13 @@ def check_resampled(directory: Path, manifest: Manifest, level: Any) -> Iterator
     """
     metrics = take(manifest, "metrics")
     home = find_home(directory, manifest)
-    config = _load_config(home) if home is not None and metrics else None
-    is_declared = config is not None and bool(config.evaluate.subgroups)
+    config = _load_config(home) if home is not None else None
+    # Where there are no figures at all, `check_figures` says so.
+    is_declared = config is not None and bool(metrics and config.evaluate.subgroups)
     said = {"intervals": manifest.get("intervals"), "metrics.subgroups": metrics.get("subgroups")}
     if said["metrics.subgroups"] is None and is_declared:
         yield Finding(MANIFEST, f"metrics.subgroups are missing, though {CONFIG} names them")
+    yield from _miss_intervals(manifest, metrics)
     said = {name: part for name, part in said.items() if part is not None}
     if not said:
         return
@@ -86,6 +93,21 @@ def check_resampled(directory: Path, manifest: Manifest, level: Any) -> Iterator
     except KeyError as error:
         name = str(error.args[0])[:_SHOWN]
         yield Finding(PREDICTIONS, f"names what is no class and no image of the run: {name}")
+
+
+def _miss_intervals(manifest: Manifest, metrics: Mapping[str, Any]) -> Iterator[Finding]:
+    """Say of an evaluation without intervals whether they were taken out, where that can be said.
+
+    Since there are intervals the field is always written, as null where none were asked for.
+    """
+    is_completed = manifest.get("status") == "completed"
+    if manifest.get("schema") != EVALUATION_SCHEMA or not is_completed:
+        return
+    if "intervals" not in manifest and has_later_figures(metrics):
+        yield Finding(MANIFEST, "intervals are missing, which this version of cxr always writes")
+    elif manifest.get("intervals") is None:
+        why = "there are none; whether any were asked for stands in no record"
+        yield _leave_open("intervals", why)
 
 
 def _load_config(home: Path) -> RunConfig | None:

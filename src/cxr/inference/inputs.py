@@ -17,7 +17,7 @@ from cxr.data.sources.listing import list_images
 from cxr.data.sources.npz import NpzSource
 from cxr.data.sources.source import FoundImage, Stray
 from cxr.data.sources.strays import find_strays
-from cxr.errors import DataError
+from cxr.errors import DataError, UsageError
 from cxr.inference.answers import NO_IMAGES, UNREADABLE, Refusal
 from cxr.plain_text import is_plain_text, list_first
 
@@ -113,6 +113,40 @@ def find_inputs(names: Sequence[Path], config: DataConfig) -> Inputs:
     return inputs
 
 
+def require_no_input(path: Path, names: Sequence[Path], inputs: Inputs) -> None:
+    """Refuse to write over what is to be read.
+
+    Args:
+        path: What would be written; links are followed.
+        names: Files and folders, as they were named.
+        inputs: What was found behind them.
+
+    Raises:
+        UsageError: It is one of them.
+    """
+    taken = _identify(path)
+    if taken is None:
+        return
+    # Rows of an npz file share one: it is asked for once.
+    files = dict.fromkeys([*names, *(one.image.file for one in inputs.images)])
+    for file in files:
+        if _identify(file) == taken:
+            raise UsageError(
+                "the table would be written over one of the images",
+                where=f"{path}, which is {file}" if path != file else str(path),
+                hint="name another file with --csv",
+            )
+
+
+def _identify(path: Path) -> tuple[int, int] | None:
+    """Return what two names of one file share; None where there is none that can be seen."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def _find_behind(name: Path, config: DataConfig, inputs: Inputs) -> Iterator[Input]:
     """Yield the images behind one name.
 
@@ -120,20 +154,20 @@ def _find_behind(name: Path, config: DataConfig, inputs: Inputs) -> Iterator[Inp
         DataError: It is a folder that cannot be listed, an npz file that cannot be read, or its
             name is no plain text.
     """
+    if not is_plain_text(str(name)):
+        raise DataError(
+            "a name holds control characters or is not Unicode",
+            where=ascii(str(name)),
+            hint="rename the file or folder",
+        )
     if os.path.isdir(name):  # noqa: PTH112 - pathlib's raises where a parent cannot be searched
         yield from _find_below(name, inputs)
     elif config.source == "npz" and name.suffix.lower() == _NPZ:
         source = NpzSource(config.model_copy(update={"root": str(name)}))
         for image in source.find():
             yield Input(path=f"{name}#{image.path}", image=image, reader=source)
-    elif is_plain_text(str(name)):
-        yield _describe_file(name)
     else:
-        raise DataError(
-            "a file's name holds control characters or is not Unicode",
-            where=ascii(str(name)),
-            hint="rename the file",
-        )
+        yield _describe_file(name)
 
 
 def _find_below(folder: Path, inputs: Inputs) -> Iterator[Input]:

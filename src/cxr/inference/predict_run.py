@@ -14,7 +14,7 @@ from cxr.data.prefetch import count_workers, prefetch
 from cxr.determinism.levels import PROMISES
 from cxr.errors import ExitCode
 from cxr.inference.answers import Answer, Refusal
-from cxr.inference.inputs import Inputs, find_inputs
+from cxr.inference.inputs import Inputs, find_inputs, require_no_input
 from cxr.inference.open_run import open_run
 from cxr.progress import SILENCE, Progress
 from cxr.records.predictions import open_unlabelled_rows
@@ -86,6 +86,7 @@ def predict_run(
     names: Sequence[Path],
     *,
     table: IO[bytes] | None = None,
+    table_path: Path | None = None,
     is_kept: bool = True,
     progress: Progress = SILENCE,
 ) -> PredictedImages:
@@ -95,14 +96,18 @@ def predict_run(
         run: The run directory.
         names: Files and folders; see `find_inputs`.
         table: Where each answer is written as a line of CSV, besides.
+        table_path: The file that this becomes, if it becomes one.
         is_kept: Whether answers are kept; of very many, a table alone takes no memory.
         progress: Told how far it is, and what is worth a note.
 
     Raises:
         DataError: There is no image behind any name.
+        UsageError: The table would be written over an image.
         CxrError: The run cannot be predicted with; see `load_predictor`.
     """
     inputs = find_inputs(names, open_run(run).config.data)
+    if table_path is not None:
+        require_no_input(table_path, names, inputs)
     # Only now: a name that is wrong need not wait for torch.
     from cxr.inference.predictor import load_predictor
 

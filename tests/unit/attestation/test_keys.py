@@ -203,3 +203,13 @@ def test_the_fingerprint_is_that_of_the_key_as_other_tools_write_it():
     der = bytes.fromhex("302a300506032b6570032100") + SIGNER.public_key().public_bytes_raw()
     assert derive_keyid(SIGNER.public_key()) == f"sha256:{hashlib.sha256(der).hexdigest()}"
     assert isinstance(SIGNER, ed25519.Ed25519PrivateKey)
+
+
+def test_where_no_key_can_be_made_its_own_option_is_named(tmp_path):
+    for name in ("manifest.json", "env.json"):
+        (tmp_path / name).write_bytes(b"{}")
+    for place in (tmp_path / "signer.pem", tmp_path.parent / "nothing" / "signer.pem"):
+        with pytest.raises(CxrError) as caught:
+            create_key(place, None)
+        assert "--new-key" in caught.value.hint
+        assert "--out" not in caught.value.hint

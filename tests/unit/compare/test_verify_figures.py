@@ -5,9 +5,11 @@ import copy
 import pytest
 
 from cxr.compare.verify_figures import check_figures
+from cxr.determinism.levels import Level
+from cxr.evaluation.metrics import compute_metrics
 from cxr.evaluation.split_figures import describe_split
 from cxr.evaluation.thresholds import describe_thresholds
-from cxr.records.predictions import Prediction, write_predictions
+from cxr.records.predictions import Prediction, load_predictions, write_predictions
 
 CLASSES = ("A", "B")
 
@@ -65,6 +67,25 @@ def test_an_edited_figure_is_named(run, edit, named):
     edit(edited["metrics"])
     [finding] = check_figures(directory, edited, "strict")
     assert finding.problem == f"metrics.{named} is not what the predictions give"
+
+
+@pytest.mark.parametrize("version", ["0.1.0", "later"])
+def test_what_no_prediction_gives_is_named(run, version):
+    directory, manifest = run
+    if version == "0.1.0":
+        rows = load_predictions(directory / "predictions.csv")[1]
+        manifest = {
+            "metrics": {
+                "split": "test",
+                **compute_metrics(CLASSES, rows, level=Level.STRICT).to_json(),
+            }
+        }
+    assert list(check_figures(directory, manifest, "strict")) == []
+    manifest["metrics"] |= {"bogus\nscore": None, "sensitivity_at_95": 0.99}
+    assert [one.problem for one in check_figures(directory, manifest, "strict")] == [
+        r"metrics.bogus\nscore is no figure of cxr",
+        "metrics.sensitivity_at_95 is no figure of cxr",
+    ]
 
 
 def test_thresholds_of_an_evaluation_are_those_of_the_run_that_it_lies_in(run):

@@ -5,12 +5,13 @@ import shutil
 
 import pytest
 
-from cxr.compare import verify_resampled
+from cxr.compare import verify_figures, verify_resampled
 from cxr.compare.verify_run import verify_run
 from cxr.determinism.levels import Level
 from cxr.digests.files import digest_file
 from cxr.evaluation.describe import describe_evaluation
 from cxr.evaluation.intervals import derive_intervals
+from cxr.evaluation.metrics import compute_metrics
 from cxr.records.data_lock import load_data_lock
 from cxr.records.manifest import EVALUATION_SCHEMA, load_manifest, write_manifest
 from cxr.records.predictions import load_predictions
@@ -151,6 +152,41 @@ def test_a_table_of_a_subgroup_that_was_edited_or_removed_is_named(evaluate, who
     edit(edited, lambda manifest: manifest["metrics"].pop("subgroups"))
     named = "metrics.subgroups are missing, though config.yaml names them"
     assert describe(run) == ([named, *rest], [])
+
+
+def test_an_evaluation_whose_figures_were_taken_out_is_named(evaluate):
+    run, place = evaluate(**{KIND: "test/./(.)"})
+    edit(place, lambda manifest: manifest.pop("metrics"))
+    assert describe(run) == (["metrics are missing, though it completed"], [])
+    # The intervals are checked for all that.
+    edit(place, lambda manifest: manifest["intervals"].update(num_groups=100))
+    missing = "metrics are missing, though it completed"
+    edited = "intervals.num_groups is not what the predictions give"
+    assert describe(run) == ([missing, edited], [])
+    # A run that failed has none.
+    failed = {**load_manifest(place), "status": "failed"}
+    assert list(verify_figures.check_figures(place, failed, "strict")) == []
+
+
+def test_intervals_that_were_taken_out_are_named_or_left_open(evaluate):
+    run, place = evaluate()
+    kept = (place / MANIFEST).read_bytes()
+    edit(place, lambda manifest: manifest.pop("intervals"))
+    missing = "intervals are missing, which this version of cxr always writes"
+    assert describe(run) == ([missing], [])
+    (place / MANIFEST).write_bytes(kept)
+    edit(place, lambda manifest: manifest.update(intervals=None))
+    why = "intervals: there are none; whether any were asked for stands in no record"
+    assert describe(run) == ([], [why])
+
+    def make_older(manifest):
+        rows = load_predictions(place / PREDICTIONS)
+        figures = compute_metrics(*rows, level=Level.STRICT).to_json()
+        manifest["metrics"] = {"split": "test", **figures}
+        del manifest["intervals"]
+
+    edit(place, make_older)
+    assert describe(run) == ([], [why])
 
 
 def test_what_no_record_tells_is_named_as_not_checked(evaluate):

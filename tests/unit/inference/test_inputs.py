@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 
 import pytest
 
 from cxr.config.data_section import DataConfig
-from cxr.errors import DataError
-from cxr.inference.inputs import find_inputs
+from cxr.errors import DataError, UsageError
+from cxr.inference.inputs import find_inputs, require_no_input
 
 CONFIG = DataConfig(source="folder", root="x", classes=("a", "b"))
 
@@ -36,13 +37,17 @@ def test_one_file_under_two_spellings_is_one_and_under_two_names_two(folder, mon
     assert found.num_repeated == 2
 
 
-def test_a_name_that_is_no_text_is_refused_and_the_others_are_found(folder):
-    names = [folder / "\udcff.png", folder / "new\nline.png", folder / "a/1.JPG"]
-    found = find_inputs(names, CONFIG)
+@pytest.mark.parametrize("source", ["folder", "npz"])
+def test_a_name_that_is_no_text_is_refused_and_the_others_are_found(folder, source):
+    strange = [folder / f"{name}{end}" for name in ("\udcff", "new\nline") for end in ("", ".npz")]
+    for name in strange[::2]:
+        shutil.copytree(folder / "b", name)
+    config = CONFIG.model_copy(update={"source": source})
+    found = find_inputs([*strange, folder / "a/1.JPG"], config)
     assert [one.path for one in found.images] == [str(folder / "a/1.JPG")]
     assert [one.detail for one in found.refused] == [
-        "a file's name holds control characters or is not Unicode"
-    ] * 2
+        "a name holds control characters or is not Unicode"
+    ] * 4
     assert all(one.is_unread for one in found.refused)
 
 
@@ -53,3 +58,16 @@ def test_an_npz_file_is_opened_only_where_the_run_learnt_from_one(tmp_path):
     with pytest.raises(DataError, match="no image to predict") as caught:
         find_inputs([file], CONFIG.model_copy(update={"source": "npz"}))
     assert "the npz file cannot be read" in caught.value.where
+
+
+def test_no_input_is_written_over_by_whatever_name(folder):
+    image, link, hard = folder / "b/2.png", folder / "link.csv", folder / "hard.csv"
+    link.symlink_to("b/2.png")
+    hard.hardlink_to(image)
+    for names in ([folder], [image], [folder / "b", folder / "notes.txt"]):
+        found = find_inputs(names, CONFIG)
+        for taken in (image, link, hard, folder / "a/../b/2.png"):
+            with pytest.raises(UsageError, match="would be written over"):
+                require_no_input(taken, names, found)
+        require_no_input(folder / "new.csv", names, found)
+        require_no_input(folder / ".hidden.png", names, found)

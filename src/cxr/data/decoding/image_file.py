@@ -17,6 +17,13 @@ from cxr.errors import DataError
 BLOCK_BYTES: Final = 2**20
 """How much is read at a time for hashing: it fits into a core's own cache."""
 
+MAX_IMAGE_BYTES: Final = 2**30
+"""Larger files are refused before they are read.
+
+It is more than the most pixels that are decoded take as 16-bit RGBA; see
+`cxr.data.decoding.open_picture.MAX_PIXELS`.
+"""
+
 _KINDS: Final = {
     stat.S_IFDIR: "a directory",
     stat.S_IFIFO: "a named pipe",
@@ -35,9 +42,15 @@ def read_image(file: Path) -> bytes:
     Anything else is refused before it is opened: a pipe would keep its reader waiting for ever.
 
     Raises:
-        DataError: The file is missing, unreadable, or no regular file.
+        DataError: The file is missing, unreadable, no regular file, or too large.
     """
     with _opened(file) as stream:
+        if os.fstat(stream.fileno()).st_size > MAX_IMAGE_BYTES:
+            raise DataError(
+                f"cannot read an image: it is larger than {MAX_IMAGE_BYTES / 2**20:,.0f} MiB",
+                where=str(file),
+                hint="restore the file, or leave it out",
+            )
         return stream.readall()
 
 
@@ -52,7 +65,7 @@ def digest_image_file(file: Path, buffer: bytearray) -> tuple[int, str]:
         Size in bytes, and ``sha256:<hex>``.
 
     Raises:
-        DataError: As `read_image`.
+        DataError: As `read_image`, but for the size.
     """
     with _opened(file) as stream:
         state, num_bytes, view = hashlib.sha256(), 0, memoryview(buffer)

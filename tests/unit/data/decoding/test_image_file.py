@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import os
 import socket
+import tracemalloc
 
 import pytest
 
-from cxr.data.decoding.image_file import read_image
+from cxr.data.decoding.image_file import MAX_IMAGE_BYTES, read_image
+from cxr.data.decoding.open_picture import MAX_PIXELS
 from cxr.errors import DataError
 
 
@@ -42,3 +44,21 @@ def test_what_is_no_file_is_refused_and_not_opened(tmp_path, monkeypatch, make, 
         read_image(file)
     assert caught.value.problem == f"cannot read an image: {problem}"
     assert caught.value.where == str(file)
+
+
+def test_a_file_that_no_image_fills_is_refused_before_it_is_read(tmp_path):
+    file = tmp_path / "a.png"
+    with file.open("wb") as stream:
+        stream.truncate(MAX_IMAGE_BYTES + 1)
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match="it is larger than 1,024 MiB"):
+            read_image(file)
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_what_can_be_decoded_is_never_too_large():
+    channels, sample_bytes = 4, 2
+    assert MAX_PIXELS * channels * sample_bytes < MAX_IMAGE_BYTES

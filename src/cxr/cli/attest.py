@@ -106,12 +106,12 @@ def _require_sense(
 
 def _make_key(new_key: Path | None) -> Ed25519PrivateKey:
     """Make a new key."""
-    from cxr.attestation.keys import PASSWORD_VARIABLE, create_key
+    from cxr.attestation.keys import ASKED_VARIABLE, create_key
 
     if new_key is None:
         raise UsageError("there is no key", where="cxr attest", hint="name one with --key")
     with held():
-        return create_key(new_key, _read_password(PASSWORD_VARIABLE))
+        return create_key(new_key, _read_password(ASKED_VARIABLE))
 
 
 def load_signing_key(key: Path) -> Ed25519PrivateKey:
@@ -120,9 +120,9 @@ def load_signing_key(key: Path) -> Ed25519PrivateKey:
     Raises:
         CxrError: It is none, or cannot be read.
     """
-    from cxr.attestation.keys import PASSWORD_VARIABLE, is_open_to_others, load_private_key
+    from cxr.attestation.keys import ASKED_VARIABLE, is_open_to_others, load_private_key
 
-    found = load_private_key(key, lambda path: _ask_password(path, PASSWORD_VARIABLE))
+    found = load_private_key(key, lambda path: _ask_password(path, ASKED_VARIABLE))
     if is_open_to_others(key):
         print_note(f"warning: others on this machine may read or change the key: chmod 600 {key}")
     return found

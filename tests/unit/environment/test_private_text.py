@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import cxr
 from cxr.environment.private_text import find_private_line
 
 # Put together here, so that no scanner takes this file for a leak.
@@ -104,3 +105,12 @@ def test_a_user_without_home_or_name_is_no_error(monkeypatch):
     monkeypatch.setattr(getpass, "getuser", refuse)
     monkeypatch.setattr(Path, "home", refuse_home)
     assert find_private_line("anything") is None
+
+
+def test_none_of_our_own_sources_looks_private():
+    # Sources that do are packed with no run.
+    package = Path(cxr.__file__).parent
+    found = {
+        path.name: find_private_line(path.read_text("utf-8")) for path in package.rglob("*.py")
+    }
+    assert {name: line for name, line in found.items() if line} == {}

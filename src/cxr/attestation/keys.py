@@ -6,6 +6,7 @@ might quote what it read.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections.abc import Callable
@@ -181,11 +182,10 @@ def create_key(path: Path, password: bytes | None) -> Ed25519PrivateKey:
     beside = name_public_key(path)
     # The public one first: half of a pair that was not finished is then the half without a secret.
     _create(beside, public, _PUBLIC_MODE)
-    try:
+    with contextlib.ExitStack() as undone:
+        undone.callback(beside.unlink, missing_ok=True)
         _create(path, private, _PRIVATE_MODE)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
+        undone.pop_all()
     return key
 
 

@@ -18,7 +18,14 @@ from cxr.attestation.keys import (
     load_private_key,
     load_public_key,
 )
-from cxr.errors import CxrError, ExitCode, RecordError, RunDirectoryTakenError, UsageError
+from cxr.errors import (
+    CxrError,
+    ExitCode,
+    RecordError,
+    RunDirectoryTakenError,
+    StorageError,
+    UsageError,
+)
 from support.attesting import SIGNER, render_private, render_public, write_keys
 
 OTHER_KINDS = {
@@ -85,6 +92,23 @@ def test_a_key_is_never_written_over_anything(tmp_path: Path, taken: str, by: st
     assert sorted(tmp_path.iterdir()) == before
     if by in ("file", "link"):
         assert place.read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("fault", [OSError, KeyboardInterrupt])
+def test_no_half_of_a_pair_is_left_whatever_stops_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: type[BaseException]
+):
+    link = os.link
+
+    def link_public(before: Path, after: Path) -> None:
+        if after.suffix != ".pub":
+            raise fault
+        link(before, after)
+
+    monkeypatch.setattr(os, "link", link_public)
+    with pytest.raises((StorageError, KeyboardInterrupt)):
+        create_key(tmp_path / "signer.pem", None)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_key_is_not_made_inside_a_record(tmp_path: Path):

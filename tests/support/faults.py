@@ -590,6 +590,18 @@ def _named_machine(_: str) -> None:
 
 
 @fault
+def _no_network(_: str) -> None:
+    """There is no network: whoever makes a socket, or asks for a name, is stopped."""
+
+    def refuse(event: str, _: tuple[Any, ...]) -> None:
+        if event.startswith("socket."):
+            os.write(2, f"the planted network was used: {event}\n".encode())
+            os._exit(9)
+
+    sys.addaudithook(refuse)
+
+
+@fault
 def _other_seed_in_run_2(_: str) -> None:
     """The second run of a repeat has another seed."""
 

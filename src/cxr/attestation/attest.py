@@ -29,10 +29,10 @@ _MODE = 0o644
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attestation:
-    """A signed statement about a run.
+    """A signed statement about a run or an export.
 
     Attributes:
-        path: Where the envelope lies.
+        path: Where it lies.
         keyid: Fingerprint of the key that signed.
         num_subjects: How many files it names.
         statement_digest: SHA-256 of the statement's bytes.

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cxr.atomic import flush_directory, make_directory, storage_errors
+from cxr.attestation.export_signatures import require_library, verify_export_signatures
 from cxr.compare.verify_findings import Finding
 from cxr.errors import HubError, UsageError
 from cxr.interruption import obey
@@ -31,7 +32,7 @@ from cxr.release.export_record import ExportRecord
 from cxr.release.verify_export import verify_export
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from cxr.attestation.keys import ExportPublicKey
 
 _SHORT: Final = 12
 
@@ -88,7 +89,7 @@ def fetch_release(
     name: str,
     *,
     out: Path | None = None,
-    key: Ed25519PublicKey | None = None,
+    key: ExportPublicKey | None = None,
     progress: Progress = SILENCE,
 ) -> Fetched:
     """Fetch a release, check all of it, and only then let it have its name.
@@ -101,12 +102,15 @@ def fetch_release(
 
     Raises:
         HubError: The hub cannot be asked, or has no such revision.
+        InstallationError: The library that the key needs is missing.
         RecordError: What came is no export, or is not signed at all, where a key is given.
         RunDirectoryTakenError: Something stands at ``out``.
         StorageError: It cannot be written.
         UsageError: The name is none, or that of a branch.
     """
     repo, revision = parse_release(name)
+    if key is not None:
+        require_library(key)
     short = revision[:_SHORT] if is_commit(revision) else revision
     directory = out or Path(f"{repo.partition('/')[2]}@{short}")
     require_free(directory, what="release")
@@ -126,9 +130,7 @@ def fetch_release(
             findings = download_files(hub, repo, commit, files, growing, progress)
         findings = findings or verify_export(growing).findings
         if key is not None and not findings:
-            from cxr.attestation.export_statement import verify_export_attestations
-
-            found = verify_export_attestations(growing, key)
+            found = verify_export_signatures(growing, key)
             findings, signed, unsigned = found.findings, found.signed, found.unsigned
         if not findings:
             findings = _check_moved(hub, repo, revision, commit)

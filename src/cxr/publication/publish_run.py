@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from cxr.atomic import storage_errors
+from cxr.attestation.export_signatures import require_current_signatures, sign_export
 from cxr.attestation.place import find_place, require_beside_records
 from cxr.compare.verify_findings import take
 from cxr.environment.private_text import find_private_line
@@ -31,7 +32,7 @@ from cxr.release.layout import ATTESTATION
 from cxr.release.verify_export import load_sound_export
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cxr.attestation.keys import ExportPrivateKey
 
 _MAX_WORDS: Final = 500
 
@@ -76,7 +77,7 @@ class Wishes:
     onnx: bool = False
     root: Path | None = None
     changed_code: str | None = None
-    key: Ed25519PrivateKey | None = None
+    key: ExportPrivateKey | None = None
     is_public: bool = False
     release: Path | None = None
     is_meant: bool = False
@@ -113,6 +114,7 @@ def publish_run(
         directory = Path(temporary) / "release"
         record = _prepare(run, directory, manifest, wishes, progress)
         require_nothing_private(directory, run)
+        require_current_signatures(directory)
         plan = make_plan(hub, directory, repo, tag)
         commit, is_sent = plan.tagged, False
         if wishes.is_meant and not plan.is_done:
@@ -163,8 +165,6 @@ def _prepare(
     if attestation.exists():
         shutil.copyfile(attestation, directory / ATTESTATION)
     if wishes.key is not None:
-        from cxr.attestation.export_statement import sign_export
-
         sign_export(directory, wishes.key)
     return record
 

@@ -12,12 +12,12 @@ from cryptography.hazmat.primitives import serialization as forms
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa, x25519
 
 from cxr.attestation.keys import (
-    create_key,
     derive_keyid,
     is_open_to_others,
     load_private_key,
     load_public_key,
 )
+from cxr.attestation.new_key import create_key
 from cxr.errors import (
     CxrError,
     ExitCode,

@@ -1,0 +1,341 @@
+"""What cxr signs, OpenSSF model-signing's own command verifies, and the other way round."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import typer.testing
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from cxr.attestation import model_signature
+from cxr.attestation.export_signatures import sign_export, verify_export_signatures
+from cxr.attestation.keys import derive_keyid
+from cxr.attestation.model_signature import sign_model, verify_model_signature
+from cxr.cli.app import app
+from cxr.errors import RecordError
+from support.attesting import SIGNER, render_private, write_keys
+from support.program import read_answer, read_error, run_cxr
+from support.releases import seal_anew
+from support.runs import HEAVY
+from support.signed_exports import (
+    NUM_FILES,
+    OTHER_P256,
+    P256,
+    SIGNATURE,
+    is_verified_there,
+    list_check,
+    run_model_signing,
+    write_export,
+    write_p256,
+)
+
+pytestmark = pytest.mark.extras
+
+KEYID = derive_keyid(P256.public_key())
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An export that the program signed, ``export``, and the key, ``signer.pem``."""
+    place = tmp_path_factory.mktemp("signed")
+    export, key = write_export(place), write_p256(place)
+    finished = run_cxr("attest", export, "--key", key, blocked=HEAVY)
+    assert (finished.returncode, finished.stderr) == (0, "")
+    said = f"attested: {NUM_FILES} files, in {export / SIGNATURE}\nkey  {KEYID}\n"
+    assert finished.stdout == said
+    return place
+
+
+@pytest.fixture
+def signed(place: Path, tmp_path: Path) -> Path:
+    """A copy of it, to be spoilt."""
+    shutil.copy(place / "signer.pem.pub", tmp_path)
+    return Path(shutil.copytree(place / "export", tmp_path / "export"))
+
+
+def check(export: Path, public: Path | None = None) -> str:
+    """Return what ``cxr verify`` says of an export that is not the signed one."""
+    asked = ["verify", export, "--key", public or export.with_name("signer.pem.pub")]
+    finished = typer.testing.CliRunner().invoke(app, [str(one) for one in asked])
+    assert finished.exit_code == 1, finished.output
+    assert "authenticated" not in finished.output
+    return finished.output
+
+
+def test_the_command_verifies_what_cxr_signed_and_so_does_cxr(place: Path):
+    export, public = place / "export", place / "signer.pem.pub"
+    theirs = run_model_signing(*list_check(export, public))
+    assert (theirs.returncode, theirs.stdout) == (0, "Verification succeeded\n")
+    ours = run_cxr("verify", export, "--key", public, "--json", blocked=HEAVY)
+    assert (ours.returncode, ours.stderr) == (0, "")
+    assert read_answer(ours) == {
+        "run": str(export),
+        "verdict": "authenticated",
+        "authenticated": True,
+        "status": "completed",
+        "files": NUM_FILES,
+        "evaluations": 0,
+        "findings": [],
+        "signed_files": NUM_FILES + 1,
+        "keyid": KEYID,
+        "attestation": str(export / SIGNATURE),
+    }
+
+
+def test_cxr_verifies_what_the_command_signed(tmp_path: Path):
+    export, key = write_export(tmp_path), write_p256(tmp_path)
+    asked = ["sign", "key", export, "--private_key", key, "--signature", export / SIGNATURE]
+    assert run_model_signing(*asked).returncode == 0
+    finished = run_cxr("verify", export, "--key", f"{key}.pub")
+    assert finished.stdout == (
+        f"authenticated: {NUM_FILES + 1} files, all digests agree; status completed\n"
+        f"signed with  {KEYID}\n"
+    )
+    assert run_model_signing(*asked, "--ignore-paths", export / "README.md").returncode == 0
+    finished = run_cxr("verify", export, "--key", f"{key}.pub")
+    assert finished.returncode == 0
+    assert finished.stdout.splitlines()[:2] == [
+        f"authenticated in part: {NUM_FILES} files, all digests agree; status completed",
+        "not signed   README.md",
+    ]
+
+
+@pytest.mark.parametrize("curve", [ec.SECP384R1(), ec.SECP521R1()], ids=lambda one: one.name)
+def test_every_curve_of_model_signing_signs(tmp_path: Path, curve: ec.EllipticCurve):
+    export, key = write_export(tmp_path), ec.derive_private_key(7, curve)
+    public = write_p256(tmp_path, key).with_name("signer.pem.pub")
+    assert sign_export(export, key).num_subjects == NUM_FILES
+    found = verify_export_signatures(export, key.public_key())
+    assert (found.findings, found.unsigned, len(found.signed)) == ([], [], NUM_FILES + 1)
+    assert is_verified_there(export, public)
+
+
+def test_a_changed_byte_in_any_file_is_named_here_and_refused_there(signed: Path):
+    public = signed.with_name("signer.pem.pub")
+    assert is_verified_there(signed, public)
+    names = sorted(path.name for path in signed.iterdir())
+    assert len(names) == NUM_FILES + 1
+    for name in names:
+        before = (signed / name).read_bytes()
+        # A digit of a number or a digest: the file can still be read.
+        place = max(before.rfind(digit) for digit in (b"0", b"2", b"4", b"6", b"8"))
+        place = place if place >= 0 else len(before) // 2
+        (signed / name).write_bytes(
+            before[:place] + bytes([before[place] ^ 1]) + before[place + 1 :]
+        )
+        assert f"  {name}: " in check(signed), name
+        assert not is_verified_there(signed, public), name
+        (signed / name).write_bytes(before)
+    assert is_verified_there(signed, public)
+
+
+def other_export(export: Path) -> None:
+    other = write_export(export.parent / "other", weight=0.75)
+    (export / SIGNATURE).write_bytes(sign_model(other, P256))
+
+
+def other_card(export: Path) -> None:
+    (export / "README.md").write_text("Approved for clinical use.\n")
+    seal_anew(export)
+
+
+def other_key(export: Path) -> None:
+    (export / SIGNATURE).unlink()
+    (export / SIGNATURE).write_bytes(sign_model(export, OTHER_P256))
+
+
+def write(content: bytes) -> Callable[[Path], object]:
+    return lambda export: (export / SIGNATURE).write_bytes(content)
+
+
+FAULTS = {
+    "another export's": (other_export, f"{SIGNATURE}: is of another export, or of this one "),
+    "swapped card": (other_card, f"{SIGNATURE}: is of another export, or of this one "),
+    "other key": (other_key, f"{SIGNATURE}: is signed with another key than {KEYID}"),
+    "more": (lambda export: (export / "run.py").write_text("\n"), "run.py: was added"),
+    "more that is passed over": (
+        lambda export: (export / ".DS_Store").write_text("\n"),
+        "before a file of it was changed: .DS_Store",
+    ),
+    "one less": (lambda export: (export / "README.md").unlink(), "README.md: is missing"),
+    "truncated": (
+        lambda export: (export / SIGNATURE).write_bytes((export / SIGNATURE).read_bytes()[:-40]),
+        f"{SIGNATURE}: is no signature of model-signing: it is not JSON",
+    ),
+    "empty": (write(b""), f"{SIGNATURE}: is no signature of model-signing: it is not JSON"),
+    "no JSON": (
+        write(b"\xff\0"),
+        f"{SIGNATURE}: is no signature of model-signing: it is not UTF-8",
+    ),
+    "no object": (write(b"[]"), f"{SIGNATURE}: is no signature of model-signing: it is not a JSON"),
+    "no bundle": (
+        write(b"{}"),
+        f"{SIGNATURE}: is no signature of model-signing: it has no payload",
+    ),
+    "too large": (
+        lambda export: os.truncate(export / SIGNATURE, 2**30),
+        f"{SIGNATURE}: is no signature of model-signing: it is larger than",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_is_not_the_signed_export_is_named_here_and_refused_there(signed: Path, fault: str):
+    spoil, said = FAULTS[fault]
+    spoil(signed)
+    assert said in check(signed)
+    if fault != "too large":
+        assert not is_verified_there(signed, signed.with_name("signer.pem.pub"))
+
+
+def test_an_edited_signature_is_refused_though_no_key_covers_what_was_edited(signed: Path):
+    whole = (signed / SIGNATURE).read_text()
+    bundle = json.loads(whole)
+    material, envelope = bundle["verificationMaterial"], bundle["dsseEnvelope"]
+    (signature,) = envelope["signatures"]
+    signed_bytes = base64.b64decode(signature["sig"])
+    edits = [
+        f"{whole}\n",
+        json.dumps(bundle),
+        whole.replace('"keyid":""', '"keyid":"me"'),
+        whole.replace('"keyid":""', '"keyid":"","keyid":""'),
+        json.dumps({**bundle, "more": 1}, separators=(",", ":")),
+        json.dumps({**bundle, "verificationMaterial": {**material, "tlogEntries": [{}]}}),
+        whole.replace(material["publicKey"]["hint"], ""),
+        whole.replace('"hint"', '"Hint"'),
+        whole.replace("v0.3+json", "v0.2+json"),
+        whole.replace("in-toto", "in-tota"),
+        whole.replace(signature["sig"], base64.b64encode(signed_bytes[:-1]).decode()),
+        whole.replace("}]}}", "}," + json.dumps(signature, separators=(",", ":")) + "]}}"),
+        whole.replace(f'"{envelope["payload"]}"', "null"),
+    ]
+    assert whole not in edits
+    for edit in edits:
+        (signed / SIGNATURE).write_text(edit)
+        (finding,) = verify_model_signature(signed, P256.public_key()).findings
+        assert finding.path == SIGNATURE
+
+
+def test_every_byte_of_the_signature_counts(signed: Path):
+    whole = (signed / SIGNATURE).read_bytes()
+    for place in range(0, len(whole), 61):
+        edited = whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :]
+        (signed / SIGNATURE).write_bytes(edited)
+        assert verify_model_signature(signed, P256.public_key()).findings, place
+
+
+def test_a_signature_that_is_gone_could_not_be_checked(signed: Path):
+    (signed / SIGNATURE).unlink()
+    finished = run_cxr("verify", signed, "--key", signed.with_name("signer.pem.pub"))
+    problem, _, _ = read_error(finished, code=3)
+    assert problem == "nothing is signed with a key of this kind: there is no model.sig in it"
+
+
+def test_it_is_the_last_signature_and_covers_the_other(tmp_path: Path):
+    export = write_export(tmp_path)
+    cxr_key, model_key = write_keys(tmp_path), write_p256(tmp_path / "model")
+    for key in (cxr_key, model_key):
+        assert run_cxr("attest", export, "--key", key, "-q").returncode == 0
+    assert is_verified_there(export, model_key.with_name("signer.pem.pub"))
+    whole = verify_export_signatures(export, P256.public_key())
+    assert (whole.findings, whole.unsigned, len(whole.signed)) == ([], [], NUM_FILES + 2)
+    part = verify_export_signatures(export, SIGNER.public_key())
+    assert (part.findings, part.unsigned, len(part.signed)) == ([], [SIGNATURE], NUM_FILES + 1)
+    (export / "export.attestation.json").unlink()
+    (export / SIGNATURE).unlink()
+    assert run_cxr("attest", export, "--key", model_key, "-q").returncode == 0
+    before = (export / SIGNATURE).read_bytes()
+    for key in (cxr_key, model_key):
+        problem, _, hint = read_error(run_cxr("attest", export, "--key", key), code=2)
+        assert problem == "the export is signed already: model.sig is there"
+        assert hint == "remove model.sig to sign it again"
+    assert (export / SIGNATURE).read_bytes() == before
+    assert sign_model(export, P256) == before
+
+
+def test_an_export_that_does_not_verify_is_not_signed_and_no_key_is_made(tmp_path: Path):
+    export = write_export(tmp_path)
+    (export / "README.md").write_text("edited\n")
+    asked = ("attest", export, "--new-key", tmp_path / "new.pem", "--p256")
+    problem, _, _ = read_error(run_cxr(*asked), code=3)
+    assert problem.startswith("the export does not verify: README.md")
+    assert not (export / SIGNATURE).exists()
+    assert not (tmp_path / "new.pem").exists()
+
+
+def test_an_export_that_changes_while_it_is_signed_is_not_signed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    export, sign = write_export(tmp_path), model_signature._sign
+
+    def sign_and_change(*arguments: object) -> bytes:
+        content = sign(*arguments)
+        (export / "README.md").write_text("edited\n")
+        return content
+
+    monkeypatch.setattr(model_signature, "_sign", sign_and_change)
+    with pytest.raises(RecordError, match="the export was changed while it was signed"):
+        sign_export(export, P256)
+    assert not (export / SIGNATURE).exists()
+
+
+def test_a_new_key_signs_and_nothing_of_it_is_said_or_left(tmp_path: Path):
+    export, key, scratch = write_export(tmp_path), tmp_path / "new.pem", tmp_path / "scratch"
+    scratch.mkdir()
+    variables = {"CXR_KEY_PASSWORD": "correct horse", "TMPDIR": str(scratch), "CXR_TRACEBACK": "1"}
+    made = run_cxr("attest", "--new-key", key, "--p256", env=variables)
+    assert made.returncode == 0, made.stderr
+    assert b"BEGIN ENCRYPTED PRIVATE KEY" in key.read_bytes()
+    read_error(run_cxr("attest", export, "--key", key), code=3)
+    wrong = run_cxr("attest", export, "--key", key, env={**variables, "CXR_KEY_PASSWORD": "wrong"})
+    read_error(wrong, code=2)
+    signed = run_cxr("attest", export, "--key", key, "--json", env=variables)
+    assert signed.returncode == 0, signed.stderr
+    assert is_verified_there(export, tmp_path / "new.pem.pub")
+    assert list(scratch.iterdir()) == []
+    said = [made.stdout, made.stderr, wrong.stdout, wrong.stderr, signed.stdout, signed.stderr]
+    bundle = (export / SIGNATURE).read_text()
+    payload = base64.b64decode(json.loads(bundle)["dsseEnvelope"]["payload"]).decode()
+    for secret in ("correct horse", *key.read_text().splitlines()[1:-1]):
+        assert not any(secret in text for text in (*said, bundle, payload))
+
+
+def test_no_key_lies_anywhere_in_the_clear_while_it_signs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    import tempfile
+
+    from model_signing import signing
+
+    seen, sign = [], signing.Config.sign
+
+    def look(config: signing.Config, directory: Path, signature: Path) -> None:
+        seen.extend(path.read_bytes() for path in Path(signature).parent.iterdir())
+        sign(config, directory, signature)
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(signing.Config, "sign", look)
+    sign_model(write_export(tmp_path / "place"), P256)
+    (kept,) = seen
+    assert kept.startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY-----")
+    assert not {*render_private(P256).splitlines()[1:-1]} & {*kept.splitlines()}
+
+
+def test_nothing_goes_over_a_network(tmp_path: Path):
+    export, key = write_export(tmp_path), write_p256(tmp_path)
+    signed = run_cxr("attest", export, "--key", key, fault="no-network")
+    assert (signed.returncode, signed.stderr) == (0, "")
+    checked = run_cxr("verify", export, "--key", f"{key}.pub", fault="no-network")
+    assert (checked.returncode, checked.stderr) == (0, "")
+    assert checked.stdout.startswith("authenticated: ")
+    # What does need one is stopped by it.
+    fetched = run_cxr(
+        "fetch", "a/b@v1", fault="no-network", env={"HF_ENDPOINT": "http://127.0.0.1:9"}
+    )
+    assert "the planted network was used: socket." in fetched.stderr

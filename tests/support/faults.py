@@ -591,10 +591,15 @@ def _named_machine(_: str) -> None:
 
 @fault
 def _no_network(_: str) -> None:
-    """There is no network: whoever makes a socket, or asks for a name, is stopped."""
+    """There is no network: whoever asks for a name, connects or sends is stopped.
+
+    A socket may be made: urllib3 makes one when it is imported, to see whether there is IPv6.
+    """
+    used = ("connect", "getaddrinfo", "gethostbyname", "gethostbyaddr", "getnameinfo", "sendto")
+    events = {f"socket.{name}" for name in (*used, "sendmsg")}
 
     def refuse(event: str, _: tuple[Any, ...]) -> None:
-        if event.startswith("socket."):
+        if event in events:
             os.write(2, f"the planted network was used: {event}\n".encode())
             os._exit(9)
 

@@ -47,7 +47,7 @@ def require_model_signing() -> None:
         import model_signing  # noqa: F401 - asked for, not used
     except IMPORT_FAULTS as error:
         raise InstallationError(
-            "a key on such a curve signs through the library model-signing, which is missing or "
+            "a key on P-256, P-384 or P-521 needs the library model-signing, which is missing or "
             "cannot be loaded",
             where=type(error).__name__,
             hint=INSTALL,

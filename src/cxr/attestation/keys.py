@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from cxr.atomic import create_file
-from cxr.attestation.place import require_beside_records
 from cxr.bounded_file import read_bounded
 from cxr.digests.canonical import digest_bytes
 from cxr.errors import IMPORT_FAULTS, InstallationError, RecordError, UsageError
+from cxr.records.free_place import require_outside_records
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import (
@@ -168,7 +168,7 @@ def create_key(path: Path, password: bytes | None) -> Ed25519PrivateKey:
     from cryptography.hazmat.primitives import serialization as forms
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-    require_beside_records(path, what="key", option="--new-key")
+    require_outside_records(path, what="key", option="--new-key")
     key = Ed25519PrivateKey.generate()
     private = key.private_bytes(
         forms.Encoding.PEM,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from cxr.atomic import create_file
 from cxr.attestation.keys import PUBLIC_SUFFIX, require_cryptography
-from cxr.attestation.place import require_beside_records
 from cxr.errors import UsageError
+from cxr.records.free_place import require_outside_records
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -64,7 +64,7 @@ def _write_pair(path: Path, key: ExportPrivateKey, password: bytes | None) -> No
     """Write both halves of a key, or neither."""
     from cryptography.hazmat.primitives import serialization as forms
 
-    require_beside_records(path, what="key", option="--new-key")
+    require_outside_records(path, what="key", option="--new-key")
     private = key.private_bytes(
         forms.Encoding.PEM,
         forms.PrivateFormat.PKCS8,

@@ -27,7 +27,7 @@ from cxr.publication.repository import (
     require_tag_name,
 )
 from cxr.records.exported import EXPORT
-from cxr.records.run_directory import require_free, require_writable
+from cxr.records.free_place import require_free, require_writable
 from cxr.release.export_record import ExportRecord
 from cxr.release.verify_export import verify_export
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cxr.atomic import storage_errors
 from cxr.attestation.export_signatures import require_current_signatures, sign_export
-from cxr.attestation.place import find_place, require_beside_records
+from cxr.attestation.place import find_place
+from cxr.compare.sound_run import load_sound_run
 from cxr.compare.verify_findings import take
 from cxr.environment.private_text import find_private_line
 from cxr.errors import RecordError, UsageError
@@ -24,10 +25,11 @@ from cxr.publication.private_names import require_nothing_private
 from cxr.publication.release_record import SUFFIX, add_release, describe_release, load_releases
 from cxr.publication.repository import require_repository_name, require_tag_name
 from cxr.publication.send import send
+from cxr.records.free_place import require_outside_records, require_writable
 from cxr.records.manifest import Manifest
-from cxr.records.run_directory import ENVIRONMENT, require_writable
+from cxr.records.run_directory import ENVIRONMENT
 from cxr.release.export_record import ExportRecord
-from cxr.release.export_run import export_run, load_sound_run
+from cxr.release.export_run import export_run
 from cxr.release.layout import ATTESTATION
 from cxr.release.verify_export import load_sound_export
 
@@ -106,7 +108,7 @@ def publish_run(
     manifest = load_sound_run(run)
     _require_told_changes(run, manifest, wishes)
     place = wishes.release or find_place(run, SUFFIX)
-    require_beside_records(place, what="release record")
+    require_outside_records(place, what="release record")
     require_writable(place.parent)
     load_releases(place)
     hub = open_hub()

@@ -1,8 +1,7 @@
-"""Which keys sign exports, and that a new one on P-256 is made as one that signs runs is."""
+"""Which keys sign exports, and in which file their signatures lie."""
 
 from __future__ import annotations
 
-import stat
 from pathlib import Path
 
 import pytest
@@ -10,8 +9,6 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 
 from cxr.attestation.export_keys import load_export_private_key, load_export_public_key
 from cxr.attestation.export_signatures import name_signature
-from cxr.attestation.keys import load_private_key
-from cxr.attestation.new_key import create_p256_key
 from cxr.errors import UsageError
 from support.attesting import write_keys
 
@@ -51,19 +48,3 @@ def test_a_key_of_another_kind_is_named_as_such(tmp_path: Path, kind: str):
         load_export_private_key(path, ask_nobody)
     with pytest.raises(UsageError, match=f"a public key {said}"):
         load_export_public_key(path.with_name("signer.pem.pub"))
-
-
-@pytest.mark.parametrize("password", [None, b"right"])
-def test_a_new_key_on_p256_is_its_owners_and_signs_exports_alone(
-    tmp_path: Path, password: bytes | None
-):
-    path = tmp_path / "signer.pem"
-    key = create_p256_key(path, password)
-    assert (key.curve.name, stat.S_IMODE(path.stat().st_mode)) == ("secp256r1", 0o600)
-    assert (b"ENCRYPTED" in path.read_bytes()) is (password is not None)
-    assert load_export_private_key(path, lambda _: password).public_key() == key.public_key()
-    assert load_export_public_key(tmp_path / "signer.pem.pub") == key.public_key()
-    with pytest.raises(UsageError, match="a private key of another kind than Ed25519"):
-        load_private_key(path, lambda _: password)
-    with pytest.raises(UsageError, match="something stands where the key would be written"):
-        create_p256_key(path, password)

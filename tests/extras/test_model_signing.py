@@ -152,6 +152,11 @@ def write(content: bytes) -> Callable[[Path], object]:
     return lambda export: (export / SIGNATURE).write_bytes(content)
 
 
+def write_below(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_text("\n")
+
+
 FAULTS = {
     "another export's": (other_export, f"{SIGNATURE}: is of another export, or of this one "),
     "swapped card": (other_card, f"{SIGNATURE}: is of another export, or of this one "),
@@ -160,6 +165,10 @@ FAULTS = {
     "more that is passed over": (
         lambda export: (export / ".DS_Store").write_text("\n"),
         "before a file of it was changed: .DS_Store",
+    ),
+    "more below": (
+        lambda export: write_below(export / "evaluations" / "1"),
+        "before a file of it was changed: evaluations/1",
     ),
     "one less": (lambda export: (export / "README.md").unlink(), "README.md: is missing"),
     "truncated": (
@@ -226,6 +235,13 @@ def test_every_byte_of_the_signature_counts(signed: Path):
         edited = whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :]
         (signed / SIGNATURE).write_bytes(edited)
         assert verify_model_signature(signed, P256.public_key()).findings, place
+
+
+def test_an_export_is_signed_and_checked_through_a_link(tmp_path: Path):
+    (tmp_path / "link").symlink_to(write_export(tmp_path))
+    sign_export(tmp_path / "link", P256)
+    found = verify_export_signatures(tmp_path / "link", P256.public_key())
+    assert (found.findings, found.unsigned, len(found.signed)) == ([], [], NUM_FILES + 1)
 
 
 def test_a_signature_that_is_gone_could_not_be_checked(signed: Path):

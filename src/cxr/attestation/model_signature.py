@@ -17,7 +17,12 @@ from typing import TYPE_CHECKING, Any, Final
 from cxr.atomic import storage_errors
 from cxr.attestation.export_statement import ExportAuthentication
 from cxr.attestation.keys import derive_keyid
-from cxr.attestation.model_statement import find_differences, parse_payload, parse_signed_files
+from cxr.attestation.model_statement import (
+    find_differences,
+    list_signable,
+    parse_payload,
+    parse_signed_files,
+)
 from cxr.attestation.verify_attestation import read_envelope
 from cxr.compare.verify_findings import Finding
 from cxr.errors import IMPORT_FAULTS, InstallationError, RecordError
@@ -130,7 +135,8 @@ def _sign(directory: Path, key: EllipticCurvePrivateKey) -> bytes:
         signer: Any = signing.Config().set_hashing_config(ignored)
         # The library says that a password is text, and hands it to one that asks for bytes.
         signer.use_elliptic_key_signer(private_key=scratch / "private.pem", password=password)
-        signer.sign(directory, scratch / MODEL_SIGNATURE)
+        # It takes no link for a directory.
+        signer.sign(directory.resolve(), scratch / MODEL_SIGNATURE)
         return (scratch / MODEL_SIGNATURE).read_bytes()
 
 
@@ -150,10 +156,11 @@ def _check(content: bytes, directory: Path, key: EllipticCurvePublicKey) -> Expo
         files = parse_signed_files(payload)
     except ValueError as error:
         return _refuse(f"is signed, but {error}")
-    present = {path.name for path in directory.iterdir()}
-    signed = (files.keys() | {MODEL_SIGNATURE}) & present
+    present = list_signable(directory)
     return ExportAuthentication(
-        findings=[], signed=sorted(signed), unsigned=sorted(present - signed)
+        findings=[],
+        signed=sorted({MODEL_SIGNATURE} | (files.keys() & present)),
+        unsigned=sorted(present - files.keys()),
     )
 
 
@@ -172,7 +179,7 @@ def _ask_library(
         (scratch / MODEL_SIGNATURE).write_bytes(content)
         asked = verifying.Config().use_elliptic_key_verifier(public_key=scratch / "public.pem")
         try:
-            asked.verify(directory, scratch / MODEL_SIGNATURE)
+            asked.verify(directory.resolve(), scratch / MODEL_SIGNATURE)
         except InvalidSignature:
             return "has no good signature of this key"
         except _REFUSALS as error:

@@ -64,6 +64,12 @@ def parse_signed_files(payload: bytes) -> SignedFiles:
     return files
 
 
+def list_signable(directory: Path) -> set[str]:
+    """Return the POSIX paths of what a signature in a directory must name: all files but itself."""
+    found = (path for path in directory.rglob("*") if path.is_symlink() or not path.is_dir())
+    return {path.relative_to(directory).as_posix() for path in found} - {MODEL_SIGNATURE}
+
+
 def find_differences(files: SignedFiles, directory: Path) -> list[str]:
     """Return, in name order, the files that are missing, added or other than they were signed.
 
@@ -73,7 +79,7 @@ def find_differences(files: SignedFiles, directory: Path) -> list[str]:
         files: What was signed.
         directory: The export.
     """
-    present = {path.name for path in directory.iterdir()} - {MODEL_SIGNATURE}
+    present = list_signable(directory)
     return sorted(
         name
         for name in files.keys() | present

@@ -75,12 +75,16 @@ def test_files_that_are_none_are_refused(resources: list[Any], said: str):
 
 
 def test_missing_added_and_changed_files_are_named(tmp_path: Path):
-    for name in ("added", "changed", "same", "unread", "model.sig"):
+    (tmp_path / "below").mkdir()
+    (tmp_path / "empty").mkdir()
+    for name in ("added", "below/added", "changed", "same", "unread", "model.sig"):
         (tmp_path / name).write_text(name)
+    (tmp_path / "link").symlink_to("empty")
     files = {
         "changed": "sha256:00",
         "missing": "sha256:00",
         "same": digest_file(tmp_path / "same"),
         "unread": "blake3:00",
     }
-    assert find_differences(files, tmp_path) == ["added", "changed", "missing"]
+    found = find_differences(files, tmp_path)
+    assert found == ["added", "below/added", "changed", "link", "missing"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cxr.attestation.export_statement import sign_export
+from cxr.attestation.export_signatures import sign_export
 from cxr.errors import CxrError, HubError, Interrupted, RecordError, UsageError
 from cxr.publication.fetch_release import Fetched, fetch_release
 from support.attesting import OTHER, SIGNER

@@ -80,7 +80,9 @@ def secret(tmp_path: Path) -> Path:
     return file
 
 
-def test_training_on_dicom_leaves_nothing_of_the_patients(tmp_path: Path, secret: Path):
+def test_training_on_dicom_and_exporting_leave_nothing_of_the_patients(
+    tmp_path: Path, secret: Path
+):
     root = tmp_path / "set"
     for index, split in enumerate(["train"] * 4 + ["val"] * 2 + ["test"] * 2):
         for label in ("A", "B"):
@@ -90,12 +92,10 @@ def test_training_on_dicom_leaves_nothing_of_the_patients(tmp_path: Path, secret
     recipe = images(
         root,
         data__classes=["A", "B"],
-        data__image_size=16,
         data__window={"kind": "file"},
         data__group_pattern="^([A-Z0-9]+_[A-Z]+-[0-9]+)",
         data__pseudonym_key=str(secret),
         data__cache_dir=str(tmp_path / "cache"),
-        model={"name": "mlp", "hidden": [8]},
         train={"epochs": 1, "batch_size": 4},
     )
     said = []
@@ -103,12 +103,14 @@ def test_training_on_dicom_leaves_nothing_of_the_patients(tmp_path: Path, secret
         config = write_recipe(tmp_path / "recipe.yaml", {**recipe, "seed": int(seed)})
         said.append(run_cxr("train", "--config", config, "--out", tmp_path / "runs" / seed))
     said.append(run_cxr("diff", tmp_path / "runs" / "1", tmp_path / "runs" / "2"))
-    assert [finished.returncode for finished in said] == [0, 0, 1], said[0].stderr
+    said.append(run_cxr("export", tmp_path / "runs" / "1", tmp_path / "export"))
+    said.append(run_cxr("verify", tmp_path / "export"))
+    assert [finished.returncode for finished in said] == [0, 0, 1, 0, 0], said[3].stderr
     for finished in said:
         assert_silent((finished.stdout + finished.stderr).encode(), finished.args)
     written = [
         file
-        for place in ("runs", "cache")
+        for place in ("runs", "cache", "export")
         for file in (tmp_path / place).rglob("*")
         if file.is_file()
     ]

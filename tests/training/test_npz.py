@@ -6,10 +6,12 @@ import json
 import shutil
 
 import numpy as np
+from PIL import Image
 
+from cxr.records.predictions import load_predictions
 from support.data_sets import write_npz
-from support.program import read_error, run_cxr
-from support.recipes import change, vectors, write_recipe
+from support.program import read_answer, read_error, run_cxr
+from support.recipes import change, images, vectors, write_recipe
 
 DATA = {"source": "npz", "classes": ["normal", "pneumonia"], "image_size": 28}
 
@@ -76,3 +78,25 @@ def test_the_same_bytes_in_another_shape_are_other_data(tmp_path):
 def train(config, run):
     finished = run_cxr("train", "--config", config, "--out", run, "-q")
     assert finished.returncode == 0, finished.stderr
+
+
+def test_what_is_exported_of_it_predicts_the_same_pictures_as_files(tmp_path):
+    file = tmp_path / "set.npz"
+    write_npz(file)
+    data = {**DATA, "root": str(file)}
+    # At strict bits depend on the batch, and predict takes one image at a time.
+    changes = {"train": {"epochs": 1, "batch_size": 4}, "evaluate": {"batch_size": 1}}
+    recipe = images(file, data=data, **changes)
+    config = write_recipe(tmp_path / "c.yaml", recipe)
+    train(config, tmp_path / "run")
+    exported = run_cxr("export", tmp_path / "run", tmp_path / "export", "-q")
+    assert exported.returncode == 0, exported.stderr
+    with np.load(file) as arrays:
+        for number, pixels in enumerate(arrays["test_images"]):
+            Image.fromarray(pixels).save(tmp_path / f"{number:07d}.png")
+    pictures = sorted(tmp_path.glob("*.png"))
+    answer = read_answer(run_cxr("predict", tmp_path / "export", *pictures, "--json"))
+    recorded = load_predictions(tmp_path / "run" / "predictions.csv")[1]
+    assert [row.path for row in recorded] == [f"test/{one.stem}" for one in pictures]
+    said = [[float(logit) for logit in row.logits] for row in recorded]
+    assert [one["logits"] for one in answer["images"]] == said

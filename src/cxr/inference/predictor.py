@@ -20,8 +20,6 @@ from cxr.config.schema import RunConfig
 from cxr.data.inspection.inspect_file import InspectFiles, inspect_files
 from cxr.data.normalise import derive_pixel_table
 from cxr.data.preprocessing import CheckedPreprocessing, require_same_preprocessing
-from cxr.data.sources.image_files import ImageFiles
-from cxr.data.sources.source import FoundImage
 from cxr.determinism.arithmetic import arithmetic
 from cxr.determinism.controls import ControlPlan, find_untaken, require_device, set_controls
 from cxr.determinism.levels import Level
@@ -31,7 +29,7 @@ from cxr.errors import RecordError
 from cxr.evaluation.predict import compute_logits, describe_logits, require_finite
 from cxr.evaluation.trained_network import build_trained_network, load_outcome_weights
 from cxr.inference.answers import Answer, Refusal
-from cxr.inference.inputs import Input
+from cxr.inference.inputs import Input, describe_file
 from cxr.inference.open_run import OpenedRun, open_run
 from cxr.inference.prepare_image import PreparedImage, prepare_image
 from cxr.models.build import require_known_model
@@ -86,9 +84,7 @@ class Predictor:
         """
         file = image if isinstance(image, Path) else Path(name)
         content = None if isinstance(image, Path) else image
-        found = FoundImage(file=file, path=str(file), label="", group=str(file), split="")
-        wanted = Input(path=str(file), image=found, reader=ImageFiles())
-        prepared = self.prepare(wanted, content=content)
+        prepared = self.prepare(describe_file(file), content=content)
         return prepared if isinstance(prepared, Refusal) else self.answer(prepared)
 
     def prepare(

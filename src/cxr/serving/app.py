@@ -21,7 +21,13 @@ from cxr.serving.admission import Admission
 from cxr.serving.exchange import CLOSED_BY_CLIENT, Exchanges
 from cxr.serving.facts import describe_version
 from cxr.serving.limits import Limits
-from cxr.serving.problems import PROBLEM_JSON, Problem, RefusedRequest, render_json
+from cxr.serving.problems import (
+    PROBLEM_JSON,
+    RETRY_AFTER,
+    Problem,
+    RefusedRequest,
+    render_json,
+)
 from cxr.serving.request_log import RequestLog
 from cxr.serving.uploads import Upload, read_uploads
 from cxr.serving.worker import Worker
@@ -112,9 +118,12 @@ def _add_facts(app: FastAPI, worker: Worker) -> None:
         """Say that the process answers."""
         return _send_json(render_json({"status": "alive"}))
 
-    @app.get("/ready", responses={200: {"model": documents.Readiness}})
+    @app.get("/ready", responses=documents.describe_readiness())
     async def ready() -> Response:
-        """Say that the model is loaded, and whether what images become was checked."""
+        """Say whether an image would be answered, and whether what images become was checked."""
+        if not worker.is_ready():
+            detail = "the process that decodes images is being started again"
+            raise RefusedRequest(503, "not-ready", detail, headers=RETRY_AFTER)
         return _send_json(render_json({"status": "ready", "preprocessing": preprocessing}))
 
     @app.get("/version", responses={200: {"model": documents.Version}})

@@ -105,8 +105,8 @@ def find_syntax(content: bytes) -> str:
     It is looked for in the bytes, before any library reads the file: some syntaxes are not to be
     opened at all. The file's meta information is always explicit and little endian.
 
-    A library may find another one where meta information is odd, as if it were long or said twice.
-    It must never inflate a file: wherever the name of that syntax stands, the file is taken for one.
+    A library may find another one where meta information is odd, long or said twice. It must never
+    inflate a file: wherever the name of that syntax stands, the file is taken for one of it.
     """
     if _DEFLATED.encode("ascii") in content:
         return _DEFLATED

@@ -129,7 +129,9 @@ def test_answers_and_examples_are_what_openapi_describes(service: Service, files
         # Every member is described, and every one described is there.
         assert set(answer) == set(schemas[name]["properties"])
     answers = document["paths"]["/predict"]["post"]["responses"]
-    assert set(answers) == {"200", "400", "408", "413", "415", "422", "429", "500", "503"}
+    statuses = {"200", "400", "408", "413", "415", "422", "429", "500", "503"}
+    assert set(answers) == {*statuses, "default"}
+    assert set(document["paths"]["/ready"]["get"]["responses"]) == {"200", "503", "default"}
     example = answers["200"]["content"]["application/json"]["example"]
     real = service.predict(files[0]).json
     for one in (example, real):

@@ -31,7 +31,7 @@ from cxr.evaluation.trained_network import build_trained_network, load_outcome_w
 from cxr.inference.answers import Answer, Refusal
 from cxr.inference.inputs import Input, describe_file
 from cxr.inference.open_run import OpenedRun, open_run
-from cxr.inference.prepare_image import PreparedImage, prepare_image
+from cxr.inference.prepare_image import PreparedImage, decode_input
 from cxr.models.build import require_known_model
 from cxr.records.data_lock import load_data_lock
 from cxr.records.exported import is_export, load_exported_classes
@@ -90,9 +90,10 @@ class Predictor:
     def prepare(
         self, wanted: Input, *, content: bytes | None = None, by: InspectFiles = inspect_files
     ) -> PreparedImage | Refusal:
-        """Make of an image what the model takes; see `prepare_image`. Threads may work ahead."""
+        """Make of an image what the model takes; see `decode_input`. Threads may work ahead."""
         with self._guard_warnings():
-            return prepare_image(wanted, self.config.data, self.table, content=content, by=by)
+            decoded = decode_input(wanted, self.config.data, content=content, by=by)
+        return decoded if isinstance(decoded, Refusal) else decoded.normalise(self.table)
 
     def answer(self, prepared: PreparedImage) -> Answer:
         """Compute what the model says of one image.

@@ -157,7 +157,12 @@ def add_problem_schema(openapi: dict[str, Any]) -> None:
 def describe_readiness() -> dict[int | str, dict[str, Any]]:
     """Return every answer to ``GET /ready``."""
     not_ready = _describe_problem("the process that decodes images is being started again")
-    return {200: {"model": Readiness}, 503: not_ready}
+    return {**describe_fact(Readiness), 503: not_ready}
+
+
+def describe_fact(model: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
+    """Return every answer to a ``GET`` that asks for a fact."""
+    return {200: {"model": model}, **_describe_others()}
 
 
 def describe_answers() -> dict[int | str, dict[str, Any]]:
@@ -167,8 +172,13 @@ def describe_answers() -> dict[int | str, dict[str, Any]]:
     }
     for status, description in _PROBLEMS.items():
         answers[status] = _describe_problem(description)
+    answers |= _describe_others()
     answers[422]["content"][PROBLEM_JSON]["example"] = _REFUSED
     return answers
+
+
+def _describe_others() -> dict[int | str, dict[str, Any]]:
+    return {"default": _describe_problem("what is refused before it is a request for this route")}
 
 
 def _describe_problem(description: str) -> dict[str, Any]:

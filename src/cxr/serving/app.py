@@ -113,7 +113,7 @@ def _add_facts(app: FastAPI, worker: Worker) -> None:
     preprocessing = "checked" if is_checked else "not-recorded"
     version = render_json(describe_version(worker.predictor))
 
-    @app.get("/health", responses={200: {"model": documents.Health}})
+    @app.get("/health", responses=documents.describe_fact(documents.Health))
     async def health() -> Response:
         """Say that the process answers."""
         return _send_json(render_json({"status": "alive"}))
@@ -126,7 +126,7 @@ def _add_facts(app: FastAPI, worker: Worker) -> None:
             raise RefusedRequest(503, "not-ready", detail, headers=RETRY_AFTER)
         return _send_json(render_json({"status": "ready", "preprocessing": preprocessing}))
 
-    @app.get("/version", responses={200: {"model": documents.Version}})
+    @app.get("/version", responses=documents.describe_fact(documents.Version))
     async def version_of_model() -> Response:
         """Say which model answers, by its digests."""
         return _send_json(version)

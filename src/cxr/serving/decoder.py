@@ -14,12 +14,12 @@ from typing import IO, Final, TypeVar
 from cxr.answering_process import AnsweringProcess, name_end, start_answering
 from cxr.errors import CxrError, PreprocessingError
 from cxr.inference.answers import UNREADABLE, Refusal
-from cxr.inference.prepare_image import PreparedImage
+from cxr.inference.prepare_image import DecodedImage
 from cxr.interruption import blocked
 from cxr.serving.decoder_messages import (
     Task,
+    read_decoded,
     read_greeting,
-    read_prepared,
     write_image,
     write_task,
 )
@@ -43,10 +43,10 @@ class DecoderError(CxrError):
 
 
 class Decoder:
-    """Prepares images in a process of its own, one after another.
+    """Decodes images in a process of its own, one after another.
 
     Args:
-        task: How images are prepared.
+        task: How images are decoded.
         limit_s: How long an image may take.
         digest: Of the preprocessing that each process must do; None: that of the first one.
     """
@@ -75,15 +75,15 @@ class Decoder:
         with self._guard:
             self._require_ready()
 
-    def prepare(self, upload: Upload) -> PreparedImage | Refusal:
-        """Do what `prepare_image` does, within the time that an image may take.
+    def decode(self, upload: Upload) -> DecodedImage | Refusal:
+        """Do what `decode_input` does, within the time that an image may take.
 
         Raises:
             DecoderError: The process failed in a way of its own, or none can be started.
             PreprocessingError: As `start`.
         """
         with self._guard:
-            return self._prepare(upload)
+            return self._decode(upload)
 
     def close(self) -> None:
         """End the process, whatever it is doing; no other is started."""
@@ -93,14 +93,14 @@ class Decoder:
         with self._guard:
             self._drop()
 
-    def _prepare(self, upload: Upload) -> PreparedImage | Refusal:
+    def _decode(self, upload: Upload) -> DecodedImage | Refusal:
         def write(stream: IO[bytes]) -> None:
             write_image(stream, upload.name, upload.content)
 
         code = 0
         for _ in range(_NUM_TRIES):
             ready = self._require_ready()
-            said, is_late = _ask(ready, write, read_prepared, limit_s=self._limit_s)
+            said, is_late = _ask(ready, write, read_decoded, limit_s=self._limit_s)
             if said is not None and not is_late:
                 return said
             code = self._drop()

@@ -1,7 +1,7 @@
 """What a service and the process that decodes for it send one another.
 
-Each message is blocks of bytes with their size before them: JSON, a name, a file, or the numbers of
-a tensor. Nothing in them is run.
+Each message is blocks of bytes with their size before them: JSON, a name, a file, or pixels.
+Nothing in them is run.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import IO, Final
 from cxr.config.data_section import DataConfig
 from cxr.data.checks.kinds import DataProblem
 from cxr.inference.answers import Refusal
-from cxr.inference.prepare_image import PreparedImage
+from cxr.inference.prepare_image import DecodedImage
 
 _SIZE: Final = struct.Struct("<Q")
 _REFUSED: Final = "refused"
@@ -70,36 +70,35 @@ def read_image(stream: IO[bytes]) -> tuple[str, bytes] | None:
     return None if name is None or content is None else (name.decode("utf-8"), content)
 
 
-def write_prepared(stream: IO[bytes], said: PreparedImage | Refusal) -> None:
+def write_decoded(stream: IO[bytes], said: DecodedImage | Refusal) -> None:
     """Send what became of an image."""
     if isinstance(said, Refusal):
         _write(stream, json.dumps({_REFUSED: said.to_json()}).encode("ascii"), b"")
         return
     fields = {
         "path": said.path,
-        "shape": said.images_BCHW.shape,
+        "shape": said.pixels_HWC.shape,
         "remarks": [asdict(one) for one in said.remarks],
     }
-    _write(stream, json.dumps(fields).encode("ascii"), said.images_BCHW.tobytes())
+    _write(stream, json.dumps(fields).encode("ascii"), said.pixels_HWC.tobytes())
 
 
-def read_prepared(stream: IO[bytes]) -> PreparedImage | Refusal | None:
+def read_decoded(stream: IO[bytes]) -> DecodedImage | Refusal | None:
     """Return what became of an image, to the bit; None where the sender ended."""
     import numpy as np
 
     head = _read(stream)
-    numbers = _read(stream)
-    if head is None or numbers is None:
+    content = _read(stream)
+    if head is None or content is None:
         return None
     fields = json.loads(head)
     if _REFUSED in fields:
         return Refusal(**fields[_REFUSED])
-    # A copy that may be written to: torch shares no memory with bytes.
-    images = np.frombuffer(bytearray(numbers), dtype=np.float32).reshape(fields["shape"])
+    pixels = np.frombuffer(content, dtype=np.uint8).reshape(fields["shape"])
     remarks = tuple(
         DataProblem(**{**one, "paths": tuple(one["paths"])}) for one in fields["remarks"]
     )
-    return PreparedImage(path=fields["path"], images_BCHW=images, remarks=remarks)
+    return DecodedImage(path=fields["path"], pixels_HWC=pixels, remarks=remarks)
 
 
 def _write(stream: IO[bytes], *blocks: bytes) -> None:

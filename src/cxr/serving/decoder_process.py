@@ -1,4 +1,4 @@
-"""A process that prepares the images that it is sent, until nothing more comes.
+"""A process that decodes the images that it is sent, until nothing more comes.
 
 It is started as ``python -m`` this module; see `cxr.answering_process`. Whatever a decoder does to
 its process, it does here, and not to the service.
@@ -14,15 +14,14 @@ from typing import IO, Final
 
 from cxr.answering_process import end_with_parent
 from cxr.data.decoding.quiet_pillow import quiet_pillow
-from cxr.data.normalise import derive_pixel_table
 from cxr.data.preprocessing import describe_preprocessing, digest_preprocessing
 from cxr.inference.inputs import describe_file
-from cxr.inference.prepare_image import prepare_image
+from cxr.inference.prepare_image import decode_input
 from cxr.serving.decoder_messages import (
     read_image,
     read_task,
+    write_decoded,
     write_greeting,
-    write_prepared,
 )
 from cxr.serving.decompression_bombs import refuse_bomb
 
@@ -32,21 +31,19 @@ _FIRST: Final = "1000"
 
 
 def answer_requests(requests: IO[bytes], answers: IO[bytes]) -> None:
-    """Prepare images as the first message says, until nobody asks any more.
+    """Decode images as the first message says, until nobody asks any more.
 
     All of a request is read before it is answered, so neither side waits for the other.
     """
     task = read_task(requests)
     if task is None:
         return
-    config = task.config
-    table = derive_pixel_table(config.mean, config.std)
-    write_greeting(answers, digest_preprocessing(describe_preprocessing(config)))
+    write_greeting(answers, digest_preprocessing(describe_preprocessing(task.config)))
     while (request := read_image(requests)) is not None:
         name, content = request
         said = refuse_bomb(content, name=name, max_pixels=task.max_pixels)
         wanted = describe_file(Path(name))
-        write_prepared(answers, said or prepare_image(wanted, config, table, content=content))
+        write_decoded(answers, said or decode_input(wanted, task.config, content=content))
 
 
 def _main() -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from cxr.errors import CxrError
 from cxr.inference.answers import Answer, Refusal
+from cxr.inference.prepare_image import DecodedImage
 from cxr.serving.decoder import Decoder
 from cxr.serving.uploads import Upload
 
@@ -27,7 +28,7 @@ class Worker:
 
     Args:
         predictor: The model.
-        decoder: Prepares images for it.
+        decoder: Decodes images for it.
     """
 
     def __init__(self, predictor: Predictor, decoder: Decoder) -> None:
@@ -37,7 +38,7 @@ class Worker:
         self._computing = ThreadPoolExecutor(max_workers=1, thread_name_prefix="cxr-predict")
 
     def warm_up(self) -> None:
-        """Compute one grey image, so that what cannot be computed is known before the first.
+        """Compute one black image, so that what cannot be computed is known before the first.
 
         Raises:
             DeterminismError: An op of the model cannot be computed at the run's level.
@@ -45,13 +46,10 @@ class Worker:
         """
         import numpy as np
 
-        from cxr.inference.prepare_image import PreparedImage
-
         data = self.predictor.config.data
-        shape = (1, data.channels, data.image_size, data.image_size)
-        grey = np.zeros(shape, dtype=np.float32)
-        image = PreparedImage(path="warm-up", images_BCHW=grey, remarks=())
-        self._computing.submit(self.predictor.answer, image).result()
+        black = np.zeros((data.image_size, data.image_size, data.channels), dtype=np.uint8)
+        image = DecodedImage(path="warm-up", pixels_HWC=black, remarks=())
+        self._computing.submit(self._answer, image).result()
 
     def is_ready(self) -> bool:
         """Say whether images can be decoded; where they cannot, that is tried to be mended."""
@@ -75,13 +73,13 @@ class Worker:
         said: list[Answer | Refusal] = []
         for one in uploads:
             try:
-                prepared = await _take_turn(self._decoding, self._decoder.prepare, one)
+                decoded = await _take_turn(self._decoding, self._decoder.decode, one)
             finally:
                 self.is_ready()
-            if isinstance(prepared, Refusal):
-                said.append(prepared)
+            if isinstance(decoded, Refusal):
+                said.append(decoded)
             else:
-                said.append(await _take_turn(self._computing, self.predictor.answer, prepared))
+                said.append(await _take_turn(self._computing, self._answer, decoded))
         return said
 
     def close(self) -> None:
@@ -89,6 +87,9 @@ class Worker:
         self._decoder.close()
         for pool in (self._decoding, self._computing):
             pool.shutdown(wait=True, cancel_futures=True)
+
+    def _answer(self, decoded: DecodedImage) -> Answer:
+        return self.predictor.answer(decoded.normalise(self.predictor.table))
 
     def _mend(self) -> None:
         """Have the process that decodes started again behind what waits, for whoever comes next."""

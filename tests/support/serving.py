@@ -119,16 +119,26 @@ def started_service(
     *options: str | Path,
     fault: str = "",
     env: Mapping[str, str] | None = None,
+    stderr: int | None = None,
 ) -> Iterator[Service]:
-    """Start a service on a free port and wait until it is ready; it is killed after the block."""
+    """Start a service on a free port and wait until it is ready; it is killed after the block.
+
+    Args:
+        run: The run directory.
+        log: The file that its stderr goes to.
+        options: Of ``cxr serve``.
+        fault: See `build_command`.
+        env: See `build_environment`.
+        stderr: A file descriptor instead of ``log``.
+    """
     command = build_command("serve", run, "--port", "0", "--json", *options, fault=fault)
     with (
-        log.open("w", encoding="utf-8") as stderr,
+        log.open("w", encoding="utf-8") as stream,
         subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=stderr,
+            stderr=stream if stderr is None else stderr,
             text=True,
             env=build_environment(env),
         ) as process,

@@ -43,6 +43,15 @@ def spoil(name: str) -> tuple[str, bytes]:
     return "a.jpeg", mark(JPEG, name)
 
 
+def write_request(body: bytes) -> bytes:
+    """Return a request for predictions as it is sent."""
+    head = (
+        f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: {form_type()}\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
 def test_an_image_that_ends_or_stalls_its_decoder_costs_nobody_else_an_answer(service: Service):
     expected = service.predict(GOOD).body
     files = service.count_files()
@@ -76,28 +85,46 @@ def test_an_image_that_ends_or_stalls_its_decoder_costs_nobody_else_an_answer(se
 def test_it_is_not_ready_without_a_decoder_and_mends_that(service: Service):
     [decoder] = service.find_decoders()
     os.kill(decoder, signal.SIGKILL)
-    wait_until(lambda: not is_running(decoder), service.process)
-    answer = service.ask("GET", "/ready")
-    assert (answer.status, answer.json["type"]) == (503, "urn:cxr:problem:not-ready")
-    assert answer.headers["retry-after"] == "1"
-    # A probe is enough: nobody who heeds it sends an image.
-    wait_until(lambda: service.ask("GET", "/ready").status == 200, service.process)
+    answers = [service.ask("GET", "/ready")]
+
+    def ask() -> int:
+        answers.append(service.ask("GET", "/ready"))
+        return answers[-1].status
+
+    # It takes a moment to end; a probe then tells, and is enough to have another one started.
+    wait_until(lambda: ask() == 503, service.process)
+    assert answers[-1].json["type"] == "urn:cxr:problem:not-ready"
+    assert answers[-1].headers["retry-after"] == "1"
+    wait_until(lambda: ask() == 200, service.process)
     assert service.find_decoders() != [decoder]
+
+
+def test_a_decoder_never_outlives_the_service(run: Run, tmp_path: Path):
+    env = write_faults(tmp_path)
+    with started_service(run.directory, tmp_path / "log", env=env) as service:
+        [decoder] = service.find_decoders()
+        # Where memory runs out, it goes first.
+        assert Path(f"/proc/{decoder}/oom_score_adj").read_text(encoding="ascii") == "1000\n"
+        with service.connect() as connection:
+            connection.sendall(write_request(encode_form([spoil("HANG")])))
+            time.sleep(0.5)
+            service.process.kill()
+            service.process.wait(timeout=30)
+        deadline = time.monotonic() + 30
+        while is_running(decoder):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
 
 
 def test_who_hangs_up_takes_no_memory_while_others_are_decoded(service: Service):
     body = encode_form([("a.png", bytes(8 * _MIB))])
-    head = (
-        f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: {form_type()}\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n"
-    ).encode()
     before = service.read_memory()
     with ThreadPoolExecutor(1) as pool:
         hanging = pool.submit(service.predict, spoil("HANG"))
         time.sleep(0.3)
         for number in range(1, 31):
             with service.connect() as connection:
-                connection.sendall(head + body)
+                connection.sendall(write_request(body))
             gone = {"status": 499, "bytes": len(body)}
             wait_until(
                 lambda least=number, gone=gone: (
@@ -124,10 +151,3 @@ def test_what_is_served_is_what_was_loaded_whatever_becomes_of_the_run(run: Run,
         assert service.predict(GOOD).body == expected
         assert service.ask("GET", "/version").json == version
         assert service.ask("GET", "/ready").status == 200
-        [decoder] = service.find_decoders()
-        service.process.kill()
-        service.process.wait(timeout=30)
-        deadline = time.monotonic() + 30
-        while is_running(decoder):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)

@@ -7,6 +7,8 @@ from pathlib import Path
 _DEEDS = {
     "SEGV": "os.kill(os.getpid(), signal.SIGSEGV)",
     "HANG": "time.sleep(3600)",
+    # The system took it for its memory, and there is some now.
+    "ONCE": ("os.path.exists({flag!r}) or (open({flag!r}, 'w').close(), os.kill(os.getpid(), 9))"),
     "RAISE": "raise RuntimeError('the planted library gave up on PLANTNAME^JANE')",
 }
 
@@ -30,7 +32,8 @@ def write_faults(directory: Path, *, changes_decoder: bool = False) -> dict[str,
         "def faulty(content, *, name):",
     ]
     for name, deed in _DEEDS.items():
-        lines += [f"    if content.endswith({name.encode()!r}):", f"        {deed}"]
+        done = deed.format(flag=str(directory / "flag"))
+        lines += [f"    if content.endswith({name.encode()!r}):", f"        {done}"]
     lines += ["    return real(content, name=name)", "module.inspect_file = faulty"]
     if changes_decoder:
         lines += [

@@ -96,6 +96,7 @@ def test_whatever_happens_to_the_process_the_next_image_is_decoded(
         ("unreadable", "the process that decodes images was ended by SIGSEGV"),
         ("unreadable", "decoding it took more than 1 s"),
     ]
+    assert some.decode(spoil("ONCE")).pixels_HWC.tobytes() == sound
     with pytest.raises(DecoderError, match="was ended by code 1"):
         some.decode(spoil("RAISE"))
     assert not some.is_ready()

@@ -194,6 +194,8 @@ def test_a_run_on_vectors_one_that_failed_and_other_weights_are_refused(
 def test_two_answers_cannot_share_stdout(run: Run, radiographs: Path):
     finished = run_cxr("predict", run.directory, radiographs, "--json", "--csv", "-")
     assert "--csv -" in read_error(finished, code=2)[0]
+    finished = run_cxr("predict", run.directory, radiographs, "", "--json", blocked=["torch"])
+    assert read_error(finished, code=2)[0] == "the name of an image is empty"
     finished = run_cxr("predict", run.directory, radiographs, "--csv", radiographs)
     assert read_error(finished, code=2)[1] == str(radiographs)
     finished = run_cxr("predict", run.directory, radiographs, "--csv", run.directory / "t.csv")

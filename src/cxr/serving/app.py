@@ -122,6 +122,7 @@ def _add_facts(app: FastAPI, worker: Worker) -> None:
     async def ready() -> Response:
         """Say whether an image would be answered, and whether what images become was checked."""
         if not worker.is_ready():
+            worker.mend()
             detail = "the process that decodes images is being started again"
             raise RefusedRequest(503, "not-ready", detail, headers=RETRY_AFTER)
         return _send_json(render_json({"status": "ready", "preprocessing": preprocessing}))

@@ -52,11 +52,19 @@ class Worker:
         self._computing.submit(self._answer, image).result()
 
     def is_ready(self) -> bool:
-        """Say whether images can be decoded; where they cannot, that is tried to be mended."""
-        is_ready = self._decoder.is_ready()
-        if not is_ready:
-            self._mend()
-        return is_ready
+        """Say whether there is a process that decodes; it never waits."""
+        return self._decoder.is_ready()
+
+    def mend(self) -> None:
+        """Have the process that decodes started again behind what waits, if there is none."""
+
+        def start() -> None:
+            # Whoever sends an image next is told why it cannot be.
+            with contextlib.suppress(CxrError):
+                self._decoder.start()
+
+        if not self.is_ready():
+            self._decoding.submit(start)
 
     async def predict(self, uploads: Sequence[Upload]) -> list[Answer | Refusal]:
         """Return what is said of each image, in order.
@@ -75,7 +83,7 @@ class Worker:
             try:
                 decoded = await _take_turn(self._decoding, self._decoder.decode, one)
             finally:
-                self.is_ready()
+                self.mend()
             if isinstance(decoded, Refusal):
                 said.append(decoded)
             else:
@@ -90,16 +98,6 @@ class Worker:
 
     def _answer(self, decoded: DecodedImage) -> Answer:
         return self.predictor.answer(decoded.normalise(self.predictor.table))
-
-    def _mend(self) -> None:
-        """Have the process that decodes started again behind what waits, for whoever comes next."""
-
-        def start() -> None:
-            # Whoever asks next is told why.
-            with contextlib.suppress(CxrError):
-                self._decoder.start()
-
-        self._decoding.submit(start)
 
 
 async def _take_turn(pool: ThreadPoolExecutor, act: Callable[[Given], Made], given: Given) -> Made:

@@ -20,7 +20,7 @@ from support.runs import FinishedRuns, Run, copy_run
 from support.serving import Service, encode_form, form_type, is_running, started_service
 
 GOOD = ("a.jpeg", JPEG)
-LIMIT_S = 2
+LIMIT_S = 3
 _MIB = 1024 * 1024
 
 

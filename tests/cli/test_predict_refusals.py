@@ -20,7 +20,10 @@ from support.program import read_answer, read_error, run_cxr
 from support.recipes import images, vectors
 from support.runs import HEAVY, FinishedRuns, Run, copy_run
 
-BROKEN = ("JPEG, half", "web page", "LFS pointer", "empty", "WebP named PNG", "PNG, a bit turned")
+BROKEN = (
+    *("JPEG, half", "web page", "LFS pointer", "empty", "WebP named PNG", "PNG, a bit turned"),
+    *("JPEG of many scans", "TIFF of many pages"),
+)
 
 
 @pytest.fixture

@@ -55,6 +55,11 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001 - the one place that catches everything
         code = _handle_unexpected(error)
     ignore_signals()
+    try:
+        sys.stderr.flush()
+    except OSError:
+        # Python would end with a code of its own for what nobody reads.
+        _drop(sys.stderr)
     sys.exit(int(code or 0))
 
 

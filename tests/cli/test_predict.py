@@ -159,6 +159,13 @@ def test_what_is_shown_fits_80_columns(run: Run, radiographs: Path, tmp_path: Pa
     assert max(map(len, lines)) <= 80
     assert lines[3].split()[0].endswith("/NORMAL/" + min((deep / "NORMAL").iterdir()).name)
     assert lines[-1] == "promise  strict: the same bits on this machine with this stack"
+    (deep / "cut.jpeg").write_bytes(b"\xff\xd8\xff")
+    narrow = run_cxr("predict", run.directory, deep, "-q", env={"COLUMNS": "40"})
+    lines = narrow.stdout.splitlines()
+    assert max(map(len, lines[:-2])) <= 40
+    # No word of what is said is cut to letters.
+    assert sum(line.split()[1:2] in (["NORMAL"], ["PNEUMONIA"]) for line in lines) == 8
+    assert any(line.split()[1:2] == ["truncated"] for line in lines)
 
 
 def test_ctrl_c_leaves_no_table_and_no_answer(run: Run, radiographs: Path, tmp_path: Path):

@@ -20,7 +20,10 @@ from support.program import read_answer, read_error, run_cxr
 from support.recipes import images, vectors
 from support.runs import HEAVY, FinishedRuns, Run, copy_run
 
-BROKEN = ("JPEG, half", "web page", "LFS pointer", "empty", "WebP named PNG", "PNG, a bit turned")
+BROKEN = (
+    *("JPEG, half", "web page", "LFS pointer", "empty", "WebP named PNG", "PNG, a bit turned"),
+    *("JPEG of many scans", "TIFF of many pages"),
+)
 
 
 @pytest.fixture
@@ -194,6 +197,8 @@ def test_a_run_on_vectors_one_that_failed_and_other_weights_are_refused(
 def test_two_answers_cannot_share_stdout(run: Run, radiographs: Path):
     finished = run_cxr("predict", run.directory, radiographs, "--json", "--csv", "-")
     assert "--csv -" in read_error(finished, code=2)[0]
+    finished = run_cxr("predict", run.directory, radiographs, "", "--json", blocked=["torch"])
+    assert read_error(finished, code=2)[0] == "the name of an image is empty"
     finished = run_cxr("predict", run.directory, radiographs, "--csv", radiographs)
     assert read_error(finished, code=2)[1] == str(radiographs)
     finished = run_cxr("predict", run.directory, radiographs, "--csv", run.directory / "t.csv")

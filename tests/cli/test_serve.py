@@ -129,7 +129,9 @@ def test_answers_and_examples_are_what_openapi_describes(service: Service, files
         # Every member is described, and every one described is there.
         assert set(answer) == set(schemas[name]["properties"])
     answers = document["paths"]["/predict"]["post"]["responses"]
-    assert set(answers) == {"200", "400", "408", "413", "415", "422", "429", "500", "503"}
+    statuses = {"200", "400", "408", "413", "415", "422", "429", "500", "503"}
+    assert set(answers) == {*statuses, "default"}
+    assert set(document["paths"]["/ready"]["get"]["responses"]) == {"200", "503", "default"}
     example = answers["200"]["content"]["application/json"]["example"]
     real = service.predict(files[0]).json
     for one in (example, real):
@@ -145,18 +147,19 @@ def test_a_refused_image_gets_the_words_of_predict_and_others_their_answers(
     service: Service, run: Run, files: Files, tmp_path: Path
 ):
     names = ("JPEG, half", "web page", "LFS pointer", "empty", "bomb", "PNG, a bit turned")
+    names += ("JPEG of many scans",)
     broken = [(Path(HOSTILE[name][0]).suffix, HOSTILE[name][1]) for name in names]
     sent = [files[0], *((f"x{suffix}", content) for suffix, content in broken)]
     for place, (name, content) in enumerate(sent, start=1):
         (tmp_path / f"image-{place}{Path(name).suffix}").write_bytes(content)
     own = predict(run.directory, tmp_path, code=1)
     answer = service.predict(*sent)
-    assert (answer.status, answer.json["detail"]) == (422, "6 of 7 images are refused")
+    assert (answer.status, answer.json["detail"]) == (422, "7 of 8 images are refused")
     assert [one["path"] for one in answer.json["images"]] == ["image-1.png"]
     for name in ("images", "refused"):
         expected = [{**one, "path": Path(one["path"]).name} for one in own[name]]
         assert answer.json[name] == expected
-    assert len(own["refused"]) == 6
+    assert len(own["refused"]) == 7
     # What is odd and not refused is told beside the answer.
     odd = service.predict(("a.jpeg", files[0][1])).json
     assert [one["kind"] for one in odd["warnings"]] == ["wrong-suffix"]

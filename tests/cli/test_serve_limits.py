@@ -105,6 +105,11 @@ def test_a_body_is_bounded_whatever_its_length_claims(service: Service):
         endless.sendall(chunked)
         with pytest.raises((BrokenPipeError, ConnectionResetError)):
             endless.sendall(chunk * 5000)
+    # To the byte: what stands behind an image's end changes nothing.
+    for num_bytes, status in ((30_000, 200), (30_001, 413)):
+        padded = encode_form([("a.jpeg", JPEG + bytes(num_bytes - len(BODY)))])
+        assert len(padded) == num_bytes
+        assert send(service, head(length=num_bytes) + padded).status == status
     sound = f"{len(BODY):x}\r\n".encode() + BODY + b"\r\n0\r\n\r\n"
     assert send(service, chunked + sound).status == 200
     # One byte less than said, and the rest never comes; one that is said to be shorter is cut.

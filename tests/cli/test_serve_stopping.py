@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import time
@@ -45,6 +46,18 @@ def test_sigterm_lets_what_is_under_way_finish(run: Run, tmp_path: Path):
         assert service.read_log()[-1]["status"] == 200
 
 
+def test_a_log_that_nobody_reads_changes_no_answer_and_no_code(run: Run, tmp_path: Path):
+    reading, writing = os.pipe()
+    try:
+        with started_service(run.directory, tmp_path / "log", stderr=writing) as service:
+            os.close(reading)
+            assert [service.predict(FILE).status for _ in range(2)] == [200, 200]
+            service.process.terminate()
+            assert service.process.wait(timeout=60) == 0
+    finally:
+        os.close(writing)
+
+
 def test_ctrl_c_as_well_and_says_so(run: Run, tmp_path: Path):
     log = tmp_path / "log"
     with started_service(run.directory, log, "--quiet", fault="slow-answers:2") as service:
@@ -82,6 +95,9 @@ def test_a_port_that_is_taken_and_a_host_that_is_none_are_said_before_loading(ru
     assert (where, "--port 0" in hint) == (f"127.0.0.1, port {port}", True)
     finished = run_cxr("serve", run.directory, "--host", "no.such.invalid", blocked=["torch"])
     assert read_error(finished, code=2)[:2] == ("the host is not known", "--host no.such.invalid")
+    finished = run_cxr("serve", run.directory, "--host", "192.0.2.1", blocked=["torch"])
+    problem, where, _ = read_error(finished, code=2)
+    assert (problem, where) == ("the host is no address of this machine", "--host 192.0.2.1")
 
 
 @pytest.mark.parametrize("library", ["fastapi", "uvicorn", "python_multipart"])

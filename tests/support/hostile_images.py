@@ -75,6 +75,24 @@ def _circle():
     return bytes(content)
 
 
+def add_scans(jpeg, total):
+    """Return a progressive JPEG with its last scan repeated until there are so many."""
+    last = jpeg[jpeg.rindex(b"\xff\xda") : -2]
+    return jpeg[:-2] + last * (total - jpeg.count(b"\xff\xda")) + jpeg[-2:]
+
+
+def chain_pages(total):
+    """Return a TIFF file of so many pages, which share their pixels."""
+    content = bytearray(encode(file_format="TIFF"))
+    (place,) = struct.unpack_from("<I", content, 4)
+    (count,) = struct.unpack_from("<H", content, place)
+    end = place + 2 + 12 * count
+    page = bytes(content[place:end])
+    starts = [len(content) + number * (len(page) + 4) for number in range(total - 1)]
+    struct.pack_into("<I", content, end, starts[0])
+    return bytes(content) + b"".join(page + struct.pack("<I", one) for one in [*starts[1:], 0])
+
+
 def _lab():
     return Image.merge("LAB", [Image.fromarray(draw_picture())] * 3)
 
@@ -167,7 +185,9 @@ HOSTILE = {
     "BMP, last byte lost": ("a.bmp", BMP[:-1], {"truncated"}),
     "bomb": ("a.png", write_png(10_000, 10_000, zlib.compress(b""), depth=1), {"bomb"}),
     "large bomb": ("a.png", write_png(60_000, 60_000, zlib.compress(b""), depth=1), {"bomb"}),
+    "JPEG of many scans": ("a.jpg", add_scans(encode(progressive=True), 101), {"bomb"}),
     "TIFF of two pages": ("a.tif", _frames("TIFF"), {"multi-frame"}),
+    "TIFF of many pages": ("a.tif", chain_pages(1001), {"multi-frame"}),
     "animated PNG": ("a.png", _frames("PNG"), {"multi-frame"}),
     "MPO": ("a.jpg", _frames("MPO"), {"multi-frame"}),
     "RGBA": ("a.png", encode(file_format="PNG", mode="RGBA"), {"alpha"}),

@@ -87,27 +87,60 @@ class Service:
         """Return how many files and sockets it has open."""
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))  # noqa: PTH208 - names are enough
 
+    def find_decoders(self) -> list[int]:
+        """Return the processes that it started and that run."""
+        threads = Path(f"/proc/{self.process.pid}/task").iterdir()
+        children = [pid for one in threads for pid in (one / "children").read_text().split()]
+        return [int(pid) for pid in children if is_running(int(pid))]
+
     def read_memory(self) -> int:
-        """Return its resident memory in bytes."""
-        fields = Path(f"/proc/{self.process.pid}/statm").read_text(encoding="ascii").split()
-        return int(fields[1]) * os.sysconf("SC_PAGE_SIZE")
+        """Return its resident memory in bytes, and that of the process that decodes for it."""
+        return sum(_read_memory(pid) for pid in (self.process.pid, *self.find_decoders()))
+
+
+def is_running(pid: int) -> bool:
+    """Say whether a process runs; one that ended and that nobody has asked about does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+def _read_memory(pid: int) -> int:
+    fields = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()
+    return int(fields[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 @contextmanager
 def started_service(
-    run: Path, log: Path, *options: str | Path, fault: str = ""
+    run: Path,
+    log: Path,
+    *options: str | Path,
+    fault: str = "",
+    env: Mapping[str, str] | None = None,
+    stderr: int | None = None,
 ) -> Iterator[Service]:
-    """Start a service on a free port and wait until it is ready; it is killed after the block."""
+    """Start a service on a free port and wait until it is ready; it is killed after the block.
+
+    Args:
+        run: The run directory.
+        log: The file that its stderr goes to.
+        options: Of ``cxr serve``.
+        fault: See `build_command`.
+        env: See `build_environment`.
+        stderr: A file descriptor instead of ``log``.
+    """
     command = build_command("serve", run, "--port", "0", "--json", *options, fault=fault)
     with (
-        log.open("w", encoding="utf-8") as stderr,
+        log.open("w", encoding="utf-8") as stream,
         subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=stderr,
+            stderr=stream if stderr is None else stderr,
             text=True,
-            env=build_environment(),
+            env=build_environment(env),
         ) as process,
     ):
         try:

@@ -84,6 +84,11 @@ def print_table(
     console.print(table)
 
 
+def count_columns() -> int:
+    """Return how many columns a table on stdout may take."""
+    return _open_console(sys.stdout).width
+
+
 def _open_console(stream: TextIO) -> Console:
     """Return rich's console on a stream, as wide as its terminal or as ``COLUMNS`` says.
 

@@ -13,6 +13,7 @@ import typer
 
 from cxr.cli import options
 from cxr.cli.console import (
+    count_columns,
     print_json,
     print_line,
     print_note,
@@ -31,13 +32,15 @@ if TYPE_CHECKING:
 
 _PATH: Final = 40
 _NAME: Final = 22
+_SAID: Final = 40
+"""Columns that a kind, or a decision, and what stands beside it take."""
 _STDOUT: Final = "-"
 
 
 def predict(
     run: options.Run,
     images: Annotated[
-        list[Path],
+        list[str],
         typer.Argument(
             metavar="IMAGE...",
             help="Image files, DICOM among them, or folders of such.",
@@ -70,6 +73,13 @@ def predict(
             where="cxr predict",
             hint="leave one of them out, or name a file with --csv FILE",
         )
+    if "" in images:
+        # As a path it would be the working directory, and every image below it.
+        raise UsageError(
+            "the name of an image is empty",
+            where="cxr predict",
+            hint="name image files, or folders that hold some; a variable may be unset",
+        )
     from cxr.inference.predict_run import predict_run
 
     with shown_progress(quiet=quiet) as progress, _opened(csv) as table:
@@ -77,7 +87,7 @@ def predict(
         is_kept = table is None or json
         found = predict_run(
             run,
-            images,
+            list(map(Path, images)),
             table=table,
             table_path=None if csv in (None, _STDOUT) else Path(csv),
             is_kept=is_kept,
@@ -193,7 +203,10 @@ def _find_decided(found: PredictedImages, said: Prediction) -> list[int]:
 def _fit(path: str) -> str:
     """Return a path in few columns; what is left out is its middle, as its end tells more."""
     plain = show_plainly(path)
-    if len(plain) <= _PATH:
+    # So that there is room for what is said of it, in a narrow terminal too.
+    columns = count_columns()
+    most = min(_PATH, max(columns - _SAID, columns // 3))
+    if len(plain) <= most:
         return plain
-    head = _PATH // 3
-    return f"{plain[:head]}…{plain[len(plain) - (_PATH - head - 1) :]}"
+    head = most // 3
+    return f"{plain[:head]}…{plain[len(plain) - (most - head - 1) :]}"

@@ -41,6 +41,9 @@ def serve(
     body_seconds: Annotated[
         float, typer.Option(min=0.1, help="Time for a request's body.")
     ] = _DEFAULTS.body_s,
+    decode_seconds: Annotated[
+        float, typer.Option(min=0.1, help="Time for decoding an image.")
+    ] = _DEFAULTS.decode_s,
     request_seconds: Annotated[
         float, typer.Option(min=0.1, help="Time for a request in all.")
     ] = _DEFAULTS.request_s,
@@ -94,6 +97,7 @@ def serve(
         max_header_bytes=max_header_bytes,
         header_s=header_seconds,
         body_s=body_seconds,
+        decode_s=decode_seconds,
         request_s=request_seconds,
         keep_alive_s=keep_alive_seconds,
         grace_s=grace_seconds,

@@ -167,7 +167,7 @@ def _find_behind(name: Path, config: DataConfig, inputs: Inputs) -> Iterator[Inp
         for image in source.find():
             yield Input(path=f"{name}#{image.path}", image=image, reader=source)
     else:
-        yield _describe_file(name)
+        yield describe_file(name)
 
 
 def _find_below(folder: Path, inputs: Inputs) -> Iterator[Input]:
@@ -178,10 +178,11 @@ def _find_below(folder: Path, inputs: Inputs) -> Iterator[Input]:
     if not files:
         detail = "no image below it, by suffix"
         inputs.refused.append(Refusal(path=str(folder), kind=NO_IMAGES, detail=detail))
-    yield from map(_describe_file, files)
+    yield from map(describe_file, files)
 
 
-def _describe_file(file: Path) -> Input:
+def describe_file(file: Path) -> Input:
+    """Return one image file as an input; it is not looked at."""
     path = str(file)
     image = FoundImage(file=file, path=path, label="", group=path, split="")
     return Input(path=path, image=image, reader=ImageFiles())

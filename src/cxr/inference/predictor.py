@@ -21,8 +21,6 @@ from cxr.config.schema import RunConfig
 from cxr.data.inspection.inspect_file import InspectFiles, inspect_files
 from cxr.data.normalise import derive_pixel_table
 from cxr.data.preprocessing import CheckedPreprocessing, require_same_preprocessing
-from cxr.data.sources.image_files import ImageFiles
-from cxr.data.sources.source import FoundImage
 from cxr.determinism.arithmetic import arithmetic
 from cxr.determinism.controls import find_untaken, require_device, set_controls
 from cxr.determinism.levels import Level
@@ -32,9 +30,9 @@ from cxr.errors import RecordError
 from cxr.evaluation.predict import compute_logits, describe_logits, require_finite
 from cxr.evaluation.trained_network import build_trained_network, load_outcome_weights
 from cxr.inference.answers import Answer, Refusal
-from cxr.inference.inputs import Input
+from cxr.inference.inputs import Input, describe_file
 from cxr.inference.open_run import OpenedRun, open_run
-from cxr.inference.prepare_image import PreparedImage, prepare_image
+from cxr.inference.prepare_image import PreparedImage, decode_input
 from cxr.models.build import require_known_model
 from cxr.records.data_lock import load_data_lock
 from cxr.records.exported import is_export, load_exported_classes
@@ -87,17 +85,16 @@ class Predictor:
         """
         file = image if isinstance(image, Path) else Path(name)
         content = None if isinstance(image, Path) else image
-        found = FoundImage(file=file, path=str(file), label="", group=str(file), split="")
-        wanted = Input(path=str(file), image=found, reader=ImageFiles())
-        prepared = self.prepare(wanted, content=content)
+        prepared = self.prepare(describe_file(file), content=content)
         return prepared if isinstance(prepared, Refusal) else self.answer(prepared)
 
     def prepare(
         self, wanted: Input, *, content: bytes | None = None, by: InspectFiles = inspect_files
     ) -> PreparedImage | Refusal:
-        """Make of an image what the model takes; see `prepare_image`. Threads may work ahead."""
+        """Make of an image what the model takes; see `decode_input`. Threads may work ahead."""
         with self._guard_warnings():
-            return prepare_image(wanted, self.config.data, self.table, content=content, by=by)
+            decoded = decode_input(wanted, self.config.data, content=content, by=by)
+        return decoded if isinstance(decoded, Refusal) else decoded.normalise(self.table)
 
     def answer(self, prepared: PreparedImage) -> Answer:
         """Compute what the model says of one image.

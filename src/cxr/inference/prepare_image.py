@@ -21,6 +21,33 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DecodedImage:
+    """An image as it was decoded.
+
+    Attributes:
+        path: What the answer calls it.
+        pixels_HWC: Shape (size_px, size_px, channels), dtype uint8.
+        remarks: What is odd about the image, though it is not refused.
+    """
+
+    path: str
+    pixels_HWC: NDArray[np.uint8]  # noqa: N815 - the suffix names the axes
+    remarks: tuple[DataProblem, ...]
+
+    def normalise(self, table: NDArray[np.float32]) -> PreparedImage:
+        """Return the image as the model takes it.
+
+        The tensor's strides are as in training too, and not only its values: by them torch chooses
+        how it convolves, and so the last bits.
+
+        Args:
+            table: See `cxr.data.normalise.derive_pixel_table`.
+        """
+        images = normalise_images(self.pixels_HWC[None], table)
+        return PreparedImage(path=self.path, images_BCHW=images, remarks=self.remarks)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedImage:
     """An image as the model takes it.
 
@@ -35,20 +62,18 @@ class PreparedImage:
     remarks: tuple[DataProblem, ...]
 
 
-def prepare_image(
+def decode_input(
     wanted: Input,
     config: DataConfig,
-    table: NDArray[np.float32],
     *,
     content: bytes | None = None,
     by: InspectFiles = inspect_files,
-) -> PreparedImage | Refusal:
+) -> DecodedImage | Refusal:
     """Read, inspect, judge and decode one image as training does.
 
     Args:
         wanted: The image.
         config: The run's data section.
-        table: See `cxr.data.normalise.derive_pixel_table`.
         content: Its bytes, where somebody has them already.
         by: What inspects the bytes of files.
     """
@@ -70,8 +95,4 @@ def prepare_image(
         # An error that the config accepts, and that cannot be decoded for all that.
         kind = first.kind if first is not None else "damaged"
         return Refusal(path=wanted.path, kind=kind, detail=error.problem)
-    return PreparedImage(
-        path=wanted.path,
-        images_BCHW=normalise_images(pixels[None], table),
-        remarks=tuple(problems),
-    )
+    return DecodedImage(path=wanted.path, pixels_HWC=pixels, remarks=tuple(problems))

@@ -58,7 +58,7 @@ class Health(BaseModel):
 
 
 class Readiness(BaseModel):
-    """That the model is loaded and what images become was checked."""
+    """That images are answered, and whether what they become was checked."""
 
     status: str
     preprocessing: str = Field(description="checked, or not-recorded by the run")
@@ -154,15 +154,33 @@ def add_problem_schema(openapi: dict[str, Any]) -> None:
     schemas[ProblemDocument.__name__] = schema
 
 
+def describe_readiness() -> dict[int | str, dict[str, Any]]:
+    """Return every answer to ``GET /ready``."""
+    not_ready = _describe_problem("the process that decodes images is being started again")
+    return {**describe_fact(Readiness), 503: not_ready}
+
+
+def describe_fact(model: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
+    """Return every answer to a ``GET`` that asks for a fact."""
+    return {200: {"model": model}, **_describe_others()}
+
+
 def describe_answers() -> dict[int | str, dict[str, Any]]:
     """Return every answer to ``POST /predict``, with examples."""
     answers: dict[int | str, dict[str, Any]] = {
         200: {"model": PredictAnswer, "content": {"application/json": {"example": _ANSWER}}}
     }
-    schema = {"$ref": "#/components/schemas/ProblemDocument"}
     for status, description in _PROBLEMS.items():
-        content: dict[str, Any] = {"schema": schema}
-        if status == _REFUSED["status"]:
-            content["example"] = _REFUSED
-        answers[status] = {"description": description, "content": {PROBLEM_JSON: content}}
+        answers[status] = _describe_problem(description)
+    answers |= _describe_others()
+    answers[422]["content"][PROBLEM_JSON]["example"] = _REFUSED
     return answers
+
+
+def _describe_others() -> dict[int | str, dict[str, Any]]:
+    return {"default": _describe_problem("what is refused before it is a request for this route")}
+
+
+def _describe_problem(description: str) -> dict[str, Any]:
+    schema = {"$ref": "#/components/schemas/ProblemDocument"}
+    return {"description": description, "content": {PROBLEM_JSON: {"schema": schema}}}

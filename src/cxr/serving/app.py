@@ -21,7 +21,13 @@ from cxr.serving.admission import Admission
 from cxr.serving.exchange import CLOSED_BY_CLIENT, Exchanges
 from cxr.serving.facts import describe_version
 from cxr.serving.limits import Limits
-from cxr.serving.problems import PROBLEM_JSON, Problem, RefusedRequest, render_json
+from cxr.serving.problems import (
+    PROBLEM_JSON,
+    RETRY_AFTER,
+    Problem,
+    RefusedRequest,
+    render_json,
+)
 from cxr.serving.request_log import RequestLog
 from cxr.serving.uploads import Upload, read_uploads
 from cxr.serving.worker import Worker
@@ -107,17 +113,21 @@ def _add_facts(app: FastAPI, worker: Worker) -> None:
     preprocessing = "checked" if is_checked else "not-recorded"
     version = render_json(describe_version(worker.predictor))
 
-    @app.get("/health", responses={200: {"model": documents.Health}})
+    @app.get("/health", responses=documents.describe_fact(documents.Health))
     async def health() -> Response:
         """Say that the process answers."""
         return _send_json(render_json({"status": "alive"}))
 
-    @app.get("/ready", responses={200: {"model": documents.Readiness}})
+    @app.get("/ready", responses=documents.describe_readiness())
     async def ready() -> Response:
-        """Say that the model is loaded, and whether what images become was checked."""
+        """Say whether an image would be answered, and whether what images become was checked."""
+        if not worker.is_ready():
+            worker.mend()
+            detail = "the process that decodes images is being started again"
+            raise RefusedRequest(503, "not-ready", detail, headers=RETRY_AFTER)
         return _send_json(render_json({"status": "ready", "preprocessing": preprocessing}))
 
-    @app.get("/version", responses={200: {"model": documents.Version}})
+    @app.get("/version", responses=documents.describe_fact(documents.Version))
     async def version_of_model() -> Response:
         """Say which model answers, by its digests."""
         return _send_json(version)

@@ -20,6 +20,7 @@ class Limits:
         max_header_bytes: Of a request's line and headers.
         header_s: Time for a request's line and headers.
         body_s: Time for reading a body.
+        decode_s: Time for decoding an image; the process that takes longer is ended.
         request_s: Time for a request as a whole, waiting for others included.
         keep_alive_s: How long a connection without a request stays open.
         grace_s: How long requests under way may take when the service is told to stop.
@@ -34,6 +35,7 @@ class Limits:
     max_header_bytes: int = 16 * 1024
     header_s: float = 10.0
     body_s: float = 20.0
+    decode_s: float = 20.0
     request_s: float = 60.0
     keep_alive_s: int = 5
     grace_s: int = 20

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import socket
+from typing import Final
 
 from cxr.errors import CxrError, UsageError
+
+_HINT: Final = "name an address of this machine, such as 127.0.0.1"
+_NOT_OURS: Final = (errno.EADDRNOTAVAIL, errno.EINVAL)
+"""How a system refuses an address of another machine, and one of a link that is not named."""
 
 
 class AddressError(CxrError):
@@ -31,7 +37,7 @@ def bind_address(host: str, port: int) -> socket.socket:
         raise UsageError(
             "the host is not known",
             where=f"--host {host}",
-            hint="name an address of this machine, such as 127.0.0.1",
+            hint=_HINT,
         ) from error
     bound = socket.socket(family, kind, protocol)
     # A service that stopped a moment ago is no reason to wait.
@@ -40,6 +46,9 @@ def bind_address(host: str, port: int) -> socket.socket:
         bound.bind(address)
     except OSError as error:
         bound.close()
+        if error.errno in _NOT_OURS:
+            problem = "the host is no address of this machine"
+            raise UsageError(problem, where=f"--host {host}", hint=_HINT) from error
         raise explain_refusal(error, host, port) from error
     return bound
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 from collections.abc import Callable
@@ -30,9 +31,13 @@ class RequestLog:
     shows_clients: bool = False
 
     def tell(self, event: str, **fields: Any) -> None:
-        """Write one event with the time in UTC."""
+        """Write one event with the time in UTC.
+
+        A disk that is full, or a reader that went away, costs no request its answer.
+        """
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        self.write(json.dumps({"time": now, "event": event, **fields}))
+        with contextlib.suppress(OSError):
+            self.write(json.dumps({"time": now, "event": event, **fields}))
 
     def tell_request(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -52,6 +53,7 @@ def serve_run(
     Raises:
         AddressError: The port is taken.
         CxrError: The run cannot be predicted with; see `load_predictor`.
+        DecoderError: No process can be started that decodes.
         InstallationError: The libraries of the service are not installed.
         Interrupted: It was stopped by another signal than SIGTERM, as Ctrl-C.
     """
@@ -81,18 +83,24 @@ def _serve_bound(
     # Only now: torch is slow to load, and nothing above needs it.
     from cxr.inference.predict_run import note_preprocessing
     from cxr.inference.predictor import load_predictor
+    from cxr.serving.decoder import Decoder
+    from cxr.serving.decoder_messages import Task
     from cxr.serving.server import serve
     from cxr.serving.worker import Worker
 
     predictor = load_predictor(run)
     note_preprocessing(predictor, note)
-    worker = Worker(predictor, max_pixels=limits.max_pixels)
-    worker.warm_up()
+    task = Task(config=predictor.config.data, max_pixels=limits.max_pixels)
+    digest = predictor.preprocessing.digest
+    decoder = Decoder(task, limit_s=limits.decode_s, digest=digest)
     ready = {"url": derive_url(bound), **describe_version(predictor)}
-    try:
-        stopped_by = serve(worker, bound, limits, log, on_ready=lambda: on_ready(ready))
-    except OSError as error:
-        raise explain_refusal(error, address.host, address.port) from error
+    with contextlib.closing(Worker(predictor, decoder)) as worker:
+        decoder.start()
+        worker.warm_up()
+        try:
+            stopped_by = serve(worker, bound, limits, log, on_ready=lambda: on_ready(ready))
+        except OSError as error:
+            raise explain_refusal(error, address.host, address.port) from error
     if stopped_by is not None and stopped_by.name != "SIGTERM":
         raise Interrupted(
             f"stopped by {stopped_by.name}",

@@ -35,7 +35,7 @@ def serve(
     """Answer requests until a signal asks to stop; what is under way then is finished first.
 
     Args:
-        worker: Computes; it is closed at the end.
+        worker: Computes.
         bound: Where to listen; closed at the end.
         limits: What requests may cost.
         log: Told of each request.
@@ -49,7 +49,7 @@ def serve(
     """
     _quieten_libraries(log)
     config = _configure(worker, limits, log)
-    with contextlib.closing(worker), bound:
+    with bound:
         bound.listen(config.backlog)
         server = _Server(config, on_ready)
         pass_on(server.stop)

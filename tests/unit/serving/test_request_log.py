@@ -44,3 +44,10 @@ def test_of_a_library_only_errors_are_written_by_their_type():
     [said] = map(json.loads, lines)
     assert (said["event"], said["error"]) == ("error", "LookupError")
     assert "PLANTNAME" not in lines[0]
+
+
+def test_a_log_that_cannot_be_written_is_no_fault_of_a_request():
+    def refuse(_: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    RequestLog(write=refuse).tell_request(method="GET", path=PATHS[0], **REQUEST)

@@ -32,7 +32,7 @@ KINDS: Final[dict[str, Kind]] = {
     "lfs-pointer": Kind("error", "a Git LFS pointer stands where the image should be"),
     "truncated": Kind("error", "the image ends too early"),
     "damaged": Kind("error", "the content breaks the rules of its format, decodable or not"),
-    "bomb": Kind("error", "the image claims more pixels than are decoded"),
+    "bomb": Kind("error", "the image claims more pixels, or scans of them, than are decoded"),
     "multi-frame": Kind("error", "the file holds several pictures"),
     "alpha": Kind("error", "some pixels may be transparent"),
     "palette": Kind("error", "pixels are numbers of colours in a table"),

@@ -8,7 +8,7 @@ would let the decoder choose a scale and are not used.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from cxr.data.decoding.deep_picture import (
     DEEP_MODES,
@@ -17,6 +17,7 @@ from cxr.data.decoding.deep_picture import (
     show_deep,
 )
 from cxr.data.decoding.dicom_syntaxes import is_dicom
+from cxr.data.decoding.jpeg_scans import find_too_many_scans
 from cxr.data.decoding.open_picture import (
     PLAIN_MODES,
     claims_too_much,
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from PIL.Image import Image
+
+
+_JPEG: Final = ("JPEG", "MPO")
+"""Pillow's names of JPEG files, of one picture and of several."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +80,7 @@ def decode_image(content: bytes, plan: DecodePlan, *, where: str) -> NDArray[np.
 
         return fit_picture(open_dicom(content, plan.window, where=where), plan)
     with opened_picture(content, where=where) as picture:
+        _require_few_scans(content, picture, where=where)
         _require_plain(picture, plan.window, where=where)
         picture.load()
         upright = turn_upright(picture)
@@ -102,6 +108,17 @@ def fit_picture(upright: Image, plan: DecodePlan) -> NDArray[np.uint8]:
     resized = converted.resize(size, Resampling[plan.resample.upper()])
     pixels = np.asarray(resized, dtype=np.uint8)
     return pixels.reshape(size[1], size[0], plan.channels)
+
+
+def _require_few_scans(content: bytes, picture: Image, *, where: str) -> None:
+    """Refuse a JPEG file that would keep a decoder busy, whatever the config accepts.
+
+    Raises:
+        DataError: Saying how many scans it has.
+    """
+    if picture.format in _JPEG and (said := find_too_many_scans(content)):
+        problem = f"an image has {said}"
+        raise DataError(problem, where=where, hint="write it anew, as a JPEG or PNG of one scan")
 
 
 def _require_plain(picture: Image, window: Window | None, *, where: str) -> None:

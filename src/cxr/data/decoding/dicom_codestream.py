@@ -24,9 +24,14 @@ def find_claimed_size(stream: bytes) -> tuple[int, int] | None:
             int.from_bytes(stream[at : at + 4], "big") for at in (8, 12, 16, 20)
         )
         return right - left, bottom - top
-    if stream.startswith(_JPEG_START):
+    if is_jpeg(stream):
         return _find_jpeg_size(stream)
     return None
+
+
+def is_jpeg(stream: bytes) -> bool:
+    """Say whether a stream is JPEG or JPEG-LS, which have the same markers."""
+    return stream.startswith(_JPEG_START)
 
 
 def is_ended(stream: bytes) -> bool:

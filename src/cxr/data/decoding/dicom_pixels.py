@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from cxr.data.decoding.dicom_codestream import find_claimed_size, is_ended
+from cxr.data.decoding.dicom_codestream import find_claimed_size, is_ended, is_jpeg
 from cxr.data.decoding.dicom_header import DicomHeader
 from cxr.data.decoding.dicom_layout import Layout
 from cxr.data.decoding.dicom_library import import_pydicom, list_faults
 from cxr.data.decoding.dicom_syntaxes import Syntax, require_decoder
+from cxr.data.decoding.jpeg_scans import find_too_many_scans
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -66,6 +67,8 @@ def _require_honest_stream(header: DicomHeader, layout: Layout, content: bytes) 
     if size is not None and size != (layout.columns, layout.rows):
         problem = "a DICOM image's compressed part has another size than its header"
         raise header.refuse("damaged", problem)
+    if is_jpeg(stream) and (said := find_too_many_scans(stream)):
+        raise header.refuse("bomb", f"a DICOM image's compressed part has {said}")
     if not is_ended(stream):
         raise header.refuse("truncated", "a DICOM image's compressed part has no end")
 

@@ -20,6 +20,7 @@ INSTALL: Final = "install the optional extra: uv sync --extra dicom, or pip inst
 
 _PREFIX: Final = b"DICM"
 _PREFIX_AT: Final = 128
+_DEFLATED: Final = "1.2.840.10008.1.2.1.99"
 _SYNTAX: Final = b"\x02\x00\x10\x00UI"
 _HEAD_BYTES: Final = 8192
 
@@ -57,7 +58,7 @@ SYNTAXES: Final[dict[str, Syntax]] = {
     EXPLICIT_LITTLE: Syntax("Explicit VR Little Endian", ""),
     EXPLICIT_BIG: Syntax("Explicit VR Big Endian", ""),
     # A few bytes may inflate to any number of them before anything can be checked.
-    "1.2.840.10008.1.2.1.99": Syntax("Deflated Explicit VR Little Endian"),
+    _DEFLATED: Syntax("Deflated Explicit VR Little Endian"),
     "1.2.840.10008.1.2.5": Syntax("RLE Lossless", *_RLE),
     "1.2.840.10008.1.2.4.50": Syntax("JPEG Baseline", *_PILLOW),
     "1.2.840.10008.1.2.4.51": Syntax("JPEG Extended"),
@@ -103,7 +104,12 @@ def find_syntax(content: bytes) -> str:
 
     It is looked for in the bytes, before any library reads the file: some syntaxes are not to be
     opened at all. The file's meta information is always explicit and little endian.
+
+    A library may find another one where meta information is odd, long or said twice. It must never
+    inflate a file: wherever the name of that syntax stands, the file is taken for one of it.
     """
+    if _DEFLATED.encode("ascii") in content:
+        return _DEFLATED
     place = content.find(_SYNTAX, _PREFIX_AT, _HEAD_BYTES)
     if place < 0:
         return ""

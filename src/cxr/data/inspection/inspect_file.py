@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 _EIGHT_BIT: Final = ("1", "L", "P", "RGB", "LA", "RGBA", "CMYK")
 """Modes whose likeness can be taken without choosing a window."""
 
+_COSTLY: Final = ("bomb", "multi-frame")
+"""What a structure can be found to be that nobody need decode, or count further, to know."""
+
 
 FileBytes = tuple[bytes, str]
 """What `inspect_file` takes: the bytes of a file, and its name."""
@@ -110,7 +113,7 @@ def _look_at_picture(blank: Look, content: bytes, structure: list[Finding]) -> L
             width, height, mode = *picture.size, picture.mode
             if claims_too_much(picture):
                 findings = [_describe_bomb(f"{width:,} x {height:,} px")]
-            else:
+            elif not any(kind in _COSTLY for kind, _ in structure):
                 findings += find_choices(picture)
                 picture.load()
                 return _describe(blank, picture, findings)

@@ -8,13 +8,12 @@ names and bytes, an answer as many looks; each has its size before it, and nothi
 from __future__ import annotations
 
 import os
-import select
 import struct
 import sys
-import threading
 from collections.abc import Iterator, Sequence
 from typing import IO, Final
 
+from cxr.answering_process import end_with_parent
 from cxr.data.decoding.quiet_pillow import quiet_pillow
 from cxr.data.inspection.inspect_file import FileBytes, inspect_files
 from cxr.data.inspection.look import Look
@@ -84,17 +83,9 @@ def _read_file(requests: IO[bytes]) -> FileBytes | None:
     return (content, name) if len(content) == num_bytes else None
 
 
-def _end_with_parent(pipe: int) -> None:
-    """End this process once nobody can read its answers any more, whatever it is busy with."""
-    parent = select.poll()
-    parent.register(pipe, 0)  # errors are always told
-    parent.poll()
-    os._exit(1)
-
-
 def _main() -> None:
     pipe = int(sys.argv[1])
-    threading.Thread(target=_end_with_parent, args=(pipe,), daemon=True).start()
+    end_with_parent(pipe)
     with os.fdopen(pipe, "wb", closefd=False) as stream, quiet_pillow():
         answer_requests(sys.stdin.buffer, stream)
 

@@ -7,16 +7,12 @@ inspected by processes, one for each thread that asks. What is seen is the same 
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from types import TracebackType
-from typing import IO, Final, Self
+from typing import Final, Self
 
+from cxr.answering_process import AnsweringProcess, name_end, start_answering
 from cxr.data.inspection.inspect_file import FileBytes, inspect_files
 from cxr.data.inspection.inspector_process import read_answers, write_request
 from cxr.data.inspection.look import Look
@@ -39,33 +35,6 @@ _NUM_TRIES: Final = 2
 """A process may be killed for reasons of its own; over one file twice, that file is the reason."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Inspector:
-    """A process, and the pipe that its answers come from."""
-
-    process: subprocess.Popen[bytes]
-    answers: IO[bytes]
-
-    def inspect(self, files: Sequence[FileBytes]) -> list[Look]:
-        """Return the looks, or fewer if the process ended."""
-        requests = self.process.stdin
-        looks: list[Look] = []
-        with contextlib.suppress(BrokenPipeError):
-            if requests is not None:
-                write_request(requests, files)
-            looks += read_answers(self.answers, len(files))
-        return looks
-
-    def end(self, *, at_once: bool) -> None:
-        """Let it end, or kill it whatever it is doing; then nobody hears of it any more."""
-        if at_once:
-            self.process.kill()
-        with contextlib.suppress(BrokenPipeError), self.process:
-            pass
-        # A thread that reads has come to the end by now.
-        self.answers.close()
-
-
 class Inspectors:
     """Inspects files for several threads, each with a process of its own once there are many.
 
@@ -76,8 +45,8 @@ class Inspectors:
     def __init__(self) -> None:
         self._own = threading.local()
         self._lock = threading.Lock()
-        self._started: list[_Inspector] = []
-        self._ready: list[_Inspector] = []
+        self._started: list[AnsweringProcess] = []
+        self._ready: list[AnsweringProcess] = []
         self._num_inspected = 0
         self._num_expected = 0
         self._is_over = False
@@ -124,7 +93,7 @@ class Inspectors:
             inspector = self._find_inspector(len(files))
             if inspector is None:
                 return inspect_files(files)
-            looks = inspector.inspect(files)
+            looks = _inspect(inspector, files)
             if len(looks) == len(files):
                 return looks
             if (code := inspector.process.wait()) >= 0:
@@ -136,12 +105,12 @@ class Inspectors:
                 # Over which of them? One at a time, a new process tells.
                 return [self.inspect([file])[0] for file in files]
         raise DataError(
-            f"a process that inspects images was ended by {_name_signal(-code)}",
+            f"a process that inspects images was ended by {name_end(code)}",
             where=files[0][1],
             hint="free memory if there was too little; otherwise move this file out of the set",
         )
 
-    def _find_inspector(self, num_files: int) -> _Inspector | None:
+    def _find_inspector(self, num_files: int) -> AnsweringProcess | None:
         """Return this thread's process; None while it has none, or where none can be started.
 
         Raises:
@@ -154,10 +123,10 @@ class Inspectors:
                 if ready is None and max(self._num_inspected, self._num_expected) <= MIN_FILES:
                     return None
             self._own.inspector = ready or self._start()
-        found: _Inspector | None = self._own.inspector
+        found: AnsweringProcess | None = self._own.inspector
         return found
 
-    def _start(self) -> _Inspector | None:
+    def _start(self) -> AnsweringProcess | None:
         with self._lock:
             if self._is_over:
                 # Nobody waits for what this thread would see.
@@ -168,35 +137,18 @@ class Inspectors:
         return inspector
 
 
-def _start() -> _Inspector | None:
+def _start() -> AnsweringProcess | None:
     """Start a process; None where that cannot be done."""
-    module = "cxr.data.inspection.inspector_process"
-    reading, writing = -1, -1
     try:
-        # A pipe of its own: anything may print to stdout while an interpreter starts.
-        reading, writing = os.pipe()
-        # A group of its own, so that Ctrl-C does not reach it from the terminal.
-        process = subprocess.Popen(  # noqa: S603 - this very program
-            [sys.executable, "-P", "-W", "ignore", "-m", module, str(writing)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            pass_fds=(writing,),
-            process_group=0,
-            env=os.environ | _VARIABLES,
-        )
+        return start_answering("cxr.data.inspection.inspector_process", _VARIABLES)
     except OSError:
-        if reading >= 0:
-            os.close(reading)
         return None
-    finally:
-        if writing >= 0:
-            os.close(writing)
-    return _Inspector(process=process, answers=os.fdopen(reading, "rb"))
 
 
-def _name_signal(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
+def _inspect(inspector: AnsweringProcess, files: Sequence[FileBytes]) -> list[Look]:
+    """Return the looks of a process, or fewer if it ended."""
+    looks: list[Look] = []
+    with contextlib.suppress(BrokenPipeError):
+        write_request(inspector.requests, files)
+        looks += read_answers(inspector.answers, len(files))
+    return looks

@@ -5,14 +5,18 @@ Source: ISO/IEC 10918-1 (ITU-T T.81), annex B; the Adobe segment as in Adobe's T
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import Final
 
+from cxr.data.decoding.jpeg_scans import (
+    ALONE,
+    END,
+    NEXT_MARKER,
+    START_OF_SCAN,
+    find_too_many_scans,
+)
 from cxr.data.inspection.finding import Finding
 
-_END: Final = 0xD9
-_START_OF_SCAN: Final = 0xDA
 _TABLES: Final = 0xDB
 _ADOBE: Final = 0xEE
 _ADOBE_NAME: Final = b"Adobe"
@@ -22,12 +26,6 @@ _TOLD: Final = _FRAMES | {_TABLES, _ADOBE}
 """Markers of the segments that `JpegHead` holds something of."""
 _FRAME_BYTES: Final = 6
 _COMPONENT_BYTES: Final = 3
-_ALONE: Final = frozenset({0x01, *range(0xD0, 0xD8)})
-"""Markers without a length: the end aside."""
-
-_NEXT_MARKER: Final = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
-"""What ends the entropy-coded bytes of a scan: neither a stuffed byte nor a restart, and of
-several bytes 0xFF, which may stand before a marker, the last one."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -59,22 +57,24 @@ def read_jpeg(content: bytes) -> tuple[JpegHead, list[Finding]]:
         content: The bytes of the file, which begin with those of a JPEG file.
 
     Returns:
-        What its head says, and at most one finding: it ends too early.
+        What its head says, and at most one finding: it has too many scans, or ends too early.
     """
     head, place, in_head = JpegHead(), 2, True
+    if said := find_too_many_scans(content):
+        return head, [("bomb", said)]
     num_bytes = len(content)
-    while (match := _NEXT_MARKER.search(content, place)) is not None:
+    while (match := NEXT_MARKER.search(content, place)) is not None:
         place = match.end()
         marker = content[place - 1]
-        if marker == _END:
+        if marker == END:
             return head, []
-        if marker in _ALONE:
+        if marker in ALONE:
             continue
         length = int.from_bytes(content[place : place + 2], "big")
         if place + max(length, 2) > num_bytes:
             return head, [("truncated", "the file ends within a segment of its head")]
         if in_head:
-            in_head = marker != _START_OF_SCAN
+            in_head = marker != START_OF_SCAN
             if marker in _TOLD:
                 _read_segment(head, marker, content, place + 2, place + length)
         place += length

@@ -75,6 +75,9 @@ def check_tiff(content: bytes) -> list[Finding]:
             place = layout.read(content, "Q" if layout.big else "I", end)
             if finding := _check_pieces(content, layout, entries):
                 return [finding]
+        if place:
+            # Pillow counts them, and that takes longer with the square of their number.
+            return [("multi-frame", f"more than {_MAX_DIRECTORIES:,} pictures in one file")]
     except _BrokenError as error:
         return [("truncated", str(error))]
     return [] if seen else [("damaged", "the file has no directory")]

@@ -8,7 +8,6 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +18,7 @@ from cxr.data.inspection.inspect_file import inspect_files
 from cxr.data.inspection.inspector_process import answer_requests, read_answers, write_request
 from cxr.data.inspection.inspectors import Inspectors
 from cxr.errors import DataError
+from support.serving import is_running
 
 
 def write_faulty(directory, name, deed):
@@ -32,15 +32,6 @@ def write_faulty(directory, name, deed):
         "    return real(content, name=name)\n"
         "module.inspect_file = faulty\n"
     )
-
-
-def is_running(pid):
-    """Say whether a process runs; one that ended and that nobody has asked about does not."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"
 
 
 def encode(number, suffix):

@@ -4,8 +4,10 @@ import struct
 
 import pytest
 
+from cxr.data.inspection import picture_findings
+from cxr.data.inspection.inspect_file import inspect_file
 from cxr.data.inspection.tiff_layout import check_tiff, is_exif_whole
-from support.hostile_images import PACKED_TIFF, TIFF, encode
+from support.hostile_images import PACKED_TIFF, TIFF, chain_pages, encode
 
 
 def big_tiff(places, sizes, *, order="<"):
@@ -37,6 +39,21 @@ def test_every_cut_is_found(content):
 
 def test_a_file_without_a_directory_is_damaged():
     assert [kind for kind, _ in check_tiff(b"II*\0" + bytes(20))] == ["damaged"]
+
+
+def test_pages_are_counted_up_to_a_thousand():
+    assert check_tiff(chain_pages(1000)) == []
+    assert check_tiff(chain_pages(1001)) == [
+        ("multi-frame", "more than 1,000 pictures in one file")
+    ]
+
+
+def test_no_other_library_counts_more_of_them(monkeypatch):
+    # It takes time with the square of their number: some minutes for 16 MiB.
+    monkeypatch.setattr(picture_findings, "count_frames", lambda _: pytest.fail("counted"))
+    found = inspect_file(chain_pages(1001), name="a.tif")
+    assert [kind for kind, _ in found.findings] == ["multi-frame"]
+    assert (found.width, found.height) == (48, 48)
 
 
 def test_metadata_are_whole_or_not():

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import gzip
 import hashlib
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -27,12 +29,16 @@ Files = dict[str, bytes]
 
 @dataclass
 class Repository:
-    """A repository of the hub: commits with their files, and names for them."""
+    """A repository of the hub: commits with their files, and names for them.
+
+    An annotated tag is an object of its own, which stands for a commit: ``annotations``.
+    """
 
     private: bool
     commits: dict[str, Files] = field(default_factory=dict)
     branches: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
+    annotations: dict[str, str] = field(default_factory=dict)
 
     def add_commit(self, files: Files, *, branch: str | None = "main") -> str:
         parent = self.branches.get("main", "")
@@ -45,7 +51,9 @@ class Repository:
 
     def find(self, revision: str) -> str | None:
         known = {**self.branches, **self.tags, **{one: one for one in self.commits}}
-        return known.get(revision)
+        found = known.get(revision, revision)
+        commit = self.annotations.get(found, found)
+        return commit if commit in self.commits else None
 
 
 @dataclass
@@ -60,8 +68,11 @@ class Hub:
         asked: Each request: ``hub`` or ``storage``, its first line, and its Authorization.
         statuses: Part of a request's first line → statuses that its next answers have.
         on_answer: Called with the first line before it is answered.
-        bodies: File name → what is done with an answer's body: ``truncate``, ``endless``.
+        on_half: Called with the first line when half of what is sent, or answered, is through.
+        bodies: File name → what is done with an answer's body: ``truncate``, ``endless``,
+            ``silent``, ``html``, ``packed``, or ``flip`` a bit of it.
         headers: Put into answers to downloads.
+        waits: Seconds after which an answer of ``statuses`` says to come back.
         echoes: Whether errors repeat the token that they were asked with.
         leads: Where downloads are redirected to, if anywhere.
     """
@@ -73,8 +84,10 @@ class Hub:
     asked: list[tuple[str, str, str | None]] = field(default_factory=list)
     statuses: dict[str, list[int]] = field(default_factory=dict)
     on_answer: Callable[[str], None] = lambda _: None
+    on_half: Callable[[str], None] = lambda _: None
     bodies: dict[str, str] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
+    waits: int = 0
     echoes: bool = False
     leads: str = ""
 
@@ -85,7 +98,7 @@ class Hub:
     def forget(self) -> None:
         """Behave again, and forget what was asked."""
         fresh = Hub()
-        for name in ("asked", "statuses", "on_answer", "bodies", "headers", "echoes", "leads"):
+        for name in fresh.__dict__.keys() - {"address", "storage", "repositories", "objects"}:
             setattr(self, name, getattr(fresh, name))
 
     @property
@@ -118,7 +131,10 @@ class _Handler(BaseHTTPRequestHandler):
         hub, line = self.hub, f"{self.command} {self.path}"
         hub.asked.append((self.name, line, self.headers["Authorization"]))
         length = int(self.headers["Content-Length"] or 0)
-        self.content = self.rfile.read(length) if length else self._read_chunks()
+        self.content = self.rfile.read(length // 2)
+        if length:
+            hub.on_half(line)
+        self.content += self.rfile.read(length - length // 2) if length else self._read_chunks()
         hub.on_answer(line)
         for part, statuses in hub.statuses.items():
             if part in line and statuses:
@@ -138,6 +154,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _fail(self, status: int, code: str = "") -> None:
         said = f"refused: {self.headers['Authorization']}" if self.hub.echoes else "refused"
         headers = {"X-Error-Message": said, **({"X-Error-Code": code} if code else {})}
+        if self.hub.waits:
+            headers["Retry-After"] = str(self.hub.waits)
         self._send(json.dumps({"error": said}).encode(), status=status, headers=headers)
 
     def _send(
@@ -147,7 +165,10 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in {"Content-Length": str(len(content)), **(headers or {})}.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(content)
+        self.wfile.write(content[: len(content) // 2])
+        if content and self.command == "GET":
+            self.hub.on_half(f"GET {self.path}")
+        self.wfile.write(content[len(content) // 2 :])
 
     def _send_json(self, value: Any) -> None:
         self._send(json.dumps(value).encode(), headers={"Content-Type": "application/json"})
@@ -170,6 +191,13 @@ class _Handler(BaseHTTPRequestHandler):
         elif how == "silent":
             time.sleep(3)
             self.close_connection = True
+        elif how == "html":
+            page = b"<html>Log in to this network.</html>"
+            self._send(page, headers={**headers, "Content-Type": "text/html"})
+        elif how == "packed":
+            self._send(gzip.compress(content), headers={**headers, "Content-Encoding": "gzip"})
+        elif how == "flip":
+            self._send(bytes([content[0] ^ 1]) + content[1:], headers=headers)
         else:
             self._send(content, headers=headers)
 
@@ -343,6 +371,11 @@ class _StorageHandler(_Handler):
 
 
 class _Server(ThreadingHTTPServer):
+    def server_bind(self) -> None:
+        """Take little in advance, so that half of a file that was read is about half of it sent."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**16)
+        super().server_bind()
+
     def handle_error(self, *_: object) -> None:
         """Say nothing of those who hang up: they do so where an answer is a bad one."""
 

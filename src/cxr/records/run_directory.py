@@ -126,13 +126,17 @@ def require_outside_records(path: Path, *, what: str, option: str = "--out") -> 
             )
 
 
-def require_writable(path: Path) -> None:
+def require_writable(path: Path, *, option: str = "--out") -> None:
     """Refuse, before long work, a path below which nothing can be written.
+
+    Args:
+        path: What would be written.
+        option: Which one names another place for it.
 
     Raises:
         StorageError: The nearest directory above it that exists allows no new entry.
     """
-    with storage_errors(path):
+    with storage_errors(path, option=option):
         nearest = next(place for place in (path, *path.absolute().parents) if place.exists())
         if not nearest.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))

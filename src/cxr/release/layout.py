@@ -53,6 +53,9 @@ EXPORT_ATTESTATION: Final = "export.attestation.json"
 COMPANIONS: Final = (ATTESTATION, EXPORT_ATTESTATION)
 """What may lie beside an export's own files once it is published, and its record does not name."""
 
+RELEASED: Final = (*ALWAYS, *SOMETIMES, *COMPANIONS)
+"""Files that a release on a hub may have: what is sent, and what is fetched."""
+
 
 def describe_ledger_head(manifest: Manifest) -> dict[str, Any]:
     """Return what `LEDGER_HEAD` holds."""

@@ -160,8 +160,7 @@ def test_what_others_commit_in_between_is_not_overwritten(hub, ask):
 
 
 def test_a_file_that_the_hub_leaves_out_is_seen_before_the_tag(hub, ask):
-    put(hub, {".gitignore": b"README.md\n", "export.json": b"{}"}, tag=None)
-    hub.repositories[REPO].private = True
+    put(hub, {"export.json": b"{}"}, tag=None)
     hub.on_answer = lambda line: (
         hub.repositories[REPO]
         .commits[hub.repositories[REPO].branches["main"]]

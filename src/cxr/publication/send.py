@@ -90,9 +90,9 @@ def _commit(hub: Hub, plan: Plan, parent: str | None, message: str, progress: Pr
             operations.append(CommitOperationAdd(one.name, stream))
         told.is_sending = True
         # One by one, and in this thread: of several the client makes threads, which no signal ends.
-        for one in operations:
-            if isinstance(one, CommitOperationAdd) and one.path_in_repo in (WEIGHTS, ONNX):
-                hub.api.preupload_lfs_files(plan.repo, [one], num_threads=1, free_memory=False)
+        for added in operations:
+            if isinstance(added, CommitOperationAdd) and added.path_in_repo in (WEIGHTS, ONNX):
+                hub.api.preupload_lfs_files(plan.repo, [added], num_threads=1, free_memory=False)
         made = hub.api.create_commit(
             plan.repo,
             operations,

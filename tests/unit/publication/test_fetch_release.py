@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 from cxr.attestation.export_statement import sign_export
-from cxr.errors import CxrError, HubError, Interrupted, RecordError, UsageError
+from cxr.errors import (
+    CxrError,
+    HubError,
+    Interrupted,
+    RecordError,
+    RunDirectoryTakenError,
+    UsageError,
+)
 from cxr.publication.fetch_release import Fetched, fetch_release
 from support.attesting import OTHER, SIGNER
 from support.hub_server import TOKEN, Hub
@@ -175,6 +182,21 @@ def test_a_tag_that_moves_meanwhile_is_seen(hub, ask, export, moves):
     assert not [line for line in hub.list_asked("/resolve/") if first not in line]
 
 
+def test_an_annotated_tag_is_the_commit_that_its_object_names(hub, ask, export):
+    commit = put(hub, read_files(export))
+    hub.repositories[REPO].annotations["c" * 40] = commit
+    hub.repositories[REPO].tags[TAG] = "c" * 40
+    assert ask(kept=True).commit == commit
+
+
+def test_a_commit_for_which_the_hub_gives_another_is_refused(hub, ask, export):
+    hub.repositories.clear()
+    commit = put(hub, read_files(export))
+    hub.repositories[REPO].annotations["c" * 40] = commit
+    with pytest.raises(HubError, match=f"answers with another commit: {commit}"):
+        ask("c" * 40)
+
+
 def test_a_file_of_another_commit_is_seen(hub, ask, export):
     put(hub, read_files(export))
     hub.headers = {"X-Repo-Commit": "b" * 40}
@@ -189,6 +211,35 @@ def test_an_answer_without_an_end_is_cut_off(hub, ask, export):
     ((path, problem),) = name_findings(ask())
     assert path == "model.safetensors"
     assert problem.startswith("is larger than the ")
+
+
+@pytest.mark.parametrize("name", ["README.md", "model.safetensors", "export.attestation.json"])
+def test_a_byte_that_is_another_one_on_its_way_is_seen_in_every_file(hub, ask, export, name):
+    # Without a key nothing else looks at a signature's bytes.
+    sign_export(export, SIGNER)
+    put(hub, read_files(export))
+    hub.bodies = {name: "flip"}
+    assert name_findings(ask()) == [(name, "has other bytes than those that the hub listed")]
+
+
+def test_a_page_in_place_of_a_file_is_seen(hub, ask, export):
+    put(hub, read_files(export))
+    hub.bodies = {"recipe.yaml": "html"}
+    ((path, problem),) = name_findings(ask())
+    assert (path, problem.partition(",")[0]) == ("recipe.yaml", "has 36 bytes")
+
+
+def test_a_packed_answer_is_unpacked_before_it_is_looked_at(hub, ask, export, tmp_path):
+    put(hub, read_files(export))
+    hub.bodies = {"README.md": "packed", "model.safetensors": "packed"}
+    assert ask(kept=True).findings == []
+    assert read_files(tmp_path / "place" / "got") == read_files(export)
+
+
+def test_what_a_hub_says_of_lengths_and_tags_of_content_is_not_believed(hub, ask, export):
+    put(hub, read_files(export))
+    hub.headers = {"ETag": '"0"', "X-Linked-ETag": '"0"', "X-Linked-Size": "1"}
+    assert ask(kept=True).findings == []
 
 
 @pytest.mark.parametrize("how", ["truncate", "silent"])
@@ -271,6 +322,59 @@ def test_what_is_no_name_of_a_release_is_refused(hub, name):
     with pytest.raises(UsageError):
         fetch_release(name)
     assert hub.asked == []
+
+
+@pytest.mark.parametrize("what", ["link", "link to nothing", "working directory"])
+def test_a_place_that_cannot_make_way_is_refused_before_the_hub_is_asked(
+    hub, export, tmp_path, monkeypatch, what
+):
+    put(hub, read_files(export))
+    place = tmp_path / "place"
+    if what == "working directory":
+        place.mkdir()
+        monkeypatch.chdir(place)
+    else:
+        target = tmp_path / "target"
+        place.symlink_to(target)
+        if what == "link":
+            target.mkdir()
+    with pytest.raises(RunDirectoryTakenError, match="where the release would be written"):
+        fetch_release(f"{REPO}@{TAG}", out=place)
+    assert hub.asked == []
+
+
+def test_an_empty_directory_makes_way(hub, ask, export, tmp_path):
+    put(hub, read_files(export))
+    (tmp_path / "place" / "got").mkdir(parents=True)
+    assert ask(kept=True).findings == []
+
+
+def test_directories_above_are_made_for_what_is_kept_alone(hub, export, tmp_path):
+    put(hub, read_files(export))
+    hub.bodies = {"README.md": "flip"}
+    out = tmp_path / "deep" / "er" / "got"
+    assert fetch_release(f"{REPO}@{TAG}", out=out).findings
+    assert not (tmp_path / "deep").exists()
+    hub.bodies = {}
+    assert fetch_release(f"{REPO}@{TAG}", out=out).findings == []
+    assert read_files(out) == read_files(export)
+
+
+def test_an_error_names_a_file_of_the_release_and_no_place_that_is_gone(hub, ask, export):
+    commit = put(hub, {**read_files(export), "export.json": b"<html>"})
+    with pytest.raises(RecordError, match="the record is not JSON") as caught:
+        ask()
+    assert caught.value.where == f"export.json of {REPO}@{commit} at {hub.address}"
+
+
+def test_a_recipe_that_reads_another_file_is_refused(hub, ask, export, tmp_path):
+    other = tmp_path / "other.yaml"
+    other.write_text("name: fabricated\n")
+    with (export / "recipe.yaml").open("a") as recipe:
+        recipe.write(f"extends: {other}\n")
+    seal_anew(export)
+    put(hub, read_files(export))
+    assert name_findings(ask()) == [("recipe.yaml", "is not read: the config has a problem")]
 
 
 def test_nothing_is_written_over(hub, export):

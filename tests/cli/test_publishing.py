@@ -218,11 +218,12 @@ def test_a_token_is_in_no_error_even_where_the_hub_says_it_back(published: Publi
     assert not (published.place / "other").exists()
 
 
-def test_a_token_that_cannot_be_sent_is_not_shown(published: Published):
+def test_a_token_with_a_line_end_makes_no_header_and_is_not_shown(published: Published):
     spoilt = f"{TOKEN}\r\nX-Other: 1"
     finished = published.ask("fetch", f"{REPO}@{TAG}", "--out", "other", env={"HF_TOKEN": spoilt})
     read_error(finished, code=3)
     assert TOKEN not in finished.stdout + finished.stderr
+    assert {token for _, _, token in published.hub.asked} == {f"Bearer {TOKEN}X-Other: 1"}
 
 
 def test_a_token_goes_to_no_other_host(published: Published):

@@ -159,8 +159,9 @@ def test_a_second_one_is_not_waited_for_where_the_hub_is_deaf(desk: Desk, doing:
     ended, gave_up = threading.Event(), list[str]()
 
     def send_two(process: subprocess.Popen[str]) -> None:
+        time.sleep(0.5)  # until the process can only wait for the hub
         process.send_signal(signal.SIGINT)
-        time.sleep(0.3)  # two at the same moment are one
+        time.sleep(0.5)  # two at the same moment are one
         process.send_signal(signal.SIGINT)
         if not ended.wait(DEAF_S):
             gave_up.append("the hub heard again before the process ended")

@@ -71,6 +71,7 @@ class Hub:
         on_half: Called with the first line when half of what is sent, or answered, is through.
         bodies: File name → what is done with an answer's body: ``truncate``, ``endless``,
             ``silent``, ``html``, ``packed``, or ``flip`` a bit of it.
+        pages: Part of a request's first line → the content of its answer, whatever was asked.
         headers: Put into answers to downloads.
         waits: Seconds after which an answer of ``statuses`` says to come back.
         echoes: Whether errors repeat the token that they were asked with.
@@ -86,6 +87,7 @@ class Hub:
     on_answer: Callable[[str], None] = lambda _: None
     on_half: Callable[[str], None] = lambda _: None
     bodies: dict[str, str] = field(default_factory=dict)
+    pages: Files = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
     waits: int = 0
     echoes: bool = False
@@ -139,6 +141,10 @@ class _Handler(BaseHTTPRequestHandler):
         for part, statuses in hub.statuses.items():
             if part in line and statuses:
                 self._fail(statuses.pop(0))
+                return False
+        for part, page in hub.pages.items():
+            if part in line:
+                self._send(page)
                 return False
         return True
 

@@ -80,9 +80,13 @@ def get_json(hub: Hub, path: str, *, where: str, absent: bool = False) -> Any:
                 if len(content) > MAX_JSON_BYTES:
                     raise _explain_nonsense("it does not end", where)
         try:
-            return json.loads(content)
+            found = json.loads(content)
         except (ValueError, RecursionError):
             raise _explain_nonsense("it is not JSON", where) from None
+        if found is None:
+            # Here that would mean "not found".
+            raise _explain_nonsense("it says nothing", where)
+        return found
 
     return try_again(ask)
 

@@ -19,7 +19,7 @@ from cxr.publication.download import check_listing, download_files
 from cxr.publication.hub import open_hub
 from cxr.publication.repository import is_commit, load_files
 from cxr.publication.revisions import check_moved, find_commit, parse_release
-from cxr.records.exported import EXPORT
+from cxr.records.exported import EXPORT, is_export
 from cxr.records.run_directory import require_free, require_writable
 from cxr.release.export_record import ExportRecord
 from cxr.release.verify_export import verify_export
@@ -41,7 +41,6 @@ class Fetched:
         repo: The repository.
         revision: What was asked for.
         commit: Which commit that is.
-        num_files: Files that were checked.
         record: ``export.json``; empty where there are findings.
         findings: What is not as it must be.
         signed: Files under a good signature of the key, or that follow from such.
@@ -53,7 +52,6 @@ class Fetched:
     repo: str
     revision: str
     commit: str
-    num_files: int
     record: ExportRecord
     findings: list[Finding]
     signed: list[str]
@@ -117,7 +115,6 @@ def fetch_release(
         repo=repo,
         revision=revision,
         commit=commit,
-        num_files=len(files),
         record=record,
         findings=findings,
         signed=signed,
@@ -151,7 +148,14 @@ def _find_target(directory: Path) -> Path:
     require_free(directory, what="release")
     require_writable(directory)
     with storage_errors(directory):
-        return directory.resolve()
+        target = directory.resolve()
+    if above := next(filter(is_export, target.parents), None):
+        raise RunDirectoryTakenError(
+            "the release would be written into an export or another release",
+            where=f"{directory}, below {above}",
+            hint="name a place outside of it with --out",
+        )
+    return target
 
 
 @contextlib.contextmanager

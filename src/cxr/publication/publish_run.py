@@ -26,6 +26,7 @@ from cxr.publication.release_record import SUFFIX, add_release, describe_release
 from cxr.publication.repository import require_repository_name, require_tag_name
 from cxr.publication.send import send
 from cxr.publication.signatures import require_fitting_signatures
+from cxr.records.exported import is_export
 from cxr.records.manifest import Manifest
 from cxr.records.run_directory import require_writable
 from cxr.release.export_record import ExportRecord
@@ -99,10 +100,12 @@ def publish_run(
         CxrError: It cannot be exported (see `export_run`) or sent (see `send`).
         RecordError: The run is not complete or does not verify, or a file holds what is private.
         ReleaseDiffersError: The tag is there with other content.
-        UsageError: A name is none, or the code was changed and nobody says what.
+        UsageError: A name is none, a wish would do nothing, or the code was changed and nobody
+            says what.
     """
     require_repository_name(repo)
     require_tag_name(tag)
+    _require_fitting_wishes(run, wishes)
     manifest = load_sound_run(run)
     has_export = wishes.export is not None
     require_told_changes(run, manifest, wishes.changed_code, has_export=has_export)
@@ -208,6 +211,29 @@ def _copy_export(export: Path, directory: Path) -> None:
         for name in RELEASED:
             if (export / name).exists():
                 shutil.copyfile(export / name, directory / name)
+
+
+def _require_fitting_wishes(run: Path, wishes: Wishes) -> None:
+    """Refuse an export in place of the run, and wishes for an export that is there already.
+
+    Raises:
+        RecordError: The run is an export.
+        UsageError: A wish would come to nothing.
+    """
+    if is_export(run):
+        raise RecordError(
+            "that is the export of a run, not the run",
+            where=str(run),
+            hint="name the run, and its export with --export DIR",
+        )
+    asked = {"--license": wishes.license_name, "--onnx": wishes.onnx, "--data": wishes.root}
+    idle = [option for option, value in asked.items() if value]
+    if wishes.export is not None and idle:
+        raise UsageError(
+            f"an export that is there already is sent as it is: {', '.join(idle)} would do nothing",
+            where=f"--export {wishes.export}",
+            hint=f"leave out {', '.join(idle)}, or --export",
+        )
 
 
 def _require_somebody(*, has_token: bool, endpoint: str) -> None:

@@ -69,11 +69,13 @@ def require_repository_name(repo: str) -> None:
         UsageError: It is not ``OWNER/NAME``.
     """
     parts = repo.split("/")
-    if len(parts) != 2 or not all(map(_is_name, parts)):  # noqa: PLR2004 - owner and name
+    # Source: huggingface_hub.utils.validate_repo_id, which hubs have as well.
+    is_odd = "--" in repo or any(part.endswith("-") for part in parts)
+    if len(parts) != 2 or is_odd or not all(map(_is_name, parts)):  # noqa: PLR2004 - owner and name
         raise UsageError(
             "that is no name of a repository",
             where=repo,
-            hint="name it as OWNER/NAME, of letters, digits and . _ -",
+            hint="name it as OWNER/NAME, of letters, digits and single . _ - between them",
         )
 
 

@@ -315,8 +315,16 @@ def test_what_the_hub_does_not_have_is_an_error(hub, ask, export, revision):
         ask(revision)
 
 
+def test_a_release_is_not_put_into_another_one(hub, export):
+    put(hub, read_files(export))
+    with pytest.raises(RunDirectoryTakenError, match="into an export or another release"):
+        fetch_release(f"{REPO}@{TAG}", out=export / "sub")
+    assert hub.asked == []
+
+
 @pytest.mark.parametrize(
-    "name", [REPO, f"{REPO}@", f"{REPO}@../x", "model@v1", "a/b/c@v1", "../x@v1"]
+    "name",
+    [REPO, f"{REPO}@", f"{REPO}@../x", "model@v1", "a/b/c@v1", "../x@v1", "a/b-@v1", "a/b--c@v1"],
 )
 def test_what_is_no_name_of_a_release_is_refused(hub, name):
     with pytest.raises(UsageError):

@@ -161,3 +161,24 @@ def test_hints_name_the_option_that_publishing_has(hub: Hub, run, export, tmp_pa
         )
     assert "--record" in caught.value.hint
     assert hub.asked == []
+
+
+def test_an_export_in_place_of_the_run_is_refused_with_what_to_do(hub: Hub, export):
+    with pytest.raises(RecordError, match="the export of a run, not the run") as caught:
+        send(export, None)
+    assert "--export" in caught.value.hint
+    assert hub.asked == []
+
+
+@pytest.mark.parametrize(
+    ("option", "wish"),
+    [
+        ("--license", {"license_name": "mit"}),
+        ("--onnx", {"onnx": True}),
+        ("--data", {"root": Path("/data")}),
+    ],
+)
+def test_a_wish_that_would_do_nothing_is_refused(hub: Hub, run, export, option, wish):
+    with pytest.raises(UsageError, match=f"{option} would do nothing"):
+        send(run, export, **wish)
+    assert hub.asked == []

@@ -34,7 +34,6 @@ def ask(hub: Hub, part: str, page: bytes, tmp_path) -> CxrError:
         b"[" * 100_000,
         b"9" * 10_000,
         b"\xff\xfe",
-        b'"' + b"x" * MAX_JSON_BYTES + b'"',
         b"null",
         b"5",
         b"{}",
@@ -59,6 +58,13 @@ def test_an_answer_that_is_none_is_an_error(hub, export, tmp_path, part, page):
     assert isinstance(refusal, HubError)
     assert refusal.problem.startswith("the hub's answer is n")
     assert hub.list_asked("/resolve/") == []
+
+
+def test_an_answer_without_an_end_is_cut_off(hub, export, tmp_path):
+    commit = put(hub, read_files(export))
+    tags = [{"name": TAG, "targetCommit": commit}]
+    page = json.dumps({"branches": [], "tags": tags}).encode() + b" " * MAX_JSON_BYTES
+    assert ask(hub, "/refs", page, tmp_path).problem.endswith("it does not end")
 
 
 @pytest.mark.parametrize(

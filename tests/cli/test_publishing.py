@@ -15,7 +15,8 @@ from cxr.digests.files import digest_file
 from cxr.records.manifest import write_manifest
 from cxr.release.layout import ALWAYS
 from support.attesting import write_keys
-from support.hub_server import TOKEN, Hub, running_hub
+from support.hub_server import running_hub
+from support.hub_state import TOKEN, Hub
 from support.program import Finished, read_answer, read_error, run_cxr
 from support.releases import REPO, TAG, seal_anew, set_changed_code, train_small
 from support.runs import HEAVY, FinishedRuns, copy_run

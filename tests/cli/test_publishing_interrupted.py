@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from support.fabricated_runs import Fabricated
-from support.hub_server import ATTRIBUTES, Hub, running_hub
+from support.hub_server import running_hub
+from support.hub_state import ATTRIBUTES, Hub
 from support.program import DEADLINE_S, Finished, read_error, run_cxr, started_cxr
 from support.releases import REPO, TAG, put, read_files, seal_anew, write_small_export
 

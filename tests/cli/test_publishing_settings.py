@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from support.fabricated_runs import Fabricated
-from support.hub_server import TOKEN, Hub, running_hub
+from support.hub_server import running_hub
+from support.hub_state import TOKEN, Hub
 from support.program import Finished, read_answer, read_error, run_cxr
 from support.releases import REPO, TAG, put, read_files, write_small_export
 from support.runs import HEAVY

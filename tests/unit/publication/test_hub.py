@@ -12,7 +12,7 @@ from cxr.publication.answers import get_json
 from cxr.publication.fetch_release import fetch_release
 from cxr.publication.hub import open_hub
 from cxr.publication.publish_run import Wishes, publish_run
-from support.hub_server import TOKEN, Hub
+from support.hub_state import TOKEN, Hub
 from support.releases import REPO, TAG, put, read_files
 
 

@@ -13,7 +13,7 @@ from cxr.errors import CxrError, HubError, Interrupted, RecordError, ReleaseDiff
 from cxr.publication import publish_run as publishing
 from cxr.publication.publish_run import Publication, Wishes, publish_run
 from support.attesting import SIGNER
-from support.hub_server import ATTRIBUTES, TOKEN, Hub
+from support.hub_state import ATTRIBUTES, TOKEN, Hub
 from support.releases import REPO, TAG, put, read_files, seal_anew, set_changed_code
 
 SCHEMA = Path(__file__).parents[3] / "docs" / "formats" / "release.schema.json"

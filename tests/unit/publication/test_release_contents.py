@@ -23,7 +23,7 @@ from cxr.publication.fetch_release import fetch_release
 from cxr.publication.publish_run import Wishes, publish_run
 from cxr.publication.release_record import add_release
 from support.attesting import SIGNER, sign_anew
-from support.hub_server import Hub
+from support.hub_state import Hub
 from support.releases import REPO, TAG, put, read_files, seal_anew, write_small_export
 
 

@@ -75,9 +75,8 @@ def published(
 
 
 @pytest.fixture(autouse=True)
-def _well_behaved(hub: Hub) -> Iterator[None]:
-    yield
-    hub.forget()
+def _well_behaved(published: Published) -> None:
+    published.hub.forget()
 
 
 def test_a_run_comes_back_from_the_hub_and_predicts_as_it_did(
@@ -144,6 +143,7 @@ def test_no_place_and_no_image_of_the_data_is_sent(published: Published, radiogr
     export = Path(shutil.copytree(published.release, published.place / "named"))
     with (export / "README.md").open("a") as card:
         card.write(f"See {min(private & {name for name in private if '/' not in name})}.\n")
+    (export / "export.attestation.json").unlink()
     seal_anew(export)
     asked = ("publish", published.run, REPO, "--tag", "v2", "--export", export, "--yes")
     problem, _, _ = read_error(published.ask(*asked), code=3)

@@ -60,8 +60,9 @@ def explained(where: str) -> Iterator[None]:
             where=str(error.filename or where),
             hint="check the disk and its permissions, then try again",
         ) from None
-    except (ValueError, RuntimeError, TypeError, KeyError, AttributeError) as error:
-        # The client wraps what an upload raises, and trusts that answers have their fields.
+    except (ValueError, RuntimeError, TypeError, LookupError, AttributeError, NameError) as error:
+        # The client wraps what an upload raises, and trusts that answers have their fields; where
+        # a file is named that was not sent, it reads a variable that was never set.
         cause = error.__cause__
         if isinstance(cause, CxrError):
             raise cause from None

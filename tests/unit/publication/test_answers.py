@@ -6,9 +6,10 @@ import json
 
 import pytest
 
-from cxr.errors import CxrError, HubError
+from cxr.errors import CxrError, HubError, ReleaseDiffersError
 from cxr.publication.answers import MAX_JSON_BYTES
 from cxr.publication.fetch_release import fetch_release
+from cxr.publication.publish_run import Wishes, publish_run
 from support.hub_state import Hub
 from support.releases import REPO, TAG, put, read_files
 
@@ -114,3 +115,28 @@ def test_a_listing_without_an_end_or_larger_than_the_disk_is_refused(hub, export
     refusal = ask(hub, "/tree/", json.dumps(huge).encode(), tmp_path)
     assert "are free" in refusal.problem
     assert hub.list_asked("/resolve/") == []
+
+
+@pytest.mark.parametrize(
+    ("part", "page"),
+    [
+        ("/api/repos/create", b"<html>"),
+        ("/preupload/", b'{"files": [{"path": "README.md", "uploadMode": "xet"}]}'),
+        ("/preupload/", b"[" * 100_000),
+        ("/objects/batch", b'{"objects": [5]}'),
+        (
+            "/objects/batch",
+            b'{"objects": [{"oid": "x", "size": 1, "actions": {"upload": {"href": "file:///x"}}}]}',
+        ),
+        ("/commit/", b"{}"),
+        ("/commit/", b'{"commitOid": "main", "commitUrl": "x"}'),
+        ("/commit/", b'{"commitOid": "%s", "commitUrl": "http://x"}' % (b"c" * 40)),
+        ("/tag/", b"{}"),
+    ],
+)
+def test_an_answer_to_what_was_sent_is_not_believed_either(hub, run, export, part, page):
+    hub.pages = {part: page}
+    with pytest.raises((HubError, ReleaseDiffersError)):
+        publish_run(run, REPO, TAG, Wishes(export=export, is_meant=True))
+    assert not any(one.tags for one in hub.repositories.values())
+    assert not run.with_name(f"{run.name}.release.json").exists()

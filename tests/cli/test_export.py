@@ -244,5 +244,5 @@ def test_a_run_that_does_not_verify_is_refused(transformer: Exported, tmp_path: 
         run_cxr("export", run, tmp_path / "export", blocked=HEAVY), code=3
     )
     assert problem.startswith("the run does not verify: model.safetensors was changed")
-    assert where == str(run)
+    assert where.startswith(str(run))
     assert not (tmp_path / "export").exists()

@@ -86,7 +86,7 @@ def test_a_base_that_was_edited_is_refused(base: Run, tmp_path: Path):
     path = edited / "ledger.jsonl"
     path.write_bytes(path.read_bytes().replace(b'"step":3', b'"step":4', 1))
     finished = run_cxr("repeat", "--config", base.config, "--against", edited, "-q")
-    assert "was changed: ledger.jsonl" in read_error(finished, code=3)[0]
+    assert "does not verify: ledger.jsonl" in read_error(finished, code=3)[0]
 
 
 def test_a_golden_of_a_run_is_made_by_train_and_refused_under_strict(base: Run, tmp_path: Path):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from support.program import read_answer, read_error, run_cxr
+from support.program import read_answer, read_error, read_manifest, run_cxr
 from support.recipes import vectors, write_recipe
 from support.runs import FinishedRuns, Run
 
@@ -90,7 +89,3 @@ def test_a_difference_is_told_though_a_run_crashed(config: Path, tmp_path: Path,
     record = json.loads((out / "repeat.json").read_bytes())
     assert (record["verdict"], record["against"]["equal"]) == ("different", False)
     assert run_cxr("verify", out).returncode == 0
-
-
-def read_manifest(run: Path) -> dict[str, Any]:
-    return json.loads((run / "manifest.json").read_bytes())

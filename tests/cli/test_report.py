@@ -219,7 +219,7 @@ def test_nothing_is_written_into_a_record(run: Run, tmp_path: Path):
     (tmp_path / "link").symlink_to(copy)
     for place in (copy, copy / "checkpoints", tmp_path / "series", tmp_path / "link"):
         finished = run_cxr("report", copy, "--out", place / "report.html", "--force")
-        assert "into a record" in read_error(finished, code=2)[0]
+        assert "into another record" in read_error(finished, code=2)[0]
     assert run_cxr("verify", copy).returncode == 0
 
 

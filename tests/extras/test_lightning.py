@@ -11,16 +11,12 @@ import pytest
 
 from cxr.records.ledger import PARTS, read_ledger
 from cxr.records.tensor_digests import read_tensor_digests
-from support.examples import build_script_command, record_all, run_script
-from support.program import build_environment, read_answer, run_cxr, wait_until
+from support.examples import build_script_command, diff_records, record_all, run_script
+from support.program import build_environment, read_manifest, run_cxr, wait_until
 
 pytestmark = pytest.mark.extras
 
 EXAMPLE = "examples/lightning_training.py"
-
-
-def read_manifest(run: Path) -> dict:
-    return json.loads((run / "manifest.json").read_bytes())
 
 
 @pytest.fixture(scope="module")
@@ -48,16 +44,10 @@ def others(tmp_path_factory) -> Path:
     return place
 
 
-def diff(a: Path, b: Path, *, code: int) -> dict:
-    finished = run_cxr("diff", a, b, "--json")
-    assert finished.returncode == code, finished.stderr
-    return read_answer(finished)
-
-
 def test_two_processes_give_one_ledger(records):
     a, b = records["plain"], records["again"]
     assert (a / "ledger.jsonl").read_bytes() == (b / "ledger.jsonl").read_bytes()
-    answer = diff(a, b, code=0)
+    answer = diff_records(a, b, code=0)
     assert (answer["verdict"], answer["differences"]) == ("identical", [])
 
 
@@ -70,7 +60,7 @@ def test_each_step_has_every_part(records):
 
 
 def test_a_planted_fault_is_found_at_its_step_and_tensor(records):
-    answer = diff(records["plain"], records["fault"], code=1)
+    answer = diff_records(records["plain"], records["fault"], code=1)
     assert answer["first_divergence"] == {
         "step": 11,
         "epoch": 1,
@@ -82,7 +72,7 @@ def test_a_planted_fault_is_found_at_its_step_and_tensor(records):
 
 def test_another_number_of_workers_parts_at_a_batch_of_the_same_samples(records):
     a, b = records["one-worker"], records["two-workers"]
-    answer = diff(a, b, code=1)
+    answer = diff_records(a, b, code=1)
     parted = answer["first_divergence"]
     # The first worker loads the first batch in both; the second batch has another worker.
     assert (parted["step"], parted["what"], parted["tensor"]) == (1, "batch", "0")
@@ -95,7 +85,7 @@ def test_another_number_of_workers_parts_at_a_batch_of_the_same_samples(records)
 
 
 def test_without_workers_the_main_generator_is_the_one_that_is_drawn_from(records):
-    answer = diff(records["plain"], records["two-workers"], code=1)
+    answer = diff_records(records["plain"], records["two-workers"], code=1)
     parted = answer["first_divergence"]
     assert (parted["step"], parted["what"], parted["tensor"]) == (0, "random", "torch")
 

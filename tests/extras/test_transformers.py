@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
 from cxr.records.ledger import PARTS, read_ledger
 from cxr.records.tensor_digests import read_tensor_digests
-from support.examples import record_all, run_script
-from support.program import read_answer, run_cxr
+from support.examples import diff_records, record_all, run_script
+from support.program import read_manifest, run_cxr
 
 pytestmark = pytest.mark.extras
 
 EXAMPLE = "examples/transformers_training.py"
-
-
-def read_manifest(run: Path) -> dict:
-    return json.loads((run / "manifest.json").read_bytes())
 
 
 @pytest.fixture(scope="module")
@@ -47,16 +42,10 @@ def others(tmp_path_factory) -> Path:
     return place
 
 
-def diff(a: Path, b: Path, *, code: int) -> dict:
-    finished = run_cxr("diff", a, b, "--json")
-    assert finished.returncode == code, finished.stderr
-    return read_answer(finished)
-
-
 def test_workers_that_draw_nothing_change_nothing(records):
     a, b = records["plain"], records["workers"]
     assert (a / "ledger.jsonl").read_bytes() == (b / "ledger.jsonl").read_bytes()
-    answer = diff(a, b, code=0)
+    answer = diff_records(a, b, code=0)
     found = [(one["field"], one["a"], one["b"]) for one in answer["differences"]]
     assert (answer["verdict"], found) == ("identical", [("loader.num_workers", 0, 2)])
 
@@ -72,7 +61,7 @@ def test_each_step_has_every_part_but_the_buffers_that_there_are_not(records):
 
 
 def test_a_planted_fault_is_found_at_its_step_and_tensor(records):
-    answer = diff(records["plain"], records["fault"], code=1)
+    answer = diff_records(records["plain"], records["fault"], code=1)
     assert answer["first_divergence"] == {
         "step": 5,
         "epoch": 0,
@@ -83,7 +72,7 @@ def test_a_planted_fault_is_found_at_its_step_and_tensor(records):
 
 
 def test_another_learning_rate_is_named_by_its_path_and_acts_in_the_optimizer(records):
-    answer = diff(records["plain"], records["rate"], code=1)
+    answer = diff_records(records["plain"], records["rate"], code=1)
     parted = answer["first_divergence"]
     assert (parted["step"], parted["what"], parted["tensor"]) == (0, "optimizer", "lr")
     assert "trainer.learning_rate" in {one["field"] for one in answer["differences"]}

@@ -6,8 +6,9 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from support.program import DEADLINE_S, Finished, build_environment
+from support.program import DEADLINE_S, Finished, build_environment, read_answer, run_cxr
 
 ROOT = Path(__file__).parents[2]
 
@@ -38,3 +39,10 @@ def record_all(script: str, place: Path, wanted: dict[str, Sequence[str]]) -> di
         finished = run_script(script, "--out", records[name], *arguments)
         assert finished.returncode == 0, finished.stderr
     return records
+
+
+def diff_records(a: Path, b: Path, *, code: int) -> dict[str, Any]:
+    """Return what ``cxr diff --json`` says of two records, which must exit with ``code``."""
+    finished = run_cxr("diff", a, b, "--json")
+    assert finished.returncode == code, finished.stderr
+    return read_answer(finished)

@@ -590,6 +590,23 @@ def _named_machine(_: str) -> None:
 
 
 @fault
+def _no_network(_: str) -> None:
+    """There is no network: whoever asks for a name, connects or sends is stopped.
+
+    A socket may be made: urllib3 makes one when it is imported, to see whether there is IPv6.
+    """
+    used = ("connect", "getaddrinfo", "gethostbyname", "gethostbyaddr", "getnameinfo", "sendto")
+    events = {f"socket.{name}" for name in (*used, "sendmsg")}
+
+    def refuse(event: str, _: tuple[Any, ...]) -> None:
+        if event in events:
+            os.write(2, f"the planted network was used: {event}\n".encode())
+            os._exit(9)
+
+    sys.addaudithook(refuse)
+
+
+@fault
 def _other_seed_in_run_2(_: str) -> None:
     """The second run of a repeat has another seed."""
 

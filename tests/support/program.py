@@ -144,6 +144,11 @@ def read_answer(finished: Finished[str]) -> Any:
     return json.loads(finished.stdout, parse_constant=_refuse_constant)
 
 
+def read_manifest(record: Path) -> dict[str, Any]:
+    """Read a record's manifest as it stands, sealed or not."""
+    return json.loads((record / "manifest.json").read_bytes())
+
+
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 

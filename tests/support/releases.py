@@ -78,7 +78,7 @@ def seal_anew(directory: Path, change: Callable[[dict[str, Any]], None] | None =
     """Write ``export.json`` as somebody would who edited a file and knows the format."""
     path = directory / "export.json"
     record = json.loads(path.read_bytes())
-    companions = ("export.json", "attestation.json", "export.attestation.json")
+    companions = ("export.json", *layout.COMPANIONS)
     record["files"] = {
         one.name: digest_file(one) for one in directory.iterdir() if one.name not in companions
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
 from pathlib import Path
@@ -12,14 +11,17 @@ import pytest
 from cxr.digests.canonical import canonical_json, digest_json
 from cxr.records.manifest import write_manifest
 from support.examples import build_script_command, run_script
-from support.program import build_environment, read_answer, read_error, run_cxr, wait_until
+from support.program import (
+    build_environment,
+    read_answer,
+    read_error,
+    read_manifest,
+    run_cxr,
+    wait_until,
+)
 from support.runs import HEAVY
 
 LOOP = "tests/support/plain_loop.py"
-
-
-def read_manifest(run: Path) -> dict:
-    return json.loads((run / "manifest.json").read_bytes())
 
 
 @pytest.fixture(scope="module")

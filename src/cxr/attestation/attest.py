@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 from cxr.atomic import create_file
 from cxr.attestation.dsse import Envelope, Signature, encode_for_signing, render_envelope
 from cxr.attestation.keys import derive_keyid
-from cxr.attestation.place import find_place, require_beside_records
+from cxr.attestation.place import find_place
 from cxr.attestation.statement import PAYLOAD_TYPE, derive_statement
 from cxr.bounded_file import read_bounded
-from cxr.compare.verify_run import verify_run
+from cxr.compare.sound_run import load_sound_run
 from cxr.digests.canonical import canonical_json, digest_bytes
 from cxr.digests.files import digest_file
-from cxr.errors import RecordError, UsageError
+from cxr.errors import UsageError
 from cxr.json_file import load_json_object
-from cxr.records.manifest import load_sealed_run
+from cxr.records.free_place import require_outside_records
 from cxr.records.run_directory import ENVIRONMENT, MANIFEST
 
 if TYPE_CHECKING:
@@ -29,10 +29,10 @@ _MODE = 0o644
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attestation:
-    """A signed statement about a run.
+    """A signed statement about a run or an export.
 
     Attributes:
-        path: Where the envelope lies.
+        path: Where it lies.
         keyid: Fingerprint of the key that signed.
         num_subjects: How many files it names.
         statement_digest: SHA-256 of the statement's bytes.
@@ -119,17 +119,11 @@ def prepare_statement(
         RecordError: The run did not complete, or does not verify.
         RunDirectoryTakenError: The envelope would lie inside a record.
     """
-    manifest = load_sealed_run(directory, completed=True)
     path = find_place(directory) if out is None else out
-    require_beside_records(path, what="attestation")
-    findings = verify_run(directory).findings
-    if findings:
-        raise RecordError(
-            f"the run is not signed, because it does not verify: {findings[0].path}: "
-            f"{findings[0].problem}",
-            where=f"{directory}, {len(findings)} findings",
-            hint="cxr verify names all of them; restore the run, or train it again",
-        )
+    require_outside_records(path, what="attestation")
+    manifest = load_sound_run(
+        directory, refusal="the run is not signed, because it does not verify"
+    )
     statement = derive_statement(
         manifest,
         digest_file(directory / MANIFEST),

@@ -1,7 +1,8 @@
 """Who signed an export: its run through the run's own attestation, and every file through another.
 
 The run's attestation names manifest and weights. What it does not name, as the card and an ONNX
-model, is signed by a statement about the export, which follows from the files alone.
+model, is signed by a statement about the export, which follows from the files alone. Both are of
+Ed25519 keys; `cxr.attestation.export_signatures` chooses between them and model-signing.
 """
 
 from __future__ import annotations
@@ -10,9 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from cxr.atomic import write_bytes
-from cxr.attestation.attest import sign_statement
-from cxr.attestation.dsse import Envelope, parse_envelope, render_envelope
+from cxr.attestation.dsse import Envelope, parse_envelope
 from cxr.attestation.statement import STATEMENT_TYPE, Statement, list_subjects
 from cxr.attestation.verify_attestation import (
     check_envelope,
@@ -29,13 +28,16 @@ from cxr.records.exported import EXPORT, LABELS, RECIPE
 from cxr.records.manifest import load_manifest
 from cxr.records.run_directory import MANIFEST
 from cxr.release.export_record import EXPORT_DIGEST
-from cxr.release.layout import ATTESTATION, EXPORT_ATTESTATION, LEDGER_HEAD, WEIGHTS
+from cxr.release.layout import (
+    ATTESTATION,
+    EXPORT_ATTESTATION,
+    LEDGER_HEAD,
+    MODEL_SIGNATURE,
+    WEIGHTS,
+)
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import (
-        Ed25519PrivateKey,
-        Ed25519PublicKey,
-    )
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 # Of the TypeURIs of in-toto, which may lead nowhere; no host is ours to name.
 PREDICATE_TYPE: Final = "urn:cxr:predicate:export:v1"
@@ -59,21 +61,15 @@ class ExportAuthentication:
     unsigned: list[str]
 
 
-def sign_export(directory: Path, key: Ed25519PrivateKey) -> None:
-    """Sign every file of an export, in a file of the export.
-
-    Raises:
-        StorageError: It cannot be written.
-    """
-    statement = derive_export_statement(directory)
-    envelope = sign_statement(canonical_json(statement), key)
-    write_bytes(directory / EXPORT_ATTESTATION, render_envelope(envelope))
-
-
 def derive_export_statement(directory: Path) -> Statement:
-    """Return the statement about an export: every file in it but the signature itself."""
+    """Return the statement about an export: every file in it but those that sign all of it.
+
+    ``model.sig`` names the file that this statement lies in, and so can only be made after it.
+    """
     record = load_json_object(directory / EXPORT)
-    names = sorted(path.name for path in directory.iterdir() if path.name != EXPORT_ATTESTATION)
+    names = sorted(
+        {path.name for path in directory.iterdir()} - {EXPORT_ATTESTATION, MODEL_SIGNATURE}
+    )
     return {
         "_type": STATEMENT_TYPE,
         "subject": [
@@ -101,7 +97,7 @@ def verify_export_attestations(directory: Path, key: Ed25519PublicKey) -> Export
     names = {path.name for path in directory.iterdir()}
     if not names & {ATTESTATION, EXPORT_ATTESTATION}:
         raise RecordError(
-            "nothing is signed: there is no attestation in it",
+            "nothing is signed with a key of this kind: there is no attestation in it",
             where=str(directory),
             hint="ask whoever published it to sign it (cxr attest), or check it without --key",
         )
@@ -114,7 +110,7 @@ def verify_export_attestations(directory: Path, key: Ed25519PublicKey) -> Export
     if EXPORT_ATTESTATION in names:
         found = _verify_export_attestation(directory, key)
         findings += found
-        signed |= set() if found else names
+        signed |= set() if found else names - {MODEL_SIGNATURE}
     return ExportAuthentication(
         findings=findings, signed=sorted(signed & names), unsigned=sorted(names - signed)
     )

@@ -1,4 +1,6 @@
-"""Ed25519 keys in PEM files: made, read, and known by a fingerprint.
+"""Keys in PEM files: read, and known by a fingerprint. Those that sign runs are Ed25519.
+
+`cxr.attestation.export_keys` reads those that sign exports, which may be of another kind.
 
 No error says what a library found inside a key file, and none carries the library's own error: it
 might quote what it read.
@@ -12,17 +14,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from cxr.atomic import create_file
-from cxr.attestation.place import require_beside_records
 from cxr.bounded_file import read_bounded
 from cxr.digests.canonical import digest_bytes
 from cxr.errors import IMPORT_FAULTS, InstallationError, RecordError, UsageError
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import (
+        EllipticCurvePrivateKey,
+        EllipticCurvePublicKey,
+    )
     from cryptography.hazmat.primitives.asymmetric.ed25519 import (
         Ed25519PrivateKey,
         Ed25519PublicKey,
     )
+
+    ExportPrivateKey = Ed25519PrivateKey | EllipticCurvePrivateKey
+    ExportPublicKey = Ed25519PublicKey | EllipticCurvePublicKey
 
 INSTALL: Final = "install the optional extra: uv sync --extra attest, or pip install 'cxr[attest]'"
 ASKED_VARIABLE: Final = "CXR_KEY_PASSWORD"
@@ -32,8 +39,6 @@ sources with it, which are then packed nowhere.
 PUBLIC_SUFFIX: Final = ".pub"
 
 _MAX_KEY_BYTES: Final = 64 * 2**10
-_PRIVATE_MODE: Final = 0o600
-_PUBLIC_MODE: Final = 0o644
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _NEW_KEY: Final = "make a key with cxr attest --new-key FILE"
 
@@ -57,7 +62,7 @@ def require_cryptography() -> None:
         ) from error
 
 
-def derive_keyid(key: Ed25519PublicKey) -> str:
+def derive_keyid(key: ExportPublicKey) -> str:
     """Return a key's fingerprint: SHA-256 of its SubjectPublicKeyInfo in DER.
 
     ``openssl pkey -pubin -in FILE -outform DER | sha256sum`` gives the same digits.
@@ -75,9 +80,24 @@ def load_public_key(path: Path) -> Ed25519PublicKey:
         RecordError: The file cannot be read.
         UsageError: It holds no public Ed25519 key.
     """
+    key = parse_public_key(path)
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    if not isinstance(key, Ed25519PublicKey):
+        raise describe_wrong_key(path, "public", is_damaged=key is None)
+    return key
+
+
+def parse_public_key(path: Path) -> Any:
+    """Return the public key of any kind that a PEM file holds; nothing where it holds none.
+
+    Raises:
+        InstallationError: The library is missing.
+        RecordError: The file cannot be read.
+        UsageError: It holds a private key.
+    """
     require_cryptography()
     from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
     content = _read(path)
@@ -88,12 +108,9 @@ def load_public_key(path: Path) -> Ed25519PublicKey:
             hint=f"name the file that ends in {PUBLIC_SUFFIX}, and keep this one to yourself",
         )
     try:
-        key: Any = load_pem_public_key(content)
+        return load_pem_public_key(content)
     except (ValueError, UnsupportedAlgorithm):
-        key = None
-    if not isinstance(key, Ed25519PublicKey):
-        raise _describe_wrong_key(path, "public", is_damaged=key is None)
-    return key
+        return None
 
 
 def load_private_key(path: Path, ask: AskPassword) -> Ed25519PrivateKey:
@@ -108,9 +125,23 @@ def load_private_key(path: Path, ask: AskPassword) -> Ed25519PrivateKey:
         RecordError: The file cannot be read, or nobody knows the password.
         UsageError: It holds no private Ed25519 key, or the password is another one.
     """
-    require_cryptography()
+    key = parse_private_key(path, ask)
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+    if not isinstance(key, Ed25519PrivateKey):
+        raise describe_wrong_key(path, "private", is_damaged=key is None)
+    return key
+
+
+def parse_private_key(path: Path, ask: AskPassword) -> Any:
+    """Return the private key of any kind that a PEM file holds; nothing where it holds none.
+
+    Raises:
+        InstallationError: The library is missing.
+        RecordError: The file cannot be read, or nobody knows the password.
+        UsageError: It holds a public key, or the password is another one.
+    """
+    require_cryptography()
     content = _read(path)
     if b"PUBLIC KEY" in content and b"PRIVATE KEY" not in content:
         raise UsageError(
@@ -118,13 +149,10 @@ def load_private_key(path: Path, ask: AskPassword) -> Ed25519PrivateKey:
             where=str(path),
             hint=_NEW_KEY,
         )
-    key = _parse_private_key(content, path, ask)
-    if not isinstance(key, Ed25519PrivateKey):
-        raise _describe_wrong_key(path, "private", is_damaged=key is None)
-    return key
+    return _open_private_key(content, path, ask)
 
 
-def _parse_private_key(content: bytes, path: Path, ask: AskPassword) -> Any:
+def _open_private_key(content: bytes, path: Path, ask: AskPassword) -> Any:
     """Return the private key of a PEM file; nothing where it holds none."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -151,63 +179,9 @@ def _parse_private_key(content: bytes, path: Path, ask: AskPassword) -> Any:
         ) from None
 
 
-def create_key(path: Path, password: bytes | None) -> Ed25519PrivateKey:
-    """Make a key: the private one in ``path``, for its owner alone, the public one beside it.
-
-    Args:
-        path: Where; what stands there, or at ``<path>.pub``, is never written over.
-        password: To keep the private key under, or nothing.
-
-    Raises:
-        InstallationError: The library is missing.
-        RunDirectoryTakenError: It would lie inside a record.
-        StorageError: It cannot be written.
-        UsageError: Something stands there.
-    """
-    require_cryptography()
-    from cryptography.hazmat.primitives import serialization as forms
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-    require_beside_records(path, what="key", option="--new-key")
-    key = Ed25519PrivateKey.generate()
-    private = key.private_bytes(
-        forms.Encoding.PEM,
-        forms.PrivateFormat.PKCS8,
-        forms.BestAvailableEncryption(password) if password else forms.NoEncryption(),
-    )
-    public = key.public_key().public_bytes(
-        forms.Encoding.PEM, forms.PublicFormat.SubjectPublicKeyInfo
-    )
-    beside = name_public_key(path)
-    # The public one first: half of a pair that was not finished is then the half without a secret.
-    _create(beside, public, _PUBLIC_MODE)
-    try:
-        _create(path, private, _PRIVATE_MODE)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
-    return key
-
-
-def name_public_key(path: Path) -> Path:
-    """Return where the public key of a new private one is written."""
-    return path.with_name(f"{path.name}{PUBLIC_SUFFIX}")
-
-
 def is_open_to_others(path: Path) -> bool:
     """Say whether anybody but its owner may use a file, where the system knows owners."""
     return os.name == "posix" and bool(path.stat().st_mode & _OTHERS)
-
-
-def _create(path: Path, content: bytes, mode: int) -> None:
-    try:
-        create_file(path, content, mode=mode, option="--new-key")
-    except FileExistsError:
-        raise UsageError(
-            "something stands where the key would be written",
-            where=str(path),
-            hint="name another file with --new-key; a key is never written over",
-        ) from None
 
 
 def _read(path: Path) -> bytes:
@@ -221,11 +195,21 @@ def _read(path: Path) -> bytes:
         ) from None
 
 
-def _describe_wrong_key(path: Path, side: str, *, is_damaged: bool) -> UsageError:
+def describe_wrong_key(
+    path: Path, side: str, *, is_damaged: bool, wanted: str = "Ed25519"
+) -> UsageError:
+    """Return the error about a key that is none, or of another kind.
+
+    Args:
+        path: The file.
+        side: Which half was asked for: public or private.
+        is_damaged: Whether it holds no key at all.
+        wanted: The kinds that would have done.
+    """
     return UsageError(
         f"this is no {side} key in PEM, or a damaged one"
         if is_damaged
-        else f"this is a {side} key of another kind than Ed25519",
+        else f"this is a {side} key of another kind than {wanted}",
         where=str(path),
         hint=_NEW_KEY if side == "private" else "name the public key of whoever signed",
     )

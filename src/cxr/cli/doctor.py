@@ -120,7 +120,7 @@ def _run(out: Path | None, *, quiet: bool) -> dict[str, Any]:
 def _require_place(out: Path) -> None:
     """Refuse, before anything is trained, a file that could not be written in the end."""
     from cxr.atomic import make_directory
-    from cxr.records.run_directory import require_writable
+    from cxr.records.free_place import require_writable
 
     if out.is_dir():
         raise UsageError(

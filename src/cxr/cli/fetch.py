@@ -49,9 +49,9 @@ def fetch(
 
     public = None
     if key is not None:
-        from cxr.attestation.keys import load_public_key
+        from cxr.attestation.export_keys import load_export_public_key
 
-        public = load_public_key(key)
+        public = load_export_public_key(key)
     with shown_progress(quiet=quiet) as progress:
         found = fetch_release(release, out=out, key=public, progress=progress)
     if json:

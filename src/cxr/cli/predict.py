@@ -109,7 +109,7 @@ def _opened(csv: str | None) -> Iterator[IO[bytes] | None]:
         sys.stdout.buffer.flush()
     else:
         from cxr.atomic import output_writer
-        from cxr.records.run_directory import require_outside_records
+        from cxr.records.free_place import require_outside_records
 
         require_outside_records(Path(csv), what="table", option="--csv")
         if Path(csv).is_dir():

@@ -67,9 +67,9 @@ def publish(
 
     private = None
     if key is not None:
-        from cxr.cli.attest import load_signing_key
+        from cxr.cli.signing_keys import load_export_key
 
-        private = load_signing_key(key)
+        private = load_export_key(key)
     wishes = Wishes(
         export=export,
         license_name=license_name,

@@ -120,7 +120,8 @@ def _reproduce(
 ) -> Reproduction:
     """Prepare the run, and train it unless something is in the way."""
     from cxr.interruption import held
-    from cxr.records.run_directory import RUNS, require_free, require_writable
+    from cxr.records.free_place import require_free, require_writable
+    from cxr.records.run_directory import RUNS
     from cxr.reproduce.known_errors import accept_known_errors
     from cxr.reproduce.plan import is_stopped
     from cxr.reproduce.prepare import prepare_reproduction

@@ -14,8 +14,6 @@ from cxr.errors import ExitCode, UsageError
 from cxr.plain_text import show_plainly
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
     from cxr.compare.verify_findings import Verification
 
 
@@ -84,9 +82,9 @@ def _verify_signed(run: Path, key: Path, attestation: Path | None) -> tuple[Veri
     from cxr.compare.verify_run import verify_run
     from cxr.records.exported import is_export
 
-    public = load_public_key(key)
     if is_export(run):
-        return _verify_signed_export(run, public, attestation)
+        return _verify_signed_export(run, key, attestation)
+    public = load_public_key(key)
     place = find_place(run) if attestation is None else attestation
     # A repeat has no signature of its own: its runs have.
     found = verify_run(run)
@@ -97,12 +95,16 @@ def _verify_signed(run: Path, key: Path, attestation: Path | None) -> tuple[Veri
 
 
 def _verify_signed_export(
-    directory: Path, key: Ed25519PublicKey, attestation: Path | None
+    directory: Path, key: Path, attestation: Path | None
 ) -> tuple[Verification, _Signed]:
     """Check an export and the signatures that it was published with."""
-    from cxr.attestation.export_statement import verify_export_attestations
+    from cxr.attestation.export_keys import load_export_public_key
+    from cxr.attestation.export_signatures import (
+        name_signature,
+        require_library,
+        verify_export_signatures,
+    )
     from cxr.attestation.keys import derive_keyid
-    from cxr.release.layout import EXPORT_ATTESTATION
     from cxr.release.verify_export import verify_export
 
     if attestation is not None:
@@ -111,13 +113,15 @@ def _verify_signed_export(
             where=f"cxr verify --attestation {attestation}",
             hint="leave out --attestation",
         )
+    public = load_export_public_key(key)
+    require_library(public)
     found, signed, unsigned = verify_export(directory), list[str](), list[str]()
     if not found.findings:
-        more = verify_export_attestations(directory, key)
+        more = verify_export_signatures(directory, public)
         found, signed, unsigned = replace(found, findings=more.findings), more.signed, more.unsigned
     return found, _Signed(
-        attestation=directory / EXPORT_ATTESTATION,
-        keyid=derive_keyid(key),
+        attestation=directory / name_signature(public),
+        keyid=derive_keyid(public),
         num_files=len(signed),
         unsigned=tuple(unsigned),
     )

@@ -11,8 +11,8 @@ from cxr.compare.inputs import compare_environments, sort_differences
 from cxr.compare.loops import compare_code
 from cxr.compare.report import CommandDiffReport, Difference, OutputDifference, Verdict
 from cxr.errors import RecordError
-from cxr.records.command_record import NATIVE
 from cxr.records.foreign_manifest import load_sealed_foreign
+from cxr.records.foreign_record import NATIVE
 from cxr.records.manifest import Manifest
 
 

@@ -10,7 +10,7 @@ from cxr.compare.divergence import find_first_divergence
 from cxr.compare.inputs import compare_controls, compare_environments, sort_differences
 from cxr.compare.report import Difference, Divergence, LoopDiffReport
 from cxr.records.foreign_manifest import load_sealed_foreign
-from cxr.records.loop_record import NATIVE
+from cxr.records.foreign_record import NATIVE
 from cxr.records.manifest import Manifest
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
+from cxr.errors import RecordError
 from cxr.records.manifest import Manifest
 
 EDITED: Final = "was edited: its content has another manifest_digest"
@@ -46,6 +48,25 @@ class Verification:
     num_evaluations: int
     findings: list[Finding]
     unchecked: list[Finding] = field(default_factory=list)
+
+    def require_consistent(self, record: Path, *, refusal: str, hint: str) -> None:
+        """Refuse a record of which something was found.
+
+        Args:
+            record: Its directory.
+            refusal: What the error says ahead of the first finding.
+            hint: What to do.
+
+        Raises:
+            RecordError: Something was found.
+        """
+        if self.findings:
+            first, number = self.findings[0], len(self.findings)
+            raise RecordError(
+                f"{refusal}: {first.path} {first.problem}",
+                where=f"{record}, {number} findings" if number > 1 else str(record),
+                hint=hint,
+            )
 
 
 def take(manifest: Manifest, part: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from cxr.digests.canonical import digest_json
 from cxr.environment.facts import digest_environment
 from cxr.errors import RecordError
 from cxr.json_file import load_json_object
-from cxr.records.loop_record import NATIVE
+from cxr.records.foreign_record import NATIVE
 from cxr.records.manifest import LOOP_SCHEMA, Manifest
 from cxr.records.run_directory import ENVIRONMENT, LOOP_CONFIG, MANIFEST
 

@@ -18,6 +18,7 @@ from cxr.data.preprocessing import derive_decode_plan
 from cxr.data.sources.open import open_source
 from cxr.data.sources.scan import derive_data_lock
 from cxr.data.sources.vectors import draw_vectors
+from cxr.errors import DataError
 from cxr.progress import SILENCE, Progress
 from cxr.records.data_lock import DataLock
 
@@ -91,6 +92,29 @@ class Dataset:
             labels=labels,
             known=known,
         )
+
+
+def load_same_dataset(
+    config: DataConfig, data_digest: str, *, progress: Progress = SILENCE
+) -> Dataset:
+    """Load the data set of a recorded run; see `load_dataset`.
+
+    Args:
+        config: The data section, with absolute paths.
+        data_digest: Of the data that the run was trained and tested on.
+        progress: Told how far it is.
+
+    Raises:
+        DataError: It is other data now, or cannot be used.
+    """
+    dataset = load_dataset(config, recorded={data_digest}, progress=progress)
+    if dataset.lock.digest != data_digest:
+        raise DataError(
+            "the data set is not the one that the run used",
+            where=config.root or config.source,
+            hint="cxr data verify DIR --lock RUN/data.lock.json names what differs",
+        )
+    return dataset
 
 
 def load_dataset(

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from cxr.config.control_plan import derive_control_plan
 from cxr.config.schema import RunConfig
-from cxr.data.dataset import Dataset, load_dataset
+from cxr.data.dataset import Dataset, load_same_dataset
 from cxr.data.subgroup_values import read_subgroup_values
 from cxr.determinism.arithmetic import arithmetic
-from cxr.determinism.controls import ControlPlan, find_untaken, require_device, set_controls
+from cxr.determinism.controls import find_untaken, require_device, set_controls
 from cxr.determinism.levels import Level
 from cxr.digests.files import digest_file
 from cxr.environment.code import digest_code
@@ -86,14 +87,11 @@ def evaluate_run(
     recorded_config = load_recorded_config(run, manifest, root=root)
     validation, missing = _load_validation(run, manifest)
     config = _change(recorded_config, split=split, batch_size=batch_size)
-    plan = ControlPlan(
-        level=config.determinism, threads=config.threads, fill_memory=config.fill_memory
-    )
+    plan = derive_control_plan(config)
     controls = set_controls(plan)
     require_device(config.device)
-    recorded = {manifest["recipe"]["data_digest"]}
-    dataset = load_dataset(config.data, recorded=recorded, progress=progress)
-    _require_same_data(dataset, manifest, config)
+    wanted = manifest["recipe"]["data_digest"]
+    dataset = load_same_dataset(config.data, wanted, progress=progress)
     subgroups = read_subgroup_values(config, dataset.lock)
     ops: Counter[str] = Counter()
     predictions = _predict(run, manifest, config, dataset, ops, progress)
@@ -181,16 +179,6 @@ def _derive_intervals(
         replicates=replicates,
         determinism=config.determinism,
     )
-
-
-def _require_same_data(dataset: Dataset, manifest: Manifest, config: RunConfig) -> None:
-    """Refuse data that is not what the run was trained and tested on."""
-    if dataset.lock.digest != manifest["recipe"]["data_digest"]:
-        raise DataError(
-            "the data set is not the one that the run used",
-            where=config.data.root or config.data.source,
-            hint="cxr data verify DIR --lock RUN/data.lock.json names what differs",
-        )
 
 
 def _predict(

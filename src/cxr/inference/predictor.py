@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from cxr.config.control_plan import derive_control_plan
 from cxr.config.schema import RunConfig
 from cxr.data.inspection.inspect_file import InspectFiles, inspect_files
 from cxr.data.normalise import derive_pixel_table
@@ -23,7 +24,7 @@ from cxr.data.preprocessing import CheckedPreprocessing, require_same_preprocess
 from cxr.data.sources.image_files import ImageFiles
 from cxr.data.sources.source import FoundImage
 from cxr.determinism.arithmetic import arithmetic
-from cxr.determinism.controls import ControlPlan, find_untaken, require_device, set_controls
+from cxr.determinism.controls import find_untaken, require_device, set_controls
 from cxr.determinism.levels import Level
 from cxr.determinism.seeding import seed_global_generators
 from cxr.determinism.streams import derive_seed
@@ -144,7 +145,7 @@ def load_predictor(run: Path) -> Predictor:
     classes = _load_classes(opened)
     preprocessing = require_same_preprocessing(opened.manifest, config.data)
     level = config.determinism
-    plan = ControlPlan(level=level, threads=config.threads, fill_memory=config.fill_memory)
+    plan = derive_control_plan(config)
     controls = set_controls(plan)
     require_device(config.device)
     tensors = load_outcome_weights(run, opened.manifest)

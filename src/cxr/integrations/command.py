@@ -21,16 +21,9 @@ from cxr.integrations.command_line import describe_command
 from cxr.integrations.declared_files import find_files, find_named_files, hash_files
 from cxr.interruption import has_signal, held, pass_on
 from cxr.records.command_record import CommandRecord, HashedFile
+from cxr.records.free_place import create_directory, create_named, require_free, require_writable
 from cxr.records.manifest import Manifest
-from cxr.records.run_directory import (
-    RUNS,
-    create_directory,
-    create_named,
-    hold_lock,
-    name_run,
-    require_free,
-    require_writable,
-)
+from cxr.records.run_directory import RUNS, hold_lock, name_run
 
 _OPTION: Final = "--record"
 """Which one names the record: --out stands for the files that a command writes."""

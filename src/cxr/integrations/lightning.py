@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from cxr.errors import InstallationError, UsageError
+from cxr.errors import InstallationError
 from cxr.integrations.drawn_samples import DrawnSamples
 from cxr.integrations.loop_settings import describe_loader, describe_optimizers
+from cxr.integrations.one_process import require_one
 from cxr.integrations.recorder import RunRecorder
 
 _PACKAGES: Final = {"lightning": "lightning.pytorch", "pytorch_lightning": "pytorch_lightning"}
@@ -103,12 +104,11 @@ class CxrCallback(_Callback):  # type: ignore[misc]
         del pl_module
         if stage != "fit":
             return
-        if trainer.world_size > 1:
-            raise UsageError(
-                f"{trainer.world_size} processes train together, and a record tells of one",
-                where=f"the strategy {type(trainer.strategy).__name__}",
-                hint="train with devices=1 to record it",
-            )
+        require_one(
+            trainer.world_size,
+            where=f"the strategy {type(trainer.strategy).__name__}",
+            hint="train with devices=1 to record it",
+        )
         process = trainer.strategy.process_dataloader
 
         def process_and_look(loader: Any) -> Any:

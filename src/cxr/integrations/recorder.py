@@ -28,16 +28,12 @@ from cxr.environment.capture import capture_environment
 from cxr.environment.checkout import capture_checkout
 from cxr.errors import StorageError, UsageError
 from cxr.integrations.hyperparameters import flatten_hyperparameters
+from cxr.integrations.one_process import require_one
 from cxr.integrations.step_parts import StepParts
+from cxr.records.free_place import create_directory, create_named, require_free
 from cxr.records.ledger import INITIAL_STEP, LedgerWriter
 from cxr.records.loop_record import LoopRecord
-from cxr.records.run_directory import (
-    create_directory,
-    create_named,
-    hold_lock,
-    name_run,
-    require_free,
-)
+from cxr.records.run_directory import hold_lock, name_run
 from cxr.training.trace import trace_buffers, trace_parameters
 
 _UNKNOWN_SAMPLES: Final = "which samples a batch holds is not known, only how many"
@@ -284,20 +280,13 @@ class RunRecorder:
 
 
 def _require_one_process() -> None:
-    """Refuse training by several processes: each has a share of what a record must tell.
-
-    Raises:
-        UsageError: There are several.
-    """
     distributed: Any = torch.distributed
     if distributed.is_available() and distributed.is_initialized():
-        num_processes = distributed.get_world_size()
-        if num_processes > 1:
-            raise UsageError(
-                f"{num_processes} processes train together, and a record tells of one",
-                where="torch.distributed",
-                hint="train in one process to record it",
-            )
+        require_one(
+            distributed.get_world_size(),
+            where="torch.distributed",
+            hint="train in one process to record it",
+        )
 
 
 def _plan_as_found(controls: Mapping[str, Any]) -> ControlPlan:

@@ -12,9 +12,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from cxr.errors import InstallationError, UsageError
+from cxr.errors import InstallationError
 from cxr.integrations.drawn_samples import DrawnSamples
 from cxr.integrations.loop_settings import describe_loader, describe_optimizers
+from cxr.integrations.one_process import require_one
 from cxr.integrations.recorder import RunRecorder
 
 _PLACES: Final = ("output_dir", "logging_dir", "run_name", "hub_model_id")
@@ -107,12 +108,9 @@ class CxrCallback(_Callback):  # type: ignore[misc]
         """Begin the record: network and optimizer are there, no step has been taken."""
         del control
         for number, what in ((args.world_size, "processes"), (args.n_gpu, "devices")):
-            if number > 1:
-                raise UsageError(
-                    f"{number} {what} train together, and a record tells of one",
-                    where="TrainingArguments",
-                    hint="train on one device to record it",
-                )
+            require_one(
+                number, what, where="TrainingArguments", hint="train on one device to record it"
+            )
         network, loader = kwargs["model"], kwargs["train_dataloader"]
         self._drawn = DrawnSamples(loader)
         if self._drawn.reason is not None:

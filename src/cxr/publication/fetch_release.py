@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cxr.atomic import flush_directory, make_directory, storage_errors
+from cxr.attestation.export_signatures import require_library, verify_export_signatures
 from cxr.compare.verify_findings import Finding
 from cxr.errors import RecordError, RunDirectoryTakenError
 from cxr.interruption import obey
@@ -20,12 +21,12 @@ from cxr.publication.hub import open_hub
 from cxr.publication.repository import is_commit, load_files
 from cxr.publication.revisions import check_moved, find_commit, parse_release
 from cxr.records.exported import EXPORT, is_export
-from cxr.records.run_directory import require_free, require_writable
+from cxr.records.free_place import require_free, require_writable
 from cxr.release.export_record import ExportRecord
 from cxr.release.verify_export import verify_export
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from cxr.attestation.keys import ExportPublicKey
 
 _SHORT: Final = 12
 _NO_RELEASE: Final = "it is no release of cxr, or was damaged; ask whoever published it"
@@ -62,7 +63,7 @@ def fetch_release(
     name: str,
     *,
     out: Path | None = None,
-    key: Ed25519PublicKey | None = None,
+    key: ExportPublicKey | None = None,
     progress: Progress = SILENCE,
 ) -> Fetched:
     """Fetch a release, check all of it, and only then let it have its name.
@@ -75,12 +76,15 @@ def fetch_release(
 
     Raises:
         HubError: The hub cannot be asked, or has no such revision.
+        InstallationError: The library that the key needs is missing.
         RecordError: What came is no export, or is not signed at all, where a key is given.
         RunDirectoryTakenError: Something stands at ``out``.
         StorageError: It cannot be written.
         UsageError: The name is none, or that of a branch.
     """
     repo, revision = parse_release(name)
+    if key is not None:
+        require_library(key)
     short = revision[:_SHORT] if is_commit(revision) else revision
     directory = out or Path(f"{repo.partition('/')[2]}@{short}")
     target = _find_target(directory)
@@ -98,10 +102,8 @@ def fetch_release(
             with _named_as_released(growing, where, hint=_NO_RELEASE):
                 findings = verify_export(growing).findings
         if key is not None and not findings:
-            from cxr.attestation.export_statement import verify_export_attestations
-
             with _named_as_released(growing, where):
-                found = verify_export_attestations(growing, key)
+                found = verify_export_signatures(growing, key)
             findings, signed, unsigned = found.findings, found.signed, found.unsigned
         if not findings:
             findings = check_moved(hub, repo, revision, commit)

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cxr.atomic import make_directory, storage_errors, write_bytes
-from cxr.attestation.place import find_place, require_beside_records
-from cxr.attestation.verify_attestation import MAX_ENVELOPE_BYTES
-from cxr.bounded_file import read_bounded
+from cxr.atomic import make_directory, storage_errors
+from cxr.attestation.export_signatures import require_current_signatures, sign_export
+from cxr.attestation.place import find_place
+from cxr.compare.sound_run import load_sound_run
 from cxr.errors import RecordError, UsageError
 from cxr.interruption import obey
 from cxr.progress import SILENCE, Progress
@@ -24,18 +24,18 @@ from cxr.publication.plan import Plan, make_plan
 from cxr.publication.private_names import require_nothing_private
 from cxr.publication.release_record import SUFFIX, add_release, describe_release, load_releases
 from cxr.publication.repository import require_repository_name, require_tag_name
+from cxr.publication.run_attestation import add_attestation
 from cxr.publication.send import send
-from cxr.publication.signatures import require_fitting_signatures
 from cxr.records.exported import is_export
+from cxr.records.free_place import require_outside_records, require_writable
 from cxr.records.manifest import Manifest
-from cxr.records.run_directory import require_writable
 from cxr.release.export_record import ExportRecord
-from cxr.release.export_run import export_run, load_sound_run
-from cxr.release.layout import ATTESTATION, RELEASED
+from cxr.release.export_run import export_run
+from cxr.release.layout import RELEASED
 from cxr.release.verify_export import load_sound_export
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cxr.attestation.keys import ExportPrivateKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +78,7 @@ class Wishes:
     onnx: bool = False
     root: Path | None = None
     changed_code: str | None = None
-    key: Ed25519PrivateKey | None = None
+    key: ExportPrivateKey | None = None
     is_public: bool = False
     release: Path | None = None
     is_meant: bool = False
@@ -110,7 +110,7 @@ def publish_run(
     has_export = wishes.export is not None
     require_told_changes(run, manifest, wishes.changed_code, has_export=has_export)
     place = wishes.release or find_place(run, SUFFIX)
-    require_beside_records(place, what="release record", option="--record")
+    require_outside_records(place, what="release record", option="--record")
     require_writable(place.parent, option="--record")
     load_releases(place)
     hub = open_hub()
@@ -118,6 +118,7 @@ def publish_run(
         directory = temporary / "release"
         record = _prepare(run, directory, manifest, wishes, progress)
         require_nothing_private(directory, run)
+        require_current_signatures(directory)
         plan = make_plan(hub, directory, repo, tag)
         commit, is_sent = plan.tagged, False
         if wishes.is_meant and not plan.is_done:
@@ -177,22 +178,9 @@ def _prepare(
             where=str(wishes.export or run),
             hint="leave out --export" if given else "publish again",
         )
-    attestation = find_place(run)
-    if attestation.exists():
-        try:
-            content = read_bounded(attestation, max_bytes=MAX_ENVELOPE_BYTES)
-        except OSError as error:
-            raise RecordError(
-                f"cannot read the attestation: {error.strerror or error}",
-                where=str(attestation),
-                hint="sign the run again (cxr attest), or move the file aside",
-            ) from error
-        write_bytes(directory / ATTESTATION, content)
+    add_attestation(run, directory)
     if wishes.key is not None:
-        from cxr.attestation.export_statement import sign_export
-
         sign_export(directory, wishes.key)
-    require_fitting_signatures(directory, {ATTESTATION: attestation})
     return record
 
 

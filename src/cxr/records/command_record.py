@@ -6,17 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from cxr.atomic import write_bytes
-from cxr.determinism.levels import Level
-from cxr.digests.canonical import canonical_json, digest_json
+from cxr.digests.canonical import digest_json
 from cxr.environment.checkout import Checkout
-from cxr.environment.facts import Capture, digest_environment, select_acting_facts
-from cxr.records.growing_record import GrowingRecord
+from cxr.environment.facts import Capture
+from cxr.records.foreign_record import ForeignRecord
 from cxr.records.manifest import COMMAND_SCHEMA, Manifest
-from cxr.records.run_directory import ENVIRONMENT, PATCH
-
-NATIVE: Level = Level.STRICT
-"""The level whose facts count: whatever the command computes, this machine's kernels do it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +39,7 @@ Files = Mapping[str, HashedFile]
 
 
 @dataclass(kw_only=True)
-class CommandRecord(GrowingRecord):
+class CommandRecord(ForeignRecord):
     """The manifest of a command while it runs."""
 
     def begin(
@@ -72,30 +66,22 @@ class CommandRecord(GrowingRecord):
             StorageError: They cannot be written.
         """
         arguments, program = list(command.arguments), dict(command.program)
-        recipe = {
-            "command_digest": digest_json([arguments, program]),
-            "inputs_digest": digest_json(describe_files(inputs)),
-            "code_digest": checkout.facts["digest"],
-        }
-        self.open(
+        given = describe_files(inputs)
+        self.open_with_inputs(
             {
                 "schema": COMMAND_SCHEMA,
                 "name": name,
                 "command": {"arguments": arguments, "program": program},
                 "declared": {key: list(globs) for key, globs in declared.items()},
-                "inputs": describe_files(inputs),
-                "recipe": recipe,
-                "recipe_digest": digest_json(recipe),
-                "code": {**checkout.facts, "patch_withheld": checkout.patch.withheld},
-                "recorder": environment["code"],
-                "environment": select_acting_facts(environment, NATIVE),
-                "environment_digest": digest_environment(environment, NATIVE),
-                "libraries": environment["packages"],
-            }
+                "inputs": given,
+            },
+            {
+                "command_digest": digest_json([arguments, program]),
+                "inputs_digest": digest_json(given),
+            },
+            environment=environment,
+            checkout=checkout,
         )
-        write_bytes(self.directory / ENVIRONMENT, canonical_json(environment) + b"\n")
-        if checkout.patch.content is not None:
-            write_bytes(self.directory / PATCH, checkout.patch.content)
 
     def end(self, *, exit_status: int, before: Files, after: Files) -> Manifest:
         """Seal the manifest of a command that ended by itself.

@@ -12,20 +12,16 @@ from typing import Any
 
 from cxr.atomic import write_bytes
 from cxr.determinism.controls import Controls
-from cxr.determinism.levels import Level
 from cxr.digests.canonical import canonical_json, digest_json
 from cxr.environment.checkout import Checkout
-from cxr.environment.facts import Capture, digest_environment, select_acting_facts
-from cxr.records.growing_record import GrowingRecord
+from cxr.environment.facts import Capture
+from cxr.records.foreign_record import ForeignRecord
 from cxr.records.manifest import LOOP_SCHEMA, Manifest
-from cxr.records.run_directory import ENVIRONMENT, LOOP_CONFIG, PATCH
-
-NATIVE: Level = Level.STRICT
-"""The level whose facts count: the machine's own kernels compute, as they do at ``strict``."""
+from cxr.records.run_directory import LOOP_CONFIG
 
 
 @dataclass(kw_only=True)
-class LoopRecord(GrowingRecord):
+class LoopRecord(ForeignRecord):
     """The manifest of somebody else's training while it is being written."""
 
     def begin(
@@ -57,33 +53,21 @@ class LoopRecord(GrowingRecord):
         Raises:
             StorageError: They cannot be written.
         """
-        recipe = {
-            "config_digest": digest_json(dict(config)),
-            "code_digest": checkout.facts["digest"],
-            "seed": seed,
-        }
-        self.open(
+        self.open_with_inputs(
             {
                 "schema": LOOP_SCHEMA,
                 "name": name,
                 "framework": dict(framework),
-                "recipe": recipe,
-                "recipe_digest": digest_json(recipe),
                 "config": {"recipe": dict(config)},
-                "code": {**checkout.facts, "patch_withheld": checkout.patch.withheld},
-                "recorder": environment["code"],
-                "environment": select_acting_facts(environment, NATIVE),
-                "environment_digest": digest_environment(environment, NATIVE),
                 "controls": controls,
                 "controls_unlike_strict": unlike_strict,
-                "libraries": environment["packages"],
                 "not_recorded": dict(not_recorded),
-            }
+            },
+            {"config_digest": digest_json(dict(config)), "seed": seed},
+            environment=environment,
+            checkout=checkout,
         )
         write_bytes(self.directory / LOOP_CONFIG, canonical_json(dict(config)) + b"\n")
-        write_bytes(self.directory / ENVIRONMENT, canonical_json(environment) + b"\n")
-        if checkout.patch.content is not None:
-            write_bytes(self.directory / PATCH, checkout.patch.content)
 
     def end(
         self,

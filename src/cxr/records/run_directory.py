@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
-import itertools
 import os
 import stat
 from collections.abc import Iterator
@@ -13,8 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from cxr.atomic import TEMPORARY, make_directory, storage_errors
-from cxr.errors import RecordError, RunDirectoryError, RunDirectoryTakenError
+from cxr.atomic import TEMPORARY, storage_errors
+from cxr.errors import RecordError, RunDirectoryError
 
 MANIFEST: Final = "manifest.json"
 CONFIG: Final = "config.yaml"
@@ -49,99 +47,6 @@ def name_run(config_name: str, recipe_digest: str, now: datetime) -> str:
     """Return ``<config name>-<UTC time>-<short recipe digest>``."""
     short = recipe_digest.partition(":")[2][:_SHORT_DIGEST]
     return f"{config_name}-{now:%Y%m%dT%H%M%SZ}-{short}"
-
-
-def create_named(name: str, parent: Path = RUNS) -> Path:
-    """Make a directory of this name below ``parent``, with a number behind it if it is taken.
-
-    Of two processes that ask for one name at the same time, each gets a directory of its own.
-
-    Raises:
-        StorageError: It cannot be made.
-    """
-    make_directory(parent)
-    for number in itertools.count(1):
-        path = parent / (name if number == 1 else f"{name}-{number}")
-        with storage_errors(path), contextlib.suppress(FileExistsError):
-            path.mkdir()
-            break
-    return path
-
-
-def create_directory(path: Path, *, what: str = "run", option: str = "--out") -> None:
-    """Make a directory for a new record, refusing one that already holds something.
-
-    Raises:
-        RunDirectoryTakenError: ``path`` is a file, or a directory that is not empty.
-        StorageError: It cannot be made.
-    """
-    require_free(path, what=what, option=option)
-    make_directory(path)
-
-
-def require_free(path: Path, *, what: str = "run", option: str = "--out") -> None:
-    """Refuse a path at which something already stands.
-
-    Args:
-        path: What would be written.
-        what: What it would be, for an error.
-        option: Which one names the path.
-
-    Raises:
-        RunDirectoryTakenError: ``path`` is a file, a directory that is not empty, or lies inside
-            another record.
-    """
-    if path.exists() and not path.is_dir():
-        raise RunDirectoryTakenError(
-            f"a file stands where the {what} would be written",
-            where=str(path),
-            hint=f"name another directory with {option}",
-        )
-    if path.is_dir() and any(path.iterdir()):
-        raise RunDirectoryTakenError(
-            f"the directory of the {what} already exists and is not empty",
-            where=str(path),
-            hint=f"name another directory with {option}; a record is never written over",
-        )
-    require_outside_records(path, what=what, option=option)
-
-
-def require_outside_records(path: Path, *, what: str, option: str = "--out") -> None:
-    """Refuse a path inside the record of a run or of an evaluation: a completed one never changes.
-
-    Args:
-        path: What would be written.
-        what: What it would be, for an error.
-        option: Which one names the path.
-
-    Raises:
-        RunDirectoryTakenError: It lies inside one.
-    """
-    for above in path.resolve().parents:
-        if (above / MANIFEST).is_file() and (above / ENVIRONMENT).is_file():
-            raise RunDirectoryTakenError(
-                f"the {what} would be written into another record",
-                where=f"{path}, below {above}",
-                hint=f"name a place outside of it with {option}",
-            )
-
-
-def require_writable(path: Path, *, option: str = "--out") -> None:
-    """Refuse, before long work, a path below which nothing can be written.
-
-    Args:
-        path: What would be written.
-        option: Which one names another place for it.
-
-    Raises:
-        StorageError: The nearest directory above it that exists allows no new entry.
-    """
-    with storage_errors(path, option=option):
-        nearest = next(place for place in (path, *path.absolute().parents) if place.exists())
-        if not nearest.is_dir():
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-        if not os.access(nearest, os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def remove_half_written(path: Path) -> None:

@@ -48,9 +48,13 @@ SOMETIMES: Final = (ONNX,)
 ATTESTATION: Final = "attestation.json"
 """Who signed the run: beside a run in its file, with a published export in the directory."""
 EXPORT_ATTESTATION: Final = "export.attestation.json"
-"""Who signed the export: every file of it."""
+"""Who signed the export: every file of it but the next."""
+MODEL_SIGNATURE: Final = "model.sig"
+"""Who signed the export, in the format of OpenSSF model-signing and under the name that its users
+expect: every other file, the two before among them. So it is always the last that is made.
+"""
 
-COMPANIONS: Final = (ATTESTATION, EXPORT_ATTESTATION)
+COMPANIONS: Final = (ATTESTATION, EXPORT_ATTESTATION, MODEL_SIGNATURE)
 """What may lie beside an export's own files once it is published, and its record does not name."""
 
 RELEASED: Final = (*ALWAYS, *SOMETIMES, *COMPANIONS)

@@ -136,11 +136,9 @@ def load_sound_export(directory: Path) -> ExportRecord:
     Raises:
         RecordError: It does not, or is none.
     """
-    findings = verify_export(directory).findings
-    if findings:
-        raise RecordError(
-            f"the export does not verify: {findings[0].path} {findings[0].problem}",
-            where=f"{directory}, {len(findings)} findings",
-            hint="cxr verify names all of them; export the run again",
-        )
+    verify_export(directory).require_consistent(
+        directory,
+        refusal="the export does not verify",
+        hint="export the run again; cxr verify names every finding",
+    )
     return load_json_object(directory / EXPORT)

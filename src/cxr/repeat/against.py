@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from cxr.compare.divergence import find_first_divergence
 from cxr.compare.environment_reference import load_reference
+from cxr.compare.sound_run import load_sound_run
 from cxr.compare.verify_environment import capture_for, verify_environment
-from cxr.compare.verify_run import verify_run
 from cxr.config.fields import find_recipe_fields
 from cxr.config.schema import RunConfig
 from cxr.determinism.levels import Level
@@ -22,7 +22,7 @@ from cxr.digests.canonical import digest_json
 from cxr.errors import RecordError, UsageError
 from cxr.json_file import load_json_object
 from cxr.progress import SILENCE, Progress
-from cxr.records.manifest import Manifest, load_sealed_run
+from cxr.records.manifest import Manifest
 from cxr.records.repeat_record import find_first_run
 from cxr.records.run_directory import REPEAT
 from cxr.repeat.report import AgainstReport, judge_against
@@ -99,13 +99,7 @@ def load_wanted(path: Path) -> Wanted:
     if not path.is_dir():
         return _load_golden(path)
     path = _find_run(path)
-    manifest = load_sealed_run(path, completed=True)
-    if findings := verify_run(path).findings:
-        raise RecordError(
-            f"the run to compare with was changed: {findings[0].path} {findings[0].problem}",
-            where=str(path),
-            hint="restore it or train it again; cxr verify says more",
-        )
+    manifest = load_sound_run(path, refusal="the run to compare with does not verify")
     return Wanted(
         path=path,
         recipe=manifest["recipe"],

@@ -95,13 +95,11 @@ def _is_complete(run: Path, plan: RunPlan) -> bool:
         raise _refuse("the run is of another recipe than the repeat", run)
     if manifest["status"] != "completed":
         return False
-    if findings := verify_run(run).findings:
-        problem = f"a run was changed: {findings[0].path} {findings[0].problem}"
-        raise RecordError(
-            problem,
-            where=str(run),
-            hint="restore it, or remove the run to have it trained again",
-        )
+    verify_run(run).require_consistent(
+        run,
+        refusal="a run was changed",
+        hint="restore it, or remove the run to have it trained again",
+    )
     return True
 
 

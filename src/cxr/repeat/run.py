@@ -15,14 +15,8 @@ from cxr.config.load import dump_config
 from cxr.errors import CxrError
 from cxr.interruption import has_signal
 from cxr.progress import Progress
-from cxr.records.run_directory import (
-    CONFIG,
-    REPEAT,
-    create_directory,
-    create_named,
-    hold_lock,
-    name_run,
-)
+from cxr.records.free_place import create_directory, create_named
+from cxr.records.run_directory import CONFIG, REPEAT, hold_lock, name_run
 from cxr.repeat.against import Wanted, compare_with, require_same_recipe
 from cxr.repeat.judge import judge_series, outline_series
 from cxr.repeat.plan import RunPlan

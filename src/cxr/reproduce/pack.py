@@ -19,7 +19,8 @@ from cxr.digests.files import digest_file
 from cxr.digests.weights_file import digest_weights_file
 from cxr.environment.private_text import find_private_line
 from cxr.errors import RecordError, RunDirectoryTakenError
-from cxr.records.run_directory import CONFIG, MANIFEST, PACK_INDEX, require_outside_records
+from cxr.records.free_place import require_outside_records
+from cxr.records.run_directory import CONFIG, MANIFEST, PACK_INDEX
 from cxr.reproduce.pack_format import (
     RECORDS,
     SCHEMA,

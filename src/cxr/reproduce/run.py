@@ -17,15 +17,9 @@ from cxr.compare.report import DiffReport
 from cxr.digests.canonical import canonical_json
 from cxr.errors import CxrError, ExitCode
 from cxr.interruption import obey
+from cxr.records.free_place import create_directory, create_named
 from cxr.records.manifest import REPRODUCTION_SCHEMA, load_sealed_run, seal_manifest
-from cxr.records.run_directory import (
-    REPRODUCED_RECORD,
-    REPRODUCED_RUN,
-    REPRODUCTION,
-    create_directory,
-    create_named,
-    name_run,
-)
+from cxr.records.run_directory import REPRODUCED_RECORD, REPRODUCED_RUN, REPRODUCTION, name_run
 from cxr.reproduce.plan import Plan
 from cxr.reproduce.prepare import Prepared
 

@@ -21,7 +21,7 @@ from cxr.environment.install_commands import derive_reinstall
 from cxr.environment.lock_file import find_lock_file
 from cxr.errors import IMPORT_FAULTS, CxrError
 from cxr.progress import Progress
-from cxr.records.run_directory import require_writable
+from cxr.records.free_place import require_writable
 
 _LIBRARIES: Final = ("numpy", "torch", "torchvision", "timm")
 _THREAD_POOLS: Final = "threadpoolctl"

@@ -8,13 +8,13 @@ from typing import Any
 
 from torch import nn
 
+from cxr.config.control_plan import derive_control_plan
 from cxr.config.schema import RunConfig
 from cxr.data.dataset import Dataset, load_dataset
 from cxr.data.preprocessing import record_preprocessing
 from cxr.data.subgroup_values import SubgroupValues, read_subgroup_values
 from cxr.determinism.arithmetic import arithmetic
 from cxr.determinism.controls import (
-    ControlPlan,
     Controls,
     find_untaken,
     require_device,
@@ -60,9 +60,7 @@ def prepare_run(
     Raises:
         CxrError: Something is missing or wrong; nothing was written but the decode cache.
     """
-    plan = ControlPlan(
-        level=config.determinism, threads=config.threads, fill_memory=config.fill_memory
-    )
+    plan = derive_control_plan(config)
     controls = set_controls(plan)
     untaken = find_untaken(plan, controls)
     require_device(config.device)

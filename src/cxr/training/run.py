@@ -21,6 +21,7 @@ from cxr.evaluation.predict import predict_split
 from cxr.interruption import obey
 from cxr.models.weights import write_tensors
 from cxr.progress import Progress
+from cxr.records.free_place import create_directory, create_named, require_free, require_writable
 from cxr.records.ledger import LedgerWriter
 from cxr.records.manifest import Manifest, load_sealed_run
 from cxr.records.predictions import Prediction, write_predictions
@@ -32,13 +33,9 @@ from cxr.records.run_directory import (
     RUNS,
     VALIDATION_PREDICTIONS,
     WEIGHTS,
-    create_directory,
-    create_named,
     hold_lock,
     name_run,
     remove_half_written,
-    require_free,
-    require_writable,
 )
 from cxr.records.run_record import RunRecord
 from cxr.training.checkpoint import Checkpoint, remove_checkpoints

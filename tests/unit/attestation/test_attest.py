@@ -47,7 +47,7 @@ def test_a_run_that_did_not_complete_is_not_signed(make_run):
 def test_a_run_that_does_not_verify_is_not_signed(run: Path):
     with (run / "metrics.jsonl").open("ab") as stream:
         stream.write(b"\n")
-    with pytest.raises(RecordError, match=r"does not verify: metrics\.jsonl: was changed"):
+    with pytest.raises(RecordError, match=r"does not verify: metrics\.jsonl was changed"):
         attest_run(run, SIGNER)
     assert not find_place(run).exists()
 

@@ -7,10 +7,8 @@ import shutil
 
 import pytest
 
-from cxr.attestation.export_statement import sign_export
-from cxr.errors import (
-    RecordError,
-)
+from cxr.attestation.export_signatures import sign_export
+from cxr.errors import RecordError
 from support.attesting import OTHER, SIGNER
 from support.hub_state import TOKEN
 from support.releases import TAG, name_findings, put, read_files, seal_anew

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cxr.attestation.attest import attest_run
-from cxr.attestation.export_statement import sign_export
+from cxr.attestation.export_signatures import sign_export
 from cxr.errors import (
     RecordError,
     ReleaseDiffersError,
@@ -81,7 +81,7 @@ def test_an_attestation_of_something_else_is_not_sent(hub: Hub, run, export, mak
 def test_a_signature_of_the_export_that_no_longer_fits_is_not_sent(hub: Hub, run, export):
     sign_export(export, SIGNER)
     attest_run(run, SIGNER)  # goes with it, and was not there when the export was signed
-    with pytest.raises(RecordError, match=r"export\.attestation\.json would go with it, and is of"):
+    with pytest.raises(RecordError, match=r"export\.attestation\.json does not sign what would"):
         send(run, export)
     assert hub.asked == []
     assert send(run, export, key=SIGNER) is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from huggingface_hub.utils._runtime import is_xet_available  # what the client itself asks
 
-from cxr.attestation.export_statement import sign_export
+from cxr.attestation.export_signatures import sign_export
 from cxr.errors import (
     CxrError,
     HubError,

@@ -23,7 +23,7 @@ def test_a_place_that_holds_something_is_refused(make_run, tmp_path):
         with pytest.raises(RunDirectoryTakenError) as found:
             export_run(run, tmp_path / name)
         assert found.value.where == str(tmp_path / name)
-        assert found.value.hint.startswith("name another directory; an export")
+        assert found.value.hint.startswith("name another directory")
     with pytest.raises(RunDirectoryTakenError, match="into another record"):
         export_run(run, run / "export")
 

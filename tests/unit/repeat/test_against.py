@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from cxr.compare import sound_run
+from cxr.compare.verify_findings import Verification
 from cxr.config.load import load_config
 from cxr.determinism.levels import Level
 from cxr.digests.canonical import canonical_json, digest_json
@@ -40,12 +42,9 @@ def here(monkeypatch):
         return found
 
     monkeypatch.setattr(repeat_against, "capture_for", capture)
-    monkeypatch.setattr(repeat_against, "verify_run", lambda _: Nothing)
+    nothing = Verification("completed", 0, 0, [])
+    monkeypatch.setattr(sound_run, "verify_run", lambda _: nothing)
     return changes
-
-
-class Nothing:
-    findings = ()
 
 
 @pytest.fixture
@@ -116,7 +115,7 @@ def test_a_run_that_was_changed_or_did_not_complete_is_refused(make_run):
     load_wanted(run)
     with (run / "metrics.jsonl").open("a") as stream:
         stream.write("\n")
-    with pytest.raises(RecordError, match=r"was changed: metrics\.jsonl"):
+    with pytest.raises(RecordError, match=r"does not verify: metrics\.jsonl"):
         load_wanted(run)
     with pytest.raises(RecordError, match="did not complete"):
         load_wanted(make_run(status="failed"))

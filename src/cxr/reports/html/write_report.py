@@ -7,12 +7,7 @@ from typing import Final
 
 from cxr.atomic import storage_errors, write_output
 from cxr.errors import UsageError
-from cxr.records.run_directory import (
-    ENVIRONMENT,
-    MANIFEST,
-    REPEAT,
-    REPRODUCTION,
-)
+from cxr.records.free_place import require_outside_records
 from cxr.reports.html.markdown import START
 from cxr.reports.html.page import begins_as_page
 
@@ -28,10 +23,11 @@ def write_report(path: Path, text: str, *, force: bool = False) -> None:
         force: Write over it all the same.
 
     Raises:
-        UsageError: The file would be part of a record, or replace what cxr did not write.
+        RunDirectoryTakenError: The file would be part of a record.
+        UsageError: It would replace what cxr did not write.
         StorageError: It cannot be written.
     """
-    _require_outside_records(path)
+    require_outside_records(path, what="report")
     if path.is_file() and not force:
         with storage_errors(path), path.open("rb") as stream:
             head = stream.read(_HEAD_BYTES)
@@ -42,15 +38,3 @@ def write_report(path: Path, text: str, *, force: bool = False) -> None:
                 hint="name another file with --out, or write over it with --force",
             )
     write_output(path, text.encode("utf-8"))
-
-
-def _require_outside_records(path: Path) -> None:
-    """Refuse a place inside a run, an evaluation, a repeat or a reproduction."""
-    for above in path.resolve().parents:
-        holds_run = (above / MANIFEST).is_file() and (above / ENVIRONMENT).is_file()
-        if holds_run or any((above / name).is_file() for name in (REPEAT, REPRODUCTION)):
-            raise UsageError(
-                "the report would be written into a record, which never changes",
-                where=f"{path}, below {above}",
-                hint="name a file outside of it with --out",
-            )

@@ -182,3 +182,11 @@ def test_a_wish_that_would_do_nothing_is_refused(hub: Hub, run, export, option, 
     with pytest.raises(UsageError, match=f"{option} would do nothing"):
         send(run, export, **wish)
     assert hub.asked == []
+
+
+@pytest.mark.parametrize("is_public", [True, False])
+def test_a_new_repository_is_for_everybody_to_see_only_where_that_is_said(
+    hub: Hub, run, export, is_public
+):
+    send(run, export, is_public=is_public)
+    assert hub.repositories[REPO].private is not is_public

@@ -15,7 +15,8 @@ from cxr.digests.files import digest_file
 from cxr.records.manifest import write_manifest
 from cxr.release.layout import ALWAYS
 from support.attesting import write_keys
-from support.hub_server import TOKEN, Hub, running_hub
+from support.hub_server import running_hub
+from support.hub_state import TOKEN, Hub
 from support.program import Finished, read_answer, read_error, run_cxr
 from support.releases import REPO, TAG, seal_anew, set_changed_code, train_small
 from support.runs import HEAVY, FinishedRuns, copy_run
@@ -74,9 +75,8 @@ def published(
 
 
 @pytest.fixture(autouse=True)
-def _well_behaved(hub: Hub) -> Iterator[None]:
-    yield
-    hub.forget()
+def _well_behaved(published: Published) -> None:
+    published.hub.forget()
 
 
 def test_a_run_comes_back_from_the_hub_and_predicts_as_it_did(
@@ -143,6 +143,7 @@ def test_no_place_and_no_image_of_the_data_is_sent(published: Published, radiogr
     export = Path(shutil.copytree(published.release, published.place / "named"))
     with (export / "README.md").open("a") as card:
         card.write(f"See {min(private & {name for name in private if '/' not in name})}.\n")
+    (export / "export.attestation.json").unlink()
     seal_anew(export)
     asked = ("publish", published.run, REPO, "--tag", "v2", "--export", export, "--yes")
     problem, _, _ = read_error(published.ask(*asked), code=3)
@@ -218,11 +219,12 @@ def test_a_token_is_in_no_error_even_where_the_hub_says_it_back(published: Publi
     assert not (published.place / "other").exists()
 
 
-def test_a_token_that_cannot_be_sent_is_not_shown(published: Published):
+def test_a_token_with_a_line_end_makes_no_header_and_is_not_shown(published: Published):
     spoilt = f"{TOKEN}\r\nX-Other: 1"
     finished = published.ask("fetch", f"{REPO}@{TAG}", "--out", "other", env={"HF_TOKEN": spoilt})
     read_error(finished, code=3)
     assert TOKEN not in finished.stdout + finished.stderr
+    assert {token for _, _, token in published.hub.asked} == {f"Bearer {TOKEN}X-Other: 1"}
 
 
 def test_a_token_goes_to_no_other_host(published: Published):

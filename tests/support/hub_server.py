@@ -8,101 +8,18 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import gzip
 import hashlib
 import json
+import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-TOKEN = "hf_" + "plantedTokenThatNobodyMaySee0123456789"
-ATTRIBUTES = b"*.safetensors filter=lfs diff=lfs merge=lfs -text\n"
-LARGE = (".safetensors", ".onnx")
-
-Files = dict[str, bytes]
-
-
-@dataclass
-class Repository:
-    """A repository of the hub: commits with their files, and names for them."""
-
-    private: bool
-    commits: dict[str, Files] = field(default_factory=dict)
-    branches: dict[str, str] = field(default_factory=dict)
-    tags: dict[str, str] = field(default_factory=dict)
-
-    def add_commit(self, files: Files, *, branch: str | None = "main") -> str:
-        parent = self.branches.get("main", "")
-        blobs = sorted((name, digest_blob(content)) for name, content in files.items())
-        commit = digest_blob(json.dumps([parent, len(self.commits), blobs]).encode())
-        self.commits[commit] = files
-        if branch:
-            self.branches[branch] = commit
-        return commit
-
-    def find(self, revision: str) -> str | None:
-        known = {**self.branches, **self.tags, **{one: one for one in self.commits}}
-        return known.get(revision)
-
-
-@dataclass
-class Hub:
-    """The hub's state, what it was asked, and how it misbehaves.
-
-    Attributes:
-        address: Of the hub.
-        storage: Of the storage.
-        repositories: By name.
-        objects: Large files by SHA-256.
-        asked: Each request: ``hub`` or ``storage``, its first line, and its Authorization.
-        statuses: Part of a request's first line → statuses that its next answers have.
-        on_answer: Called with the first line before it is answered.
-        bodies: File name → what is done with an answer's body: ``truncate``, ``endless``.
-        headers: Put into answers to downloads.
-        echoes: Whether errors repeat the token that they were asked with.
-        leads: Where downloads are redirected to, if anywhere.
-    """
-
-    address: str = ""
-    storage: str = ""
-    repositories: dict[str, Repository] = field(default_factory=dict)
-    objects: Files = field(default_factory=dict)
-    asked: list[tuple[str, str, str | None]] = field(default_factory=list)
-    statuses: dict[str, list[int]] = field(default_factory=dict)
-    on_answer: Callable[[str], None] = lambda _: None
-    bodies: dict[str, str] = field(default_factory=dict)
-    headers: dict[str, str] = field(default_factory=dict)
-    echoes: bool = False
-    leads: str = ""
-
-    def list_asked(self, part: str) -> list[str]:
-        """Return the requests with this in their first line."""
-        return [line for _, line, _ in self.asked if part in line]
-
-    def forget(self) -> None:
-        """Behave again, and forget what was asked."""
-        fresh = Hub()
-        for name in ("asked", "statuses", "on_answer", "bodies", "headers", "echoes", "leads"):
-            setattr(self, name, getattr(fresh, name))
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """What a process is given so that it speaks to this hub."""
-        return {
-            "HF_ENDPOINT": self.address,
-            "HF_TOKEN": TOKEN,
-            "HF_HUB_DOWNLOAD_TIMEOUT": "2",
-            "NO_PROXY": "127.0.0.1",
-            "no_proxy": "127.0.0.1",
-        }
-
-
-def digest_blob(content: bytes) -> str:
-    head = b"blob %d\0" % len(content)
-    return hashlib.sha1(head + content, usedforsecurity=False).hexdigest()
+from support.hub_state import ATTRIBUTES, LARGE, TOKEN, Files, Hub, Repository, digest_blob
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -118,11 +35,18 @@ class _Handler(BaseHTTPRequestHandler):
         hub, line = self.hub, f"{self.command} {self.path}"
         hub.asked.append((self.name, line, self.headers["Authorization"]))
         length = int(self.headers["Content-Length"] or 0)
-        self.content = self.rfile.read(length) if length else self._read_chunks()
+        self.content = self.rfile.read(length // 2)
+        if length:
+            hub.on_half(line)
+        self.content += self.rfile.read(length - length // 2) if length else self._read_chunks()
         hub.on_answer(line)
         for part, statuses in hub.statuses.items():
             if part in line and statuses:
                 self._fail(statuses.pop(0))
+                return False
+        for part, page in hub.pages.items():
+            if part in line:
+                self._send(page)
                 return False
         return True
 
@@ -138,6 +62,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _fail(self, status: int, code: str = "") -> None:
         said = f"refused: {self.headers['Authorization']}" if self.hub.echoes else "refused"
         headers = {"X-Error-Message": said, **({"X-Error-Code": code} if code else {})}
+        if self.hub.waits:
+            headers["Retry-After"] = str(self.hub.waits)
         self._send(json.dumps({"error": said}).encode(), status=status, headers=headers)
 
     def _send(
@@ -147,7 +73,10 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in {"Content-Length": str(len(content)), **(headers or {})}.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(content)
+        self.wfile.write(content[: len(content) // 2])
+        if content and self.command == "GET":
+            self.hub.on_half(f"GET {self.path}")
+        self.wfile.write(content[len(content) // 2 :])
 
     def _send_json(self, value: Any) -> None:
         self._send(json.dumps(value).encode(), headers={"Content-Type": "application/json"})
@@ -170,6 +99,13 @@ class _Handler(BaseHTTPRequestHandler):
         elif how == "silent":
             time.sleep(3)
             self.close_connection = True
+        elif how == "html":
+            page = b"<html>Log in to this network.</html>"
+            self._send(page, headers={**headers, "Content-Type": "text/html"})
+        elif how == "packed":
+            self._send(gzip.compress(content), headers={**headers, "Content-Encoding": "gzip"})
+        elif how == "flip":
+            self._send(bytes([content[0] ^ 1]) + content[1:], headers=headers)
         else:
             self._send(content, headers=headers)
 
@@ -343,6 +279,11 @@ class _StorageHandler(_Handler):
 
 
 class _Server(ThreadingHTTPServer):
+    def server_bind(self) -> None:
+        """Take little in advance, so that half of a file that was read is about half of it sent."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**16)
+        super().server_bind()
+
     def handle_error(self, *_: object) -> None:
         """Say nothing of those who hang up: they do so where an answer is a bad one."""
 

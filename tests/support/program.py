@@ -88,6 +88,7 @@ def run_cxr(
 def started_cxr(
     *arguments: str | Path,
     fault: str = "",
+    env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     start_new_session: bool = False,
 ) -> Iterator[subprocess.Popen[str]]:
@@ -99,7 +100,7 @@ def started_cxr(
         stderr=subprocess.PIPE,
         text=True,
         encoding="utf-8",
-        env=build_environment(),
+        env=build_environment(env),
         cwd=cwd,
         start_new_session=start_new_session,
     )

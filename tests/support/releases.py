@@ -10,11 +10,12 @@ from typing import Any
 
 from cxr.digests.canonical import canonical_json, digest_json
 from cxr.digests.files import digest_file
+from cxr.publication.fetch_release import Fetched
 from cxr.records.manifest import write_manifest
 from cxr.release import layout
 from cxr.release.export_record import RUN_DIGESTS, write_export_record
 from cxr.release.recipe_file import render_recipe
-from support.hub_server import ATTRIBUTES, Files, Hub, Repository
+from support.hub_state import ATTRIBUTES, Files, Hub, Repository
 from support.recipes import images
 from support.runs import FinishedRuns, Run
 
@@ -66,6 +67,11 @@ def put(hub: Hub, files: Files, *, repo: str = REPO, tag: str | None = TAG) -> s
     if tag is not None:
         repository.tags[tag] = commit
     return commit
+
+
+def name_findings(found: Fetched) -> list[tuple[str, str]]:
+    """Return what is wrong with a release that was fetched."""
+    return [(one.path, one.problem) for one in found.findings]
 
 
 def seal_anew(directory: Path, change: Callable[[dict[str, Any]], None] | None = None) -> None:

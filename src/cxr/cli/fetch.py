@@ -104,6 +104,6 @@ def _show(found: Fetched, *, has_key: bool) -> None:
 
 
 def _say(what: str, names: list[str]) -> None:
-    """Print names in lines of no more columns than a terminal has."""
+    """Print names in lines that fit 80 columns."""
     text = textwrap.fill(f"{what}: {', '.join(names)}", 76, subsequent_indent="  ")
     print_line(textwrap.indent(text, "  "))

@@ -45,12 +45,13 @@ _SET: Final = "--set"
 _NUL: Final = "\0"
 
 
-def load_config(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
+def load_config(path: Path, overrides: Sequence[str] = (), *, alone: bool = False) -> RunConfig:
     """Read, merge and check a config.
 
     Args:
         path: A YAML file.
         overrides: ``key.path=value`` texts, applied last, in order.
+        alone: Whether it may extend no other file, as one that came from elsewhere.
 
     Returns:
         The config, with absolute paths.
@@ -58,7 +59,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
     Raises:
         ConfigError: Holding every problem found.
     """
-    document = _load_chain(path)
+    document = _load_chain(path, alone=alone)
     _apply_overrides(document, overrides)
     _make_paths_absolute(document)
     if document.problems and not document.data:
@@ -107,7 +108,7 @@ def find_config_files(path: Path) -> list[Path]:
     return seen
 
 
-def _load_chain(path: Path, files: list[Path] | None = None) -> Document:
+def _load_chain(path: Path, files: list[Path] | None = None, *, alone: bool = False) -> Document:
     """Load ``path`` and what it extends, the extending file winning; ``files`` hears of each."""
     chain: list[Document] = []
     seen: list[Path] = []
@@ -128,7 +129,10 @@ def _load_chain(path: Path, files: list[Path] | None = None) -> Document:
         parent = document.data.pop("extends", None)
         asked_at = document.places.get(("extends",))
         here, following = following, None
-        if isinstance(parent, str) and _NUL not in parent:
+        if alone and parent is not None:
+            message = "extends must not be there: this config stands for itself"
+            document.problems.append(Problem(message, *(asked_at or ("", 0)), "extends"))
+        elif isinstance(parent, str) and _NUL not in parent:
             # Resolved only where it must be, so that errors name files as the user does.
             following = (resolved if here.is_symlink() else here).parent / parent
         elif parent is not None:

@@ -11,13 +11,9 @@ from urllib.parse import urljoin
 
 from cxr.errors import HubError
 from cxr.interruption import obey
-from cxr.publication.hub import (
-    Hub,
-    explain_offline,
-    explain_silence,
-    explain_status,
-    find_origin,
-)
+from cxr.publication.client import find_origin
+from cxr.publication.hub import Hub
+from cxr.publication.hub_errors import explain_offline, explain_silence, explain_status
 
 Result = TypeVar("Result")
 
@@ -79,13 +75,18 @@ def get_json(hub: Hub, path: str, *, where: str, absent: bool = False) -> Any:
             if "next" in answer.links:
                 raise _explain_nonsense("it goes on, on another page", where)
             for piece in answer.iter_bytes():
+                obey(where)
                 content += piece
                 if len(content) > MAX_JSON_BYTES:
                     raise _explain_nonsense("it does not end", where)
         try:
-            return json.loads(content)
+            found = json.loads(content)
         except (ValueError, RecursionError):
             raise _explain_nonsense("it is not JSON", where) from None
+        if found is None:
+            # Here that would mean "not found".
+            raise _explain_nonsense("it says nothing", where)
+        return found
 
     return try_again(ask)
 

@@ -5,22 +5,16 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final
 from urllib.parse import quote
 
 from cxr.atomic import atomic_writer, storage_errors
 from cxr.compare.verify_findings import Finding
-from cxr.digests.canonical import PREFIX
-from cxr.digests.files import digest_file
 from cxr.errors import StorageError
 from cxr.progress import Progress
 from cxr.publication.answers import COMMIT_HEADER, open_answer, try_again
 from cxr.publication.hub import Hub
 from cxr.publication.repository import OWN_FILES, RemoteFile
-from cxr.release.layout import ALWAYS, COMPANIONS, SOMETIMES
-
-_KNOWN: Final = frozenset({*ALWAYS, *SOMETIMES, *COMPANIONS})
-_PIECE_BYTES: Final = 2**18
+from cxr.release.layout import ALWAYS, RELEASED
 
 
 def check_listing(files: Mapping[str, RemoteFile]) -> Iterator[Finding]:
@@ -28,7 +22,7 @@ def check_listing(files: Mapping[str, RemoteFile]) -> Iterator[Finding]:
 
     Only known names pass, so no path leads out of the directory that files are written to.
     """
-    for name in sorted(files.keys() - _KNOWN - {*OWN_FILES}):
+    for name in sorted(files.keys() - {*RELEASED, *OWN_FILES}):
         yield Finding(name, "was added: it is no file of a release")
     for name in sorted({*ALWAYS} - files.keys()):
         yield Finding(name, "is missing")
@@ -56,7 +50,7 @@ def download_files(
         HubError: The hub does not give them.
         StorageError: They cannot be written.
     """
-    wanted = {name: files[name] for name in sorted(files.keys() & _KNOWN)}
+    wanted = {name: files[name] for name in sorted(files.keys() & {*RELEASED})}
     total = sum(one.size_bytes for one in wanted.values())
     with storage_errors(directory):
         free = shutil.disk_usage(directory).free
@@ -99,7 +93,8 @@ def _download(
             found = answer.headers.get(COMMIT_HEADER, commit)
             if found != commit:
                 return f"is of another commit than the one that was asked for: {found[:40]!r}"
-            for piece in answer.iter_bytes(_PIECE_BYTES):
+            # As they come: larger pieces of a slow answer would keep a signal waiting.
+            for piece in answer.iter_bytes():
                 num_bytes += len(piece)
                 if num_bytes > listed.size_bytes:
                     return f"is larger than the {listed.size_bytes:,} bytes that the hub listed"
@@ -107,7 +102,7 @@ def _download(
                 progress.advance("bytes fetched", before + num_bytes, total)
         if num_bytes < listed.size_bytes:
             return f"has {num_bytes:,} bytes, the hub listed {listed.size_bytes:,}"
-        if listed.sha256 is not None and digest_file(path) != f"{PREFIX}{listed.sha256}":
+        if not listed.describes(path):
             return "has other bytes than those that the hub listed"
         return None
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -11,22 +12,15 @@ from typing import TYPE_CHECKING, Final
 from cxr.atomic import flush_directory, make_directory, storage_errors
 from cxr.attestation.export_signatures import require_library, verify_export_signatures
 from cxr.compare.verify_findings import Finding
-from cxr.errors import HubError, UsageError
+from cxr.errors import RecordError, RunDirectoryTakenError
 from cxr.interruption import obey
 from cxr.json_file import load_json_object
 from cxr.progress import SILENCE, Progress
 from cxr.publication.download import check_listing, download_files
-from cxr.publication.hub import Hub, open_hub
-from cxr.publication.repository import (
-    describe_place,
-    is_commit,
-    load_commit,
-    load_files,
-    load_refs,
-    require_repository_name,
-    require_tag_name,
-)
-from cxr.records.exported import EXPORT
+from cxr.publication.hub import open_hub
+from cxr.publication.repository import is_commit, load_files
+from cxr.publication.revisions import check_moved, find_commit, parse_release
+from cxr.records.exported import EXPORT, is_export
 from cxr.records.free_place import require_free, require_writable
 from cxr.release.export_record import ExportRecord
 from cxr.release.verify_export import verify_export
@@ -35,6 +29,7 @@ if TYPE_CHECKING:
     from cxr.attestation.keys import ExportPublicKey
 
 _SHORT: Final = 12
+_NO_RELEASE: Final = "it is no release of cxr, or was damaged; ask whoever published it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +42,6 @@ class Fetched:
         repo: The repository.
         revision: What was asked for.
         commit: Which commit that is.
-        num_files: Files that were checked.
         record: ``export.json``; empty where there are findings.
         findings: What is not as it must be.
         signed: Files under a good signature of the key, or that follow from such.
@@ -59,30 +53,10 @@ class Fetched:
     repo: str
     revision: str
     commit: str
-    num_files: int
     record: ExportRecord
     findings: list[Finding]
     signed: list[str]
     unsigned: list[str]
-
-
-def parse_release(name: str) -> tuple[str, str]:
-    """Return repository and revision of ``OWNER/NAME@REVISION``.
-
-    Raises:
-        UsageError: It is something else.
-    """
-    repo, at, revision = name.partition("@")
-    if not at:
-        raise UsageError(
-            "the revision is missing, and a branch may move",
-            where=name,
-            hint="name a tag or a whole commit, as in OWNER/NAME@v1.0.0",
-        )
-    require_repository_name(repo)
-    if not is_commit(revision):
-        require_tag_name(revision)
-    return repo, revision
 
 
 def fetch_release(
@@ -113,39 +87,36 @@ def fetch_release(
         require_library(key)
     short = revision[:_SHORT] if is_commit(revision) else revision
     directory = out or Path(f"{repo.partition('/')[2]}@{short}")
-    require_free(directory, what="release")
-    require_writable(directory)
+    target = _find_target(directory)
     hub = open_hub()
-    commit = _find_commit(hub, repo, revision)
+    commit = find_commit(hub, repo, revision)
     files = load_files(hub, repo, commit)
     findings = list(check_listing(files))
     record: ExportRecord = {}
     signed, unsigned = list[str](), list[str]()
-    place = directory.absolute().parent
-    make_directory(place)
-    with storage_errors(place), tempfile.TemporaryDirectory(prefix=".", dir=place) as temporary:
-        growing = Path(temporary) / "release"
-        make_directory(growing)
+    where = f"{repo}@{commit} at {hub.endpoint}"
+    with _growing_beside(target) as growing:
         if not findings:
             findings = download_files(hub, repo, commit, files, growing, progress)
-        findings = findings or verify_export(growing).findings
+        if not findings:
+            with _named_as_released(growing, where, hint=_NO_RELEASE):
+                findings = verify_export(growing).findings
         if key is not None and not findings:
-            found = verify_export_signatures(growing, key)
+            with _named_as_released(growing, where):
+                found = verify_export_signatures(growing, key)
             findings, signed, unsigned = found.findings, found.signed, found.unsigned
         if not findings:
-            findings = _check_moved(hub, repo, revision, commit)
+            findings = check_moved(hub, repo, revision, commit)
         if not findings:
             record = load_json_object(growing / EXPORT)
             obey("the fetched release")
-            _name(growing, directory)
-            flush_directory(place)
+            _name(growing, target)
     return Fetched(
         directory=directory,
         endpoint=hub.endpoint,
         repo=repo,
         revision=revision,
         commit=commit,
-        num_files=len(files),
         record=record,
         findings=findings,
         signed=signed,
@@ -153,58 +124,72 @@ def fetch_release(
     )
 
 
-def _find_commit(hub: Hub, repo: str, revision: str) -> str:
-    """Return the commit of a tag, or the commit itself once the hub has it.
+def _find_target(directory: Path) -> Path:
+    """Return where a release is given its name, once it is known that it can be.
+
+    An empty directory there makes way; but only one that can, which is found out before the hub is
+    asked for anything.
 
     Raises:
-        HubError: The hub has no such revision.
-        UsageError: It is a branch.
+        RunDirectoryTakenError: It cannot.
+        StorageError: Nothing can be written there.
     """
-    if is_commit(revision):
-        return load_commit(hub, repo, revision)
-    refs = load_refs(hub, repo)
-    where = describe_place(hub, repo)
-    if refs is None:
-        raise HubError(
-            "there is no such repository, or you may not see it",
-            where=where,
-            hint="check its name, or log in with hf auth login",
+    what = ""
+    if directory.is_symlink():
+        what = "a link stands"
+    elif directory.is_dir() and directory.samefile(Path()):
+        what = "the working directory is"
+    elif directory.is_mount():
+        what = "a disk is mounted"
+    if what:
+        raise RunDirectoryTakenError(
+            f"{what} where the release would be written",
+            where=str(directory),
+            hint="name a new directory, or one inside of it, with --out",
         )
-    if revision in refs.tags:
-        return load_commit(hub, repo, refs.tags[revision])
-    if revision in refs.branches:
-        raise UsageError(
-            f"{revision} is a branch, which moves",
-            where=where,
-            hint=f"as it is now: cxr fetch {repo}@{refs.branches[revision]}",
-        )
-    known = ", ".join(sorted(refs.tags)[:10]) or "none"
-    raise HubError(
-        f"there is no tag {revision}", where=where, hint=f"its tags: {known}; or name a commit"
-    )
-
-
-def _check_moved(hub: Hub, repo: str, revision: str, commit: str) -> list[Finding]:
-    """Ask once more what a tag means: files were listed and fetched in between."""
-    if is_commit(revision):
-        return []
-    refs = load_refs(hub, repo)
-    target = refs.tags.get(revision) if refs is not None else None
-    now = load_commit(hub, repo, target) if target is not None else "nothing"
-    if now == commit:
-        return []
-    said = f"the tag moved while it was fetched, from {commit} to {now}"
-    return [Finding(revision, said)]
-
-
-def _name(growing: Path, directory: Path) -> None:
-    """Give a directory its name; an empty one there makes way, anything else does not."""
+    require_free(directory, what="release")
+    require_writable(directory)
     with storage_errors(directory):
-        growing.chmod(0o777 & ~_read_mask())
-        growing.rename(directory)
+        target = directory.resolve()
+    if above := next(filter(is_export, target.parents), None):
+        raise RunDirectoryTakenError(
+            "the release would be written into an export or another release",
+            where=f"{directory}, below {above}",
+            hint="name a place outside of it with --out",
+        )
+    return target
 
 
-def _read_mask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+@contextlib.contextmanager
+def _growing_beside(target: Path) -> Iterator[Path]:
+    """Make a directory from which a rename leads to ``target``; what is not renamed goes.
+
+    Directories above that are not there yet are not made for what may never be there.
+    """
+    place = next(above for above in target.parents if above.exists())
+    with storage_errors(place), tempfile.TemporaryDirectory(prefix=".", dir=place) as temporary:
+        growing = Path(temporary) / "release"
+        make_directory(growing)
+        yield growing
+
+
+@contextlib.contextmanager
+def _named_as_released(growing: Path, where: str, *, hint: str = "") -> Iterator[None]:
+    """Let an error name a file as that of the release: where it grows, nothing is left of it."""
+    try:
+        yield
+    except RecordError as error:
+        name = error.where.removeprefix(str(growing)).lstrip("/")
+        raise RecordError(
+            error.problem,
+            where=f"{name} of {where}" if name else where,
+            hint=hint or error.hint,
+        ) from None
+
+
+def _name(growing: Path, target: Path) -> None:
+    """Give a directory its name; an empty one there makes way, anything else does not."""
+    make_directory(target.parent)
+    with storage_errors(target):
+        growing.rename(target)
+        flush_directory(target.parent)

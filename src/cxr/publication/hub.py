@@ -1,49 +1,27 @@
-"""The model hub that huggingface_hub is set to: its address, its client, and what its errors mean.
+"""The model hub that huggingface_hub is set to: its address, and who asks it.
 
 A token is read by huggingface_hub, from where it always reads it. It goes to the hub's own address
-and to no other, whatever a redirect or an upload's instructions say. No error repeats what the hub
-or the client said in words of their own: a hub may say a token back.
+and to no other, whatever a redirect or an upload's instructions say.
 """
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from cxr.errors import CxrError, HubError, StorageError, UsageError
+from cxr.errors import HubError, UsageError
 from cxr.plain_text import show_plainly
+from cxr.publication.client import LOOPBACK, PORTS, find_origin, set_up_client
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
-Origin = tuple[str, str, int | None]
-
-_PORTS: Final = {"http": 80, "https": 443}
-_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
-_CONNECT_S: Final = 10
-_SEND_S: Final = 120
-"""How long the hub may take to answer an upload; a commit of many files takes it a while."""
-
-_LOGIN: Final = "log in with hf auth login, or set HF_TOKEN, as somebody who may do this"
-_ANSWERS: Final = {
-    400: (
-        "it does not accept what was sent",
-        "check the names; cxr publish without --yes shows all",
-    ),
-    401: ("it asks who you are, or there is no such repository", _LOGIN),
-    403: ("you may not do this there", _LOGIN),
-    404: ("it has no such repository, revision or file", "check the name and the revision"),
-    409: ("something else stands there, or came in between", "look at the repository; try again"),
-    412: ("the repository was changed in between", "see what came; then publish again"),
-    413: ("what was sent is too large for it", "ask the hub for its limits"),
-    429: ("too many questions were asked", "wait a while, then try again"),
-}
-"""What a status means, and what to do."""
+_AUTHORIZATION: Final = "authorization"
+_MAX_TIMEOUT_S: Final = 86_400
+_TOKEN_PLACE: Final = "HF_TOKEN, HF_TOKEN_PATH or HF_OIDC_RESOURCE"  # noqa: S105 - where one is
+_TOKEN_HINT: Final = "correct it, or log in again with hf auth login"  # noqa: S105 - none is here
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,25 +43,46 @@ class Hub:
     @property
     def has_token(self) -> bool:
         """Whether the hub is told who asks."""
-        return "authorization" in self.headers
-
-    @property
-    def origin(self) -> Origin:
-        """Scheme, host and port: whom the token is for."""
-        return find_origin(self.endpoint)
+        return _AUTHORIZATION in self.headers
 
 
 def open_hub() -> Hub:
     """Return the hub that ``HF_ENDPOINT`` names, or the one that huggingface_hub knows.
 
-    Nothing is asked yet. The client is set up for the whole process.
+    Nothing is asked yet, unless a token has to be had or renewed first. The client is set up for
+    the whole process.
 
     Raises:
-        UsageError: The address is none, holds a password, or would show the token to everybody.
+        HubError: A token cannot be had.
+        UsageError: The address is none, holds a password, or would show the token to everybody; or
+            huggingface_hub cannot use what it is set to.
     """
-    import huggingface_hub
-    from huggingface_hub import HfApi, constants
-    from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined] # as below
+    endpoint, timeout_s = _read_settings()
+    _require_sound_address(endpoint)
+    headers = _read_headers()
+    if _AUTHORIZATION in headers:
+        _require_private_way(endpoint)
+    set_up_client(find_origin(endpoint))
+    from huggingface_hub import HfApi
+
+    return Hub(
+        endpoint=endpoint, api=HfApi(endpoint=endpoint), headers=headers, timeout_s=timeout_s
+    )
+
+
+def _read_settings() -> tuple[str, float]:
+    """Quieten huggingface_hub; return the hub's address, and how long it may take to answer.
+
+    Raises:
+        UsageError: A variable that must be a number of seconds is none.
+    """
+    try:
+        # Not "from huggingface_hub import constants": on stderr that says itself what is wrong.
+        import huggingface_hub.constants as constants  # noqa: PLR0402
+    except ValueError:
+        raise _explain_timeout() from None
+    if not 0 < constants.HF_HUB_DOWNLOAD_TIMEOUT <= _MAX_TIMEOUT_S:
+        raise _explain_timeout()
     from huggingface_hub.utils.logging import set_verbosity
     from huggingface_hub.utils.tqdm import disable_progress_bars
 
@@ -91,130 +90,77 @@ def open_hub() -> Hub:
     disable_progress_bars()
     # Otherwise the hub is told which programs are installed, and asked for a list of programs.
     constants.HF_HUB_DISABLE_TELEMETRY = True
-    endpoint = constants.ENDPOINT.rstrip("/")
-    headers = {name.lower(): value for name, value in build_hf_headers().items()}
-    hub = Hub(
-        endpoint=endpoint,
-        api=HfApi(endpoint=endpoint),
-        headers=headers,
-        timeout_s=constants.HF_HUB_DOWNLOAD_TIMEOUT,
+    return constants.ENDPOINT.rstrip("/"), constants.HF_HUB_DOWNLOAD_TIMEOUT
+
+
+def _explain_timeout() -> UsageError:
+    return UsageError(
+        f"a time limit of huggingface_hub is no number from 1 to {_MAX_TIMEOUT_S:,}",
+        where="HF_HUB_DOWNLOAD_TIMEOUT or HF_HUB_ETAG_TIMEOUT",
+        hint="set it to seconds, as 10, or leave it out",
     )
-    _require_sound_address(hub)
-    huggingface_hub.set_client_factory(lambda: _make_client(hub.origin))
-    return hub
 
 
-def find_origin(url: str) -> Origin:
-    """Return scheme, host and port of an address."""
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme)
+def _read_headers() -> dict[str, str]:
+    """Return what the hub is sent with each question, by names in small letters.
+
+    Raises:
+        HubError: There is a token that cannot be had.
+        UsageError: There is one that cannot be sent.
+    """
+    from huggingface_hub.errors import OIDCError
+    from huggingface_hub.utils import (  # type: ignore[attr-defined] # found when asked for
+        build_hf_headers,
+        httpx,
+    )
+
+    try:
+        headers = {name.lower(): value for name, value in build_hf_headers().items()}
+    except (OSError, ValueError, KeyError, OIDCError, httpx.HTTPError, httpx.InvalidURL) as error:
+        raise HubError(
+            f"the token for the hub cannot be had ({type(error).__name__})",
+            where=_TOKEN_PLACE,
+            hint=_TOKEN_HINT,
+        ) from None
+    value = headers.get(_AUTHORIZATION, "")
+    if not (value.isascii() and value.isprintable()):
+        raise UsageError(
+            "the token for the hub is none: it has letters that cannot be sent",
+            where=_TOKEN_PLACE,
+            hint=_TOKEN_HINT,
+        )
+    return headers
 
 
-def _require_sound_address(hub: Hub) -> None:
-    """Refuse an address that a token must not be sent to, or that is none."""
+def _require_sound_address(endpoint: str) -> None:
+    """Refuse an address that is none, or that holds a password.
+
+    Raises:
+        UsageError: Saying which.
+    """
     hint = "set HF_ENDPOINT to an address as https://hub.example, or leave it out"
     try:
-        parts = urlsplit(hub.endpoint)
-        find_origin(hub.endpoint)
+        parts = urlsplit(endpoint)
+        find_origin(endpoint)
     except ValueError:
         raise UsageError("the hub's address is none", where="HF_ENDPOINT", hint=hint) from None
     if parts.username is not None or parts.password is not None:
         raise UsageError("the hub's address holds a password", where="HF_ENDPOINT", hint=hint)
-    if parts.scheme not in _PORTS or not parts.hostname or parts.query or parts.fragment:
-        where = f"HF_ENDPOINT: {show_plainly(hub.endpoint)[:100]}"
+    if parts.scheme not in PORTS or not parts.hostname or parts.query or parts.fragment:
+        where = f"HF_ENDPOINT: {show_plainly(endpoint)[:100]}"
         raise UsageError("the hub's address is none", where=where, hint=hint)
-    if parts.scheme == "http" and hub.has_token and parts.hostname not in _LOOPBACK:
-        raise UsageError(
-            "the token would go over the network for everybody to read",
-            where=f"HF_ENDPOINT: {hub.endpoint}",
-            hint="use https, or set HF_HUB_DISABLE_IMPLICIT_TOKEN=1 to ask without a token",
-        )
 
 
-def _make_client(origin: Origin) -> Any:
-    """Return the client of a process, which says who asks to nobody but the hub."""
-    from huggingface_hub import constants
-    from huggingface_hub.errors import OfflineModeIsEnabled
-    from huggingface_hub.utils import httpx  # type: ignore[attr-defined] # found when asked for
-
-    def guard(request: Any) -> None:
-        if constants.HF_HUB_OFFLINE:
-            raise OfflineModeIsEnabled("HF_HUB_OFFLINE")
-        if find_origin(str(request.url)) != origin:
-            request.headers.pop("authorization", None)
-
-    timeout = httpx.Timeout(_SEND_S, connect=_CONNECT_S)
-    return httpx.Client(event_hooks={"request": [guard]}, follow_redirects=True, timeout=timeout)
-
-
-@contextlib.contextmanager
-def explained(where: str) -> Iterator[None]:
-    """Turn what the client raises in the block into an error of cxr's, in words of cxr's own.
-
-    Args:
-        where: What is asked for, as ``group/model at https://hub.example``.
+def _require_private_way(endpoint: str) -> None:
+    """Refuse to send a token over the network as it is.
 
     Raises:
-        HubError: The hub could not be asked, refuses, or answers something else than a hub.
-        StorageError: A file here could not be read or written meanwhile.
+        UsageError: It would be.
     """
-    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
-    from huggingface_hub.utils import httpx  # type: ignore[attr-defined] # found when asked for
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    except OfflineModeIsEnabled:
-        raise explain_offline(where) from None
-    except (HfHubHTTPError, httpx.HTTPStatusError) as error:
-        raise explain_status(error.response.status_code, where) from None
-    except httpx.HTTPError as error:
-        raise explain_silence(error, where) from None
-    except OSError as error:
-        raise StorageError(
-            f"cannot read or write: {error.strerror or type(error).__name__}",
-            where=str(error.filename or where),
-            hint="check the disk and its permissions, then try again",
-        ) from None
-    except (ValueError, RuntimeError, TypeError, KeyError, AttributeError) as error:
-        # The client wraps what an upload raises, and trusts that answers have their fields.
-        cause = error.__cause__
-        if isinstance(cause, CxrError):
-            raise cause from None
-        if isinstance(cause, HfHubHTTPError):
-            raise explain_status(cause.response.status_code, where) from None
-        if isinstance(cause, httpx.HTTPError):
-            raise explain_silence(cause, where) from None
-        raise HubError(
-            f"the hub does not answer as a hub does ({type(error).__name__})",
-            where=where,
-            hint="see that HF_ENDPOINT is a model hub; try again",
-        ) from None
-
-
-def explain_offline(where: str) -> HubError:
-    """Return the error for a hub that the user's own setting keeps us from."""
-    return HubError(
-        "the hub may not be asked: HF_HUB_OFFLINE is set",
-        where=where,
-        hint="unset it, and go online",
-    )
-
-
-def explain_status(status: int, where: str) -> HubError:
-    """Return the error for a status that is none of success."""
-    known = _ANSWERS.get(status)
-    if known is None and status >= 500:  # noqa: PLR2004 - the class of the server's own errors
-        known = ("it cannot answer now", "try again later; what was sent is not lost")
-    said, hint = known or ("it answers something unexpected", "see that HF_ENDPOINT is a model hub")
-    return HubError(f"the hub refuses, with status {status}: {said}", where=where, hint=hint)
-
-
-def explain_silence(error: Exception, where: str) -> HubError:
-    """Return the error for an answer that did not come, or broke off."""
-    return HubError(
-        f"the hub cannot be reached, or its answer broke off ({type(error).__name__})",
-        where=where,
-        hint="check the network and HF_ENDPOINT, then try again",
-    )
+    parts = urlsplit(endpoint)
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        raise UsageError(
+            "the token would go over the network for everybody to read",
+            where=f"HF_ENDPOINT: {endpoint}",
+            hint="use https, or set HF_HUB_DISABLE_IMPLICIT_TOKEN=1 to ask without a token",
+        )

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from cxr.digests.canonical import PREFIX
 from cxr.digests.files import digest_file
-from cxr.errors import ReleaseDiffersError
+from cxr.errors import ReleaseDiffersError, UsageError
 from cxr.publication.hub import Hub
 from cxr.publication.repository import (
     OWN_FILES,
@@ -21,7 +19,7 @@ from cxr.publication.repository import (
     load_refs,
 )
 from cxr.records.exported import EXPORT
-from cxr.release.layout import CARD
+from cxr.release.layout import CARD, RELEASED
 
 BRANCH: Final = "main"
 """The branch that a repository of a hub begins with."""
@@ -122,8 +120,15 @@ def make_plan(hub: Hub, directory: Path, repo: str, tag: str) -> Plan:
         HubError: The hub does not say what it holds.
         ReleaseDiffersError: The tag is there with other content, or the repository holds something
             that is no release.
+        UsageError: A branch has the tag's name.
     """
     refs = load_refs(hub, repo)
+    if tag == BRANCH or (refs is not None and tag in refs.branches):
+        raise UsageError(
+            "a branch has that name, which would mean both",
+            where=f"{repo}@{tag} at {hub.endpoint}",
+            hint="name the tag as v1.0.0",
+        )
     parent, tagged = None, None
     remote: Mapping[str, RemoteFile] = {}
     if refs is not None:
@@ -171,14 +176,7 @@ def _compare(path: Path, remote: RemoteFile | None) -> str:
     """Say how a file stands to what the hub has under its name."""
     if remote is None:
         return NEW
-    if remote.size_bytes != path.stat().st_size:
-        return CHANGED
-    if remote.sha256 is not None:
-        return SAME if digest_file(path) == f"{PREFIX}{remote.sha256}" else CHANGED
-    # Small files are git's own: it knows them by SHA-1 over a head and the content.
-    content = path.read_bytes()
-    blob = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False)
-    return SAME if blob.hexdigest() == remote.blob else CHANGED
+    return SAME if remote.describes(path) else CHANGED
 
 
 def _require_equal(hub: Hub, directory: Path, repo: str, tag: str, commit: str) -> None:
@@ -192,8 +190,8 @@ def _require_equal(hub: Hub, directory: Path, repo: str, tag: str, commit: str) 
 
 
 def _require_release(hub: Hub, repo: str, remote: Mapping[str, RemoteFile]) -> None:
-    others = sorted(remote.keys() - {*_STARTERS})
-    if others and EXPORT not in remote:
+    known = {*_STARTERS, *RELEASED} if EXPORT in remote else {*_STARTERS}
+    if others := sorted(remote.keys() - known):
         raise ReleaseDiffersError(
             f"the repository holds something that is no release: {', '.join(others)[:200]}",
             where=describe_place(hub, repo),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -31,16 +33,15 @@ def require_nothing_private(directory: Path, run: Path) -> None:
     Raises:
         RecordError: A file holds one; it is not repeated.
     """
-    places = [re.compile(_bound(place)) for place in _list_places(run)]
+    places = [one for place in _list_places(run) for one in _spell(place)]
     lock = load_data_lock(run / DATA_LOCK)
     names = {PurePosixPath(sample.path).name for sample in lock.samples}
-    names = {name for name in names if len(name) >= _SHORTEST}
+    spelled = [one for name in names if len(name) >= _SHORTEST for one in _spell(name)]
     for path in sorted(directory.iterdir()):
         content = path.read_bytes()
-        holds = [what.search(content) is not None for what in places]
-        if any(holds):
+        if any(_holds(content, place) for place in places):
             raise _explain(path.name, "a place on this machine")
-        if len(content) <= _MAX_TEXT_BYTES and any(name.encode() in content for name in names):
+        if len(content) <= _MAX_TEXT_BYTES and any(name in content for name in spelled):
             raise _explain(path.name, "the name of an image of the data set")
 
 
@@ -64,9 +65,17 @@ def _find(config: RunConfig, field: tuple[str | int, ...]) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _bound(place: str) -> bytes:
-    """Return an expression that finds a path, and no longer name that begins or ends as it does."""
-    return rb"(?<![\w.])" + re.escape(place.encode()) + rb"(?!\w)"
+def _spell(name: str) -> set[bytes]:
+    """Return how a name is written in a file: as it is, and as JSON writes other alphabets."""
+    return {os.fsencode(name), json.dumps(name)[1:-1].encode()}
+
+
+def _holds(content: bytes, place: bytes) -> bool:
+    """Say whether a path is in it, and not only a longer name that begins or ends as it does."""
+    # Looked for as it is first: an expression takes seconds for a large file.
+    return place in content and bool(
+        re.search(rb"(?<![\w.])" + re.escape(place) + rb"(?!\w)", content)
+    )
 
 
 def _explain(name: str, what: str) -> RecordError:

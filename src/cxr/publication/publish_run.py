@@ -2,41 +2,40 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
-from cxr.atomic import storage_errors
+from cxr.atomic import make_directory, storage_errors
 from cxr.attestation.export_signatures import require_current_signatures, sign_export
 from cxr.attestation.place import find_place
 from cxr.compare.sound_run import load_sound_run
-from cxr.compare.verify_findings import take
-from cxr.environment.private_text import find_private_line
 from cxr.errors import RecordError, UsageError
 from cxr.interruption import obey
-from cxr.json_file import load_json_object
-from cxr.plain_text import is_plain_text
 from cxr.progress import SILENCE, Progress
+from cxr.publication.changed_code import is_changed, require_told_changes
 from cxr.publication.hub import open_hub
 from cxr.publication.plan import Plan, make_plan
 from cxr.publication.private_names import require_nothing_private
 from cxr.publication.release_record import SUFFIX, add_release, describe_release, load_releases
 from cxr.publication.repository import require_repository_name, require_tag_name
+from cxr.publication.run_attestation import add_attestation
 from cxr.publication.send import send
+from cxr.records.exported import is_export
 from cxr.records.free_place import require_outside_records, require_writable
 from cxr.records.manifest import Manifest
-from cxr.records.run_directory import ENVIRONMENT
 from cxr.release.export_record import ExportRecord
 from cxr.release.export_run import export_run
-from cxr.release.layout import ATTESTATION
+from cxr.release.layout import RELEASED
 from cxr.release.verify_export import load_sound_export
 
 if TYPE_CHECKING:
     from cxr.attestation.keys import ExportPrivateKey
-
-_MAX_WORDS: Final = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,19 +100,22 @@ def publish_run(
         CxrError: It cannot be exported (see `export_run`) or sent (see `send`).
         RecordError: The run is not complete or does not verify, or a file holds what is private.
         ReleaseDiffersError: The tag is there with other content.
-        UsageError: A name is none, or the code was changed and nobody says what.
+        UsageError: A name is none, a wish would do nothing, or the code was changed and nobody
+            says what.
     """
     require_repository_name(repo)
     require_tag_name(tag)
+    _require_fitting_wishes(run, wishes)
     manifest = load_sound_run(run)
-    _require_told_changes(run, manifest, wishes)
+    has_export = wishes.export is not None
+    require_told_changes(run, manifest, wishes.changed_code, has_export=has_export)
     place = wishes.release or find_place(run, SUFFIX)
-    require_outside_records(place, what="release record")
-    require_writable(place.parent)
+    require_outside_records(place, what="release record", option="--record")
+    require_writable(place.parent, option="--record")
     load_releases(place)
     hub = open_hub()
-    with storage_errors(Path(tempfile.gettempdir())), tempfile.TemporaryDirectory() as temporary:
-        directory = Path(temporary) / "release"
+    with _temporary_directory() as temporary:
+        directory = temporary / "release"
         record = _prepare(run, directory, manifest, wishes, progress)
         require_nothing_private(directory, run)
         require_current_signatures(directory)
@@ -137,74 +139,89 @@ def publish_run(
     )
 
 
+@contextlib.contextmanager
+def _temporary_directory() -> Iterator[Path]:
+    """Make a directory for what is put together, which goes when the block ends."""
+    with contextlib.ExitStack() as stack:
+        with storage_errors(Path(os.environ.get("TMPDIR", "/tmp")), option="TMPDIR"):  # noqa: S108
+            temporary = stack.enter_context(tempfile.TemporaryDirectory())
+        yield Path(temporary)
+
+
 def _prepare(
     run: Path, directory: Path, manifest: Manifest, wishes: Wishes, progress: Progress
 ) -> ExportRecord:
     """Put together what is sent: an export, and who signed it.
 
     Raises:
-        CxrError: It cannot be exported, or the export that is named is not this run's.
+        CxrError: It cannot be exported.
+        RecordError: What is put together is not this run's export, or is signed as something else.
     """
     if wishes.export is None:
-        record = export_run(
+        export_run(
             run,
             directory,
             onnx=wishes.onnx,
             license_name=wishes.license_name,
-            changed_code=wishes.changed_code if _is_changed(run, manifest) else None,
+            changed_code=wishes.changed_code if is_changed(run, manifest) else None,
             root=wishes.root,
             progress=progress,
-        ).record
+        )
     else:
-        # A copy: what is checked now is what is sent later.
-        shutil.copytree(wishes.export, directory, symlinks=True)
-        record = load_sound_export(directory)
-        if record["run"]["manifest_digest"] != manifest["manifest_digest"]:
-            raise RecordError(
-                "the export is of another run", where=str(wishes.export), hint="leave out --export"
-            )
-    attestation = find_place(run)
-    if attestation.exists():
-        shutil.copyfile(attestation, directory / ATTESTATION)
+        _copy_export(wishes.export, directory)
+    # Here, where nobody else writes: what is checked now is what is sent later.
+    record = load_sound_export(directory)
+    if record["run"]["manifest_digest"] != manifest["manifest_digest"]:
+        given = wishes.export is not None
+        raise RecordError(
+            "the export is of another run" if given else "the run was replaced meanwhile",
+            where=str(wishes.export or run),
+            hint="leave out --export" if given else "publish again",
+        )
+    add_attestation(run, directory)
     if wishes.key is not None:
         sign_export(directory, wishes.key)
     return record
 
 
-def _require_told_changes(run: Path, manifest: Manifest, wishes: Wishes) -> None:
-    """Refuse a run of changed code, unless the card can say what was changed."""
-    words = wishes.changed_code
-    if words is not None:
-        if not words.strip() or len(words) > _MAX_WORDS or not is_plain_text(words):
-            raise UsageError(
-                f"that is no sentence of 1 to {_MAX_WORDS} letters",
-                where="--changed-code",
-                hint="say in a line what was changed, and why",
-            )
-        if (private := find_private_line(words)) is not None:
-            raise UsageError(
-                f"everybody would read it: {private}",
-                where="--changed-code",
-                hint="say it otherwise",
-            )
-    if not _is_changed(run, manifest):
-        return
-    if words is None or wishes.export is not None:
-        raise UsageError(
-            "the run was trained by code that was changed since its commit",
-            where=f"{run}, commit {_find_code(run, manifest).get('commit')}",
-            hint="train from a clean commit, or say what was changed with --changed-code WORDS, "
-            "which the card repeats (without --export)",
+def _copy_export(export: Path, directory: Path) -> None:
+    """Copy the files of an export, and nothing else that may lie beside them.
+
+    What a file manager leaves behind, say, would make a release that nobody can fetch.
+
+    Raises:
+        RecordError: It is none, or does not verify.
+        StorageError: It cannot be copied.
+    """
+    load_sound_export(export)
+    make_directory(directory)
+    with storage_errors(directory, option="TMPDIR"):
+        for name in RELEASED:
+            if (export / name).exists():
+                shutil.copyfile(export / name, directory / name)
+
+
+def _require_fitting_wishes(run: Path, wishes: Wishes) -> None:
+    """Refuse an export in place of the run, and wishes for an export that is there already.
+
+    Raises:
+        RecordError: The run is an export.
+        UsageError: A wish would come to nothing.
+    """
+    if is_export(run):
+        raise RecordError(
+            "that is the export of a run, not the run",
+            where=str(run),
+            hint="name the run, and its export with --export DIR",
         )
-
-
-def _is_changed(run: Path, manifest: Manifest) -> bool:
-    return _find_code(run, manifest).get("dirty") is True
-
-
-def _find_code(run: Path, manifest: Manifest) -> dict[str, Any]:
-    """Return what is recorded of the code; manifests of 0.1.0 leave it to the environment."""
-    return take(manifest, "code") or take(load_json_object(run / ENVIRONMENT), "code")
+    asked = {"--license": wishes.license_name, "--onnx": wishes.onnx, "--data": wishes.root}
+    idle = [option for option, value in asked.items() if value]
+    if wishes.export is not None and idle:
+        raise UsageError(
+            f"an export that is there already is sent as it is: {', '.join(idle)} would do nothing",
+            where=f"--export {wishes.export}",
+            hint=f"leave out {', '.join(idle)}, or --export",
+        )
 
 
 def _require_somebody(*, has_token: bool, endpoint: str) -> None:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from cxr.atomic import write_bytes
+from cxr.atomic import atomic_writer
 from cxr.digests.canonical import canonical_json, digest_json
 from cxr.errors import RecordError
 from cxr.json_file import load_json_object
@@ -80,4 +80,5 @@ def add_release(path: Path, release: Mapping[str, Any]) -> None:
         return
     now = datetime.now(UTC).isoformat(timespec="seconds")
     body = {"schema": SCHEMA, "releases": [*releases, {**release, "published": now}]}
-    write_bytes(path, canonical_json({**body, _DIGEST: digest_json(body)}) + b"\n")
+    with atomic_writer(path, option="--record") as stream:
+        stream.write(canonical_json({**body, _DIGEST: digest_json(body)}) + b"\n")

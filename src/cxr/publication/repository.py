@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
+from cxr.digests.canonical import PREFIX
+from cxr.digests.files import digest_file
 from cxr.errors import HubError, UsageError
 from cxr.publication.answers import get_json
 from cxr.publication.hub import Hub
@@ -46,6 +50,17 @@ class RemoteFile:
     blob: str
     sha256: str | None
 
+    def describes(self, path: Path) -> bool:
+        """Say whether a file here is, to the byte, the one that the hub lists."""
+        if self.size_bytes != path.stat().st_size:
+            return False
+        if self.sha256 is not None:
+            return digest_file(path) == f"{PREFIX}{self.sha256}"
+        # Small files are git's own: it knows them by SHA-1 over a head and the content.
+        content = path.read_bytes()
+        blob = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False)
+        return blob.hexdigest() == self.blob
+
 
 def require_repository_name(repo: str) -> None:
     """Refuse what names no repository.
@@ -54,11 +69,13 @@ def require_repository_name(repo: str) -> None:
         UsageError: It is not ``OWNER/NAME``.
     """
     parts = repo.split("/")
-    if len(parts) != 2 or not all(map(_is_name, parts)):  # noqa: PLR2004 - owner and name
+    # Source: huggingface_hub.utils.validate_repo_id, which hubs have as well.
+    is_odd = "--" in repo or any(part.endswith("-") for part in parts)
+    if len(parts) != 2 or is_odd or not all(map(_is_name, parts)):  # noqa: PLR2004 - owner and name
         raise UsageError(
             "that is no name of a repository",
             where=repo,
-            hint="name it as OWNER/NAME, of letters, digits and . _ -",
+            hint="name it as OWNER/NAME, of letters, digits and single . _ - between them",
         )
 
 
@@ -103,7 +120,7 @@ def load_refs(hub: Hub, repo: str) -> Refs | None:
 
 
 def load_commit(hub: Hub, repo: str, revision: str) -> str:
-    """Ask which commit a revision is.
+    """Ask which commit a revision is: itself, or the one that an annotated tag's object names.
 
     Raises:
         HubError: The hub does not say, or does not have it.
@@ -114,10 +131,6 @@ def load_commit(hub: Hub, repo: str, revision: str) -> str:
     found = answer.get("sha") if isinstance(answer, dict) else None
     if not isinstance(found, str) or not is_commit(found):
         raise _explain_nonsense(where)
-    if is_commit(revision) and found != revision:
-        raise HubError(
-            f"the hub answers with another commit: {found}", where=where, hint="try again"
-        )
     return found
 
 

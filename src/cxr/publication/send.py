@@ -6,13 +6,18 @@ import contextlib
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from cxr.errors import HubError, ReleaseDiffersError
 from cxr.interruption import obey
 from cxr.progress import Progress
-from cxr.publication.hub import Hub, explained
+from cxr.publication.hub import Hub
+from cxr.publication.hub_errors import explained
 from cxr.publication.plan import BRANCH, SAME, Plan, find_differences
 from cxr.publication.repository import describe_place, is_commit, load_commit, load_files, load_refs
+from cxr.release.layout import ONNX, WEIGHTS
+
+_TAGGING: Final = "setting the tag; the commit is there, publishing again sets it"
 
 
 def send(hub: Hub, plan: Plan, *, is_public: bool, message: str, progress: Progress) -> str:
@@ -49,7 +54,7 @@ def send(hub: Hub, plan: Plan, *, is_public: bool, message: str, progress: Progr
             where=f"{plan.repo}@{commit} at {hub.endpoint}",
             hint="the tag was not set; see whether a .gitignore is there, then publish again",
         )
-    obey("setting the tag; the commit is there, publishing again sets it")
+    obey(_TAGGING)
     with explained(f"tag {plan.tag} of {where}"):
         hub.api.create_tag(plan.repo, tag=plan.tag, revision=commit)
     refs = load_refs(hub, plan.repo)
@@ -84,6 +89,10 @@ def _commit(hub: Hub, plan: Plan, parent: str | None, message: str, progress: Pr
             stream = stack.enter_context(_told_file(plan.directory / one.name, told))
             operations.append(CommitOperationAdd(one.name, stream))
         told.is_sending = True
+        # One by one, and in this thread: of several the client makes threads, which no signal ends.
+        for added in operations:
+            if isinstance(added, CommitOperationAdd) and added.path_in_repo in (WEIGHTS, ONNX):
+                hub.api.preupload_lfs_files(plan.repo, [added], num_threads=1, free_memory=False)
         made = hub.api.create_commit(
             plan.repo,
             operations,
@@ -91,6 +100,7 @@ def _commit(hub: Hub, plan: Plan, parent: str | None, message: str, progress: Pr
             parent_commit=parent,
             num_threads=1,
         )
+        obey(_TAGGING)
         progress.advance("bytes sent", plan.num_bytes, plan.num_bytes)
     return made.oid
 

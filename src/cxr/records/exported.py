@@ -39,7 +39,8 @@ def load_exported_recipe(directory: Path) -> RunConfig:
     """
     # Sources ask for these fields; no digest has them.
     places = [f"{name}={_NOWHERE}" for name in ("data.root", "data.csv.file")]
-    return load_config(directory / RECIPE, places)
+    # It may have come from elsewhere, and would have another file read here.
+    return load_config(directory / RECIPE, places, alone=True)
 
 
 def load_exported_classes(

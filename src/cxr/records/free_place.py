@@ -107,13 +107,17 @@ def _holds_record(path: Path) -> bool:
     return _holds_run(path) or any((path / name).is_file() for name in (REPEAT, REPRODUCTION))
 
 
-def require_writable(path: Path) -> None:
+def require_writable(path: Path, *, option: str = "--out") -> None:
     """Refuse, before long work, a path below which nothing can be written.
+
+    Args:
+        path: What would be written.
+        option: Which one names another place for it.
 
     Raises:
         StorageError: The nearest directory above it that exists allows no new entry.
     """
-    with storage_errors(path):
+    with storage_errors(path, option=option):
         nearest = next(place for place in (path, *path.absolute().parents) if place.exists())
         if not nearest.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))

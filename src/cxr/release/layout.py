@@ -57,6 +57,9 @@ expect: every other file, the two before among them. So it is always the last th
 COMPANIONS: Final = (ATTESTATION, EXPORT_ATTESTATION, MODEL_SIGNATURE)
 """What may lie beside an export's own files once it is published, and its record does not name."""
 
+RELEASED: Final = (*ALWAYS, *SOMETIMES, *COMPANIONS)
+"""Files that a release on a hub may have: what is sent, and what is fetched."""
+
 
 def describe_ledger_head(manifest: Manifest) -> dict[str, Any]:
     """Return what `LEDGER_HEAD` holds."""

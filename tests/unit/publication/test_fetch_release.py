@@ -1,44 +1,23 @@
-"""What a bad hub, line or hand can do to a release: all of it is named, and nothing kept."""
+"""What a bad hand can do to a release: all of it is named, and nothing kept."""
 
 from __future__ import annotations
 
 import json
 import shutil
-from pathlib import Path
 
 import pytest
 
 from cxr.attestation.export_signatures import sign_export
-from cxr.errors import CxrError, HubError, Interrupted, RecordError, UsageError
-from cxr.publication.fetch_release import Fetched, fetch_release
+from cxr.errors import RecordError
 from support.attesting import OTHER, SIGNER
-from support.hub_server import TOKEN, Hub
-from support.releases import REPO, TAG, put, read_files, seal_anew
+from support.hub_state import TOKEN
+from support.releases import TAG, name_findings, put, read_files, seal_anew
 
 
-@pytest.fixture
-def ask(hub: Hub, tmp_path: Path):  # noqa: ARG001 - it is the hub that is asked
-    """Fetch the release; nothing may be left anywhere where that fails."""
-
-    def fetch(revision: str = TAG, *, kept: bool = False, **options) -> Fetched:
-        place = tmp_path / "place"
-        place.mkdir(exist_ok=True)
-        try:
-            return fetch_release(f"{REPO}@{revision}", out=place / "got", **options)
-        finally:
-            assert [path.name for path in place.iterdir()] == (["got"] if kept else [])
-
-    return fetch
-
-
-def name_findings(found: Fetched) -> list[tuple[str, str]]:
-    return [(one.path, one.problem) for one in found.findings]
-
-
-def test_a_release_is_fetched_by_tag_and_by_commit(hub, ask, export, tmp_path):
+def test_a_release_is_fetched_by_tag_and_by_commit(hub, fetch, export, tmp_path):
     commit = put(hub, read_files(export))
     for revision in (TAG, commit):
-        found = ask(revision, kept=True)
+        found = fetch(revision, kept=True)
         assert (found.commit, found.findings) == (commit, [])
         assert read_files(tmp_path / "place" / "got") == read_files(export)
         shutil.rmtree(tmp_path / "place" / "got")
@@ -61,10 +40,10 @@ def test_a_release_is_fetched_by_tag_and_by_commit(hub, ask, export, tmp_path):
         ({"/etc/motd": b"out"}, "/etc/motd", "was added: it is no file of a release"),
     ],
 )
-def test_other_missing_and_additional_files_are_named(hub, ask, export, edit, path, problem):
+def test_other_missing_and_additional_files_are_named(hub, fetch, export, edit, path, problem):
     files = {**read_files(export), **edit}
     put(hub, {name: content for name, content in files.items() if content is not None})
-    found = name_findings(ask())
+    found = name_findings(fetch())
     assert found
     assert found[0][0] == path
     assert found[0][1].startswith(problem)
@@ -91,48 +70,48 @@ def test_other_missing_and_additional_files_are_named(hub, ask, export, edit, pa
     ],
 )
 def test_a_swapped_file_is_seen_though_the_record_was_written_anew(
-    hub, ask, export, name, swap, problem
+    hub, fetch, export, name, swap, problem
 ):
     before = (export / name).read_text()
     (export / name).write_text(swap(before))
     assert (export / name).read_text() != before
     seal_anew(export)
     put(hub, read_files(export))
-    assert name_findings(ask()) == [(name, problem)]
+    assert name_findings(fetch()) == [(name, problem)]
 
 
-def test_other_weights_are_seen_though_the_record_was_written_anew(hub, ask, export):
+def test_other_weights_are_seen_though_the_record_was_written_anew(hub, fetch, export):
     weights = bytearray((export / "model.safetensors").read_bytes())
     weights[-1] ^= 1
     (export / "model.safetensors").write_bytes(weights)
     seal_anew(export)
     put(hub, read_files(export))
-    assert name_findings(ask()) == [
+    assert name_findings(fetch()) == [
         ("model.safetensors", "is not the file that the run's manifest names"),
         ("model.safetensors", "its content is not the one of weights_digest"),
     ]
 
 
-def test_an_edited_manifest_is_seen_though_the_record_was_written_anew(hub, ask, export):
+def test_an_edited_manifest_is_seen_though_the_record_was_written_anew(hub, fetch, export):
     manifest = json.loads((export / "manifest.json").read_bytes())
     manifest["metrics"]["accuracy"] = 1.0
     (export / "manifest.json").write_text(json.dumps(manifest))
     seal_anew(export)
     put(hub, read_files(export))
-    (found,) = name_findings(ask())
+    (found,) = name_findings(fetch())
     assert found == ("manifest.json", "the manifest was edited: its content has another digest")
 
 
-def test_a_card_that_was_swapped_after_signing_is_seen_with_the_key(hub, ask, export):
+def test_a_card_that_was_swapped_after_signing_is_seen_with_the_key(hub, fetch, export):
     sign_export(export, SIGNER)
     put(hub, read_files(export))
-    found = ask(kept=True, key=SIGNER.public_key())
+    found = fetch(kept=True, key=SIGNER.public_key())
     assert (found.findings, found.unsigned) == ([], [])
     assert set(found.signed) == read_files(export).keys()
 
 
 @pytest.mark.parametrize("who", ["swapped", "another key", "nobody", "cut short"])
-def test_what_is_wrong_with_a_signature_is_named(hub, ask, export, who):
+def test_what_is_wrong_with_a_signature_is_named(hub, fetch, export, who):
     if who != "nobody":
         sign_export(export, OTHER if who == "another key" else SIGNER)
     path = export / "export.attestation.json"
@@ -144,9 +123,9 @@ def test_what_is_wrong_with_a_signature_is_named(hub, ask, export, who):
     put(hub, read_files(export))
     if who == "nobody":
         with pytest.raises(RecordError, match="nothing is signed"):
-            ask(key=SIGNER.public_key())
+            fetch(key=SIGNER.public_key())
         return
-    (finding,) = name_findings(ask(key=SIGNER.public_key()))
+    (finding,) = name_findings(fetch(key=SIGNER.public_key()))
     said = {
         "swapped": "is of another export, or of this one before a file of it was changed",
         "another key": "is signed with another key: ",
@@ -156,125 +135,11 @@ def test_what_is_wrong_with_a_signature_is_named(hub, ask, export, who):
     assert finding[1].startswith(said)
 
 
-@pytest.mark.parametrize("moves", ["after the listing", "before its last question"])
-def test_a_tag_that_moves_meanwhile_is_seen(hub, ask, export, moves):
-    first = put(hub, read_files(export))
-    (export / "README.md").write_text("another release\n")
+def test_a_recipe_that_reads_another_file_is_refused(hub, fetch, export, tmp_path):
+    other = tmp_path / "other.yaml"
+    other.write_text("name: fabricated\n")
+    with (export / "recipe.yaml").open("a") as recipe:
+        recipe.write(f"extends: {other}\n")
     seal_anew(export)
-    second = put(hub, read_files(export), tag=None)
-    part = "/tree/" if moves == "after the listing" else "recipe.yaml"
-
-    def move(line: str) -> None:
-        if part in line:
-            hub.repositories[REPO].tags[TAG] = second
-
-    hub.on_answer = move
-    said = f"the tag moved while it was fetched, from {first} to {second}"
-    assert name_findings(ask()) == [(TAG, said)]
-    # All of it was asked for by commit, so a commit is not touched by what a tag does.
-    assert not [line for line in hub.list_asked("/resolve/") if first not in line]
-
-
-def test_a_file_of_another_commit_is_seen(hub, ask, export):
     put(hub, read_files(export))
-    hub.headers = {"X-Repo-Commit": "b" * 40}
-    ((path, problem),) = name_findings(ask())
-    assert path == "README.md"
-    assert problem.startswith("is of another commit than the one that was asked for")
-
-
-def test_an_answer_without_an_end_is_cut_off(hub, ask, export):
-    put(hub, read_files(export))
-    hub.bodies = {"model.safetensors": "endless"}
-    ((path, problem),) = name_findings(ask())
-    assert path == "model.safetensors"
-    assert problem.startswith("is larger than the ")
-
-
-@pytest.mark.parametrize("how", ["truncate", "silent"])
-def test_an_answer_that_breaks_off_is_asked_for_again_and_then_given_up(hub, ask, export, how):
-    put(hub, read_files(export))
-    hub.bodies = {"manifest.json": how}
-    with pytest.raises(HubError, match="cannot be reached, or its answer broke off"):
-        ask()
-    assert len(hub.list_asked("manifest.json")) == 3
-
-
-def test_a_signal_between_two_pieces_leaves_nothing(hub, ask, export):
-    class Stopping:
-        def advance(self, what: str, done: int, total: int) -> None:
-            raise Interrupted(f"{what}: {done} of {total}", where="here", hint="again")
-
-        def note(self, text: str) -> None:
-            raise AssertionError(text)
-
-    put(hub, read_files(export))
-    with pytest.raises(Interrupted, match="bytes fetched"):
-        ask(progress=Stopping())
-
-
-@pytest.mark.parametrize("part", ["/refs", "/tree/", "labels.json", "/objects/"])
-def test_a_busy_hub_is_asked_again(hub, ask, export, part):
-    put(hub, read_files(export))
-    hub.statuses = {part: [503, 429]}
-    assert ask(kept=True).findings == []
-
-
-@pytest.mark.parametrize("status", [401, 403, 404, 418, 429, 500])
-@pytest.mark.parametrize("part", ["/refs", "labels.json"])
-def test_every_refusal_is_an_error_without_the_token(hub, ask, export, part, status):
-    put(hub, read_files(export))
-    hub.statuses = {part: [status] * 3}
-    hub.echoes = True
-    with pytest.raises(CxrError) as caught:
-        ask()
-    assert int(caught.value.exit_code) == 3
-    assert len(str(caught.value).splitlines()) == 3
-    assert TOKEN not in str(caught.value)
-    assert TOKEN not in repr(caught.value.__cause__)
-
-
-@pytest.mark.parametrize(
-    ("leads", "said"),
-    [
-        ("file:///etc/passwd", "no address"),
-        ("http://[", "no address"),
-        ("http://a:99999/", "no address"),
-        ("/again", "refuses"),
-    ],
-)
-def test_a_redirect_that_leads_nowhere_is_an_error(hub, ask, export, leads, said):
-    put(hub, read_files(export))
-    hub.leads = leads
-    with pytest.raises(HubError, match=said):
-        ask()
-
-
-def test_a_branch_is_refused_with_its_commit(hub, ask, export):
-    commit = put(hub, read_files(export))
-    with pytest.raises(UsageError) as caught:
-        ask("main")
-    assert caught.value.hint == f"as it is now: cxr fetch {REPO}@{commit}"
-
-
-@pytest.mark.parametrize("revision", ["v9", "a" * 40])
-def test_what_the_hub_does_not_have_is_an_error(hub, ask, export, revision):
-    put(hub, read_files(export))
-    with pytest.raises(HubError):
-        ask(revision)
-
-
-@pytest.mark.parametrize(
-    "name", [REPO, f"{REPO}@", f"{REPO}@../x", "model@v1", "a/b/c@v1", "../x@v1"]
-)
-def test_what_is_no_name_of_a_release_is_refused(hub, name):
-    with pytest.raises(UsageError):
-        fetch_release(name)
-    assert hub.asked == []
-
-
-def test_nothing_is_written_over(hub, export):
-    put(hub, read_files(export))
-    with pytest.raises(CxrError, match="already exists and is not empty"):
-        fetch_release(f"{REPO}@{TAG}", out=export)
-    assert hub.asked == []
+    assert name_findings(fetch()) == [("recipe.yaml", "is not read: the config has a problem")]

@@ -13,7 +13,7 @@ from cxr.errors import CxrError, HubError, Interrupted, RecordError, ReleaseDiff
 from cxr.publication import publish_run as publishing
 from cxr.publication.publish_run import Publication, Wishes, publish_run
 from support.attesting import SIGNER
-from support.hub_server import ATTRIBUTES, TOKEN, Hub
+from support.hub_state import ATTRIBUTES, TOKEN, Hub
 from support.releases import REPO, TAG, put, read_files, seal_anew, set_changed_code
 
 SCHEMA = Path(__file__).parents[3] / "docs" / "formats" / "release.schema.json"
@@ -160,8 +160,7 @@ def test_what_others_commit_in_between_is_not_overwritten(hub, ask):
 
 
 def test_a_file_that_the_hub_leaves_out_is_seen_before_the_tag(hub, ask):
-    put(hub, {".gitignore": b"README.md\n", "export.json": b"{}"}, tag=None)
-    hub.repositories[REPO].private = True
+    put(hub, {"export.json": b"{}"}, tag=None)
     hub.on_answer = lambda line: (
         hub.repositories[REPO]
         .commits[hub.repositories[REPO].branches["main"]]

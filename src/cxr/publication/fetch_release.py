@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from cxr.atomic import flush_directory, make_directory, storage_errors
 from cxr.attestation.export_signatures import require_library, verify_export_signatures
 from cxr.compare.verify_findings import Finding
-from cxr.errors import RecordError, RunDirectoryTakenError
+from cxr.errors import RecordError
 from cxr.interruption import obey
 from cxr.json_file import load_json_object
 from cxr.progress import SILENCE, Progress
@@ -20,8 +18,8 @@ from cxr.publication.download import check_listing, download_files
 from cxr.publication.hub import open_hub
 from cxr.publication.repository import is_commit, load_files
 from cxr.publication.revisions import check_moved, find_commit, parse_release
-from cxr.records.exported import EXPORT, is_export
-from cxr.records.free_place import require_free, require_writable
+from cxr.records.exported import EXPORT
+from cxr.records.whole_directory import find_target, growing_beside, name_directory
 from cxr.release.export_record import ExportRecord
 from cxr.release.verify_export import verify_export
 
@@ -87,7 +85,7 @@ def fetch_release(
         require_library(key)
     short = revision[:_SHORT] if is_commit(revision) else revision
     directory = out or Path(f"{repo.partition('/')[2]}@{short}")
-    target = _find_target(directory)
+    target = find_target(directory, what="release")
     hub = open_hub()
     commit = find_commit(hub, repo, revision)
     files = load_files(hub, repo, commit)
@@ -95,7 +93,7 @@ def fetch_release(
     record: ExportRecord = {}
     signed, unsigned = list[str](), list[str]()
     where = f"{repo}@{commit} at {hub.endpoint}"
-    with _growing_beside(target) as growing:
+    with growing_beside(target) as growing:
         if not findings:
             findings = download_files(hub, repo, commit, files, growing, progress)
         if not findings:
@@ -110,7 +108,7 @@ def fetch_release(
         if not findings:
             record = load_json_object(growing / EXPORT)
             obey("the fetched release")
-            _name(growing, target)
+            name_directory(growing, target)
     return Fetched(
         directory=directory,
         endpoint=hub.endpoint,
@@ -122,55 +120,6 @@ def fetch_release(
         signed=signed,
         unsigned=unsigned,
     )
-
-
-def _find_target(directory: Path) -> Path:
-    """Return where a release is given its name, once it is known that it can be.
-
-    An empty directory there makes way; but only one that can, which is found out before the hub is
-    asked for anything.
-
-    Raises:
-        RunDirectoryTakenError: It cannot.
-        StorageError: Nothing can be written there.
-    """
-    what = ""
-    if directory.is_symlink():
-        what = "a link stands"
-    elif directory.is_dir() and directory.samefile(Path()):
-        what = "the working directory is"
-    elif directory.is_mount():
-        what = "a disk is mounted"
-    if what:
-        raise RunDirectoryTakenError(
-            f"{what} where the release would be written",
-            where=str(directory),
-            hint="name a new directory, or one inside of it, with --out",
-        )
-    require_free(directory, what="release")
-    require_writable(directory)
-    with storage_errors(directory):
-        target = directory.resolve()
-    if above := next(filter(is_export, target.parents), None):
-        raise RunDirectoryTakenError(
-            "the release would be written into an export or another release",
-            where=f"{directory}, below {above}",
-            hint="name a place outside of it with --out",
-        )
-    return target
-
-
-@contextlib.contextmanager
-def _growing_beside(target: Path) -> Iterator[Path]:
-    """Make a directory from which a rename leads to ``target``; what is not renamed goes.
-
-    Directories above that are not there yet are not made for what may never be there.
-    """
-    place = next(above for above in target.parents if above.exists())
-    with storage_errors(place), tempfile.TemporaryDirectory(prefix=".", dir=place) as temporary:
-        growing = Path(temporary) / "release"
-        make_directory(growing)
-        yield growing
 
 
 @contextlib.contextmanager
@@ -185,11 +134,3 @@ def _named_as_released(growing: Path, where: str, *, hint: str = "") -> Iterator
             where=f"{name} of {where}" if name else where,
             hint=hint or error.hint,
         ) from None
-
-
-def _name(growing: Path, target: Path) -> None:
-    """Give a directory its name; an empty one there makes way, anything else does not."""
-    make_directory(target.parent)
-    with storage_errors(target):
-        growing.rename(target)
-        flush_directory(target.parent)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from cxr.atomic import flush_directory, make_directory, storage_errors
 from cxr.compare.sound_run import load_sound_run
 from cxr.config.control_plan import derive_control_plan
 from cxr.config.schema import RunConfig
@@ -17,8 +15,8 @@ from cxr.determinism.controls import require_device, set_controls
 from cxr.errors import UsageError
 from cxr.interruption import obey
 from cxr.progress import SILENCE, Progress
-from cxr.records.free_place import require_free, require_writable
 from cxr.records.run_config import load_recorded_config
+from cxr.records.whole_directory import find_target, growing_beside, name_directory
 from cxr.release.export_record import ExportRecord
 
 _LICENSE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]{0,63}")
@@ -70,8 +68,7 @@ def export_run(
         StorageError: The export cannot be written.
     """
     _require_license(license_name)
-    require_free(directory, what="export", option=None)
-    require_writable(directory)
+    target = find_target(directory, what="export", option=None)
     if onnx:
         from cxr.release.onnx_model import import_onnx
 
@@ -87,13 +84,7 @@ def export_run(
     require_device(config.device)
     wanted = manifest["recipe"]["data_digest"]
     dataset = load_same_dataset(config.data, wanted, progress=progress)
-    # Where a link leads: a directory cannot take a link's place.
-    target = directory.resolve()
-    place = target.parent
-    make_directory(place)
-    with storage_errors(place), tempfile.TemporaryDirectory(prefix=".", dir=place) as temporary:
-        growing = Path(temporary) / "export"
-        make_directory(growing)
+    with growing_beside(target) as growing:
         record = Exporter(
             run=run,
             manifest=manifest,
@@ -103,8 +94,7 @@ def export_run(
             progress=progress,
         ).write(onnx=onnx, license_name=license_name, changed_code=changed_code)
         obey("the export")
-        growing.rename(target)
-        flush_directory(place)
+        name_directory(growing, target)
     return Export(directory=directory, record=record, config=config)
 
 

@@ -15,7 +15,7 @@ from support.releases import REPO, TAG, put, read_files
 
 def test_a_release_is_not_put_into_another_one(hub, export):
     put(hub, read_files(export))
-    with pytest.raises(RunDirectoryTakenError, match="into an export or another release"):
+    with pytest.raises(RunDirectoryTakenError, match="into an export or a release"):
         fetch_release(f"{REPO}@{TAG}", out=export / "sub")
     assert hub.asked == []
 

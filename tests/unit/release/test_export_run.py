@@ -13,17 +13,19 @@ from cxr.release.export_run import export_run
 from cxr.release.layout import ALWAYS
 
 
-def test_a_place_that_holds_something_is_refused(make_run, tmp_path):
+def test_a_place_that_cannot_make_way_is_refused(make_run, tmp_path, monkeypatch):
     run = make_run()
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "x").write_text("x")
     (tmp_path / "file").write_text("x")
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
-    for name in ("full", "file", "link"):
+    for name in ("full", "file", "link", "here"):
         with pytest.raises(RunDirectoryTakenError) as found:
             export_run(run, tmp_path / name)
         assert found.value.where == str(tmp_path / name)
-        assert found.value.hint.startswith("name another directory")
+        assert found.value.hint.startswith(("name another directory", "name a new directory"))
     with pytest.raises(RunDirectoryTakenError, match="into another record"):
         export_run(run, run / "export")
 

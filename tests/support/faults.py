@@ -357,10 +357,11 @@ def _signal_decoding(last: int, number: signal.Signals) -> None:
     from cxr.data.caches import growing_file
     from cxr.data.sources import image_files
 
-    original, decoded = image_files.decode_image, iter(range(last - 1))
+    original, counted = image_files.decode_image, itertools.count(1)
 
     def decode(*arguments: Any, **options: Any) -> Any:
-        if next(decoded, None) is None:
+        # Once: a second signal is not waited for.
+        if next(counted) == last:
             os.kill(os.getpid(), number)
         return original(*arguments, **options)
 

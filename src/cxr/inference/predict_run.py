@@ -103,15 +103,16 @@ def predict_run(
     Raises:
         DataError: There is no image behind any name.
         UsageError: The table would be written over an image.
-        CxrError: The run cannot be predicted with; see `load_predictor`.
+        CxrError: The run cannot be predicted with; see `open_run` and `load_predictor`.
     """
-    inputs = find_inputs(names, open_run(run).config.data)
+    opened = open_run(run)
+    inputs = find_inputs(names, opened.config.data)
     if table_path is not None:
         require_no_input(table_path, names, inputs)
     # Only now: a name that is wrong need not wait for torch.
     from cxr.inference.predictor import load_predictor
 
-    predictor = load_predictor(run)
+    predictor = load_predictor(opened)
     note_preprocessing(predictor, progress.note)
     write = None
     if table is not None:

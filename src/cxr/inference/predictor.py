@@ -31,7 +31,7 @@ from cxr.evaluation.predict import compute_logits, describe_logits, require_fini
 from cxr.evaluation.trained_network import build_trained_network, load_outcome_weights
 from cxr.inference.answers import Answer, Refusal
 from cxr.inference.inputs import Input, describe_file
-from cxr.inference.open_run import OpenedRun, open_run
+from cxr.inference.open_run import OpenedRun
 from cxr.inference.prepare_image import PreparedImage, decode_input
 from cxr.models.build import require_known_model
 from cxr.records.data_lock import load_data_lock
@@ -122,22 +122,20 @@ class Predictor:
         return self.guard if self.config.determinism is Level.WARN else nullcontext()
 
 
-def load_predictor(run: Path) -> Predictor:
+def load_predictor(opened: OpenedRun) -> Predictor:
     """Load a completed run's model, once everything that it needs is known to be the run's.
 
     It sets the switches of the whole process as the run's level asks for them: call it before
     anything is computed.
 
     Args:
-        run: The run directory. The data that it was trained on need not be there.
+        opened: The run; the data that it was trained on need not be there.
 
     Raises:
         DeterminismError: A switch did not take, or the device is not there.
         PreprocessingError: Images become other tensors here than those of the run.
-        RecordError: The run is not complete, was edited, or its weights are others.
-        UsageError: The run was not trained on images.
+        RecordError: The run was edited, or its weights are others.
     """
-    opened = open_run(run)
     config = opened.config
     classes = _load_classes(opened)
     preprocessing = require_same_preprocessing(opened.manifest, config.data)
@@ -145,7 +143,7 @@ def load_predictor(run: Path) -> Predictor:
     plan = derive_control_plan(config)
     controls = set_controls(plan)
     require_device(config.device)
-    tensors = load_outcome_weights(run, opened.manifest)
+    tensors = load_outcome_weights(opened.directory, opened.manifest)
     ops: Counter[str] = Counter()
     # Ahead of the block: timm registers ops of its own when it is imported.
     require_known_model(config.model.name)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cxr.errors import Interrupted
-from cxr.inference.open_run import open_run
+from cxr.inference.open_run import OpenedRun, open_run
 from cxr.serving.facts import describe_version
 from cxr.serving.installation import require_serving_libraries
 from cxr.serving.limits import Limits
@@ -52,13 +52,13 @@ def serve_run(
 
     Raises:
         AddressError: The port is taken.
-        CxrError: The run cannot be predicted with; see `load_predictor`.
+        CxrError: The run cannot be predicted with; see `open_run` and `load_predictor`.
         DecoderError: No process can be started that decodes.
         InstallationError: The libraries of the service are not installed.
         Interrupted: It was stopped by another signal than SIGTERM, as Ctrl-C.
     """
     require_serving_libraries()
-    open_run(run)
+    opened = open_run(run)
     bound = bind_address(address.host, address.port)
     with bound:
         if not is_loopback(bound):
@@ -66,11 +66,11 @@ def serve_run(
                 "warning: others can reach this address, and there is no TLS and no "
                 "authentication: put a proxy that has them in front"
             )
-        _serve_bound(run, bound, address, limits, log, on_ready=on_ready, note=note)
+        _serve_bound(opened, bound, address, limits, log, on_ready=on_ready, note=note)
 
 
 def _serve_bound(
-    run: Path,
+    opened: OpenedRun,
     bound: socket.socket,
     address: Address,
     limits: Limits,
@@ -88,7 +88,7 @@ def _serve_bound(
     from cxr.serving.server import serve
     from cxr.serving.worker import Worker
 
-    predictor = load_predictor(run)
+    predictor = load_predictor(opened)
     note_preprocessing(predictor, note)
     task = Task(config=predictor.config.data, max_pixels=limits.max_pixels)
     digest = predictor.preprocessing.digest

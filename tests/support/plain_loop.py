@@ -48,7 +48,7 @@ def train(recorder: RunRecorder, fault: str) -> None:
         recorder.note_gradients()
         optimizer.step()
         recorder.end_step(epoch=step // 3)
-    recorder.note_metrics({"loss": float(loss.detach())})
+    recorder.note_metrics({"train_loss": float(loss.detach())})
 
 
 def main(out: str, fault: str = "") -> None:

@@ -53,14 +53,18 @@ def test_two_processes_give_one_ledger_and_the_comparison_needs_no_torch(record)
     [("draw:4", "random", "torch"), ("buffer:2", "buffers", "1.running_mean")],
 )
 def test_a_planted_fault_is_found_where_it_is(record, fault, what, tensor):
-    finished = run_cxr("diff", record("plain"), record(fault.replace(":", "-"), fault), "--json")
+    runs = record("plain"), record(fault.replace(":", "-"), fault)
+    finished = run_cxr("diff", *runs, "--json")
     answer = read_answer(finished)
     parted = answer["first_divergence"]
     assert (finished.returncode, answer["verdict"]) == (1, "different")
     assert (parted["step"], parted["what"], parted["tensor"]) == (int(fault[-1]), what, tensor)
     assert answer["differences"] == []
+    # A figure has the framework's name, and none of them is passed over.
+    shown = run_cxr("diff", *runs, *(["--markdown"] if what == "random" else []))
+    assert (shown.returncode, "train_loss" in shown.stdout) == (1, True), shown.stderr
     # Running statistics are not used in training: of that fault the loss says nothing.
-    assert (answer["metrics"]["loss"]["difference"] != 0) == (what == "random")
+    assert (answer["metrics"]["train_loss"]["difference"] != 0) == (what == "random")
 
 
 def test_the_record_says_what_it_knows_and_what_it_does_not(record):

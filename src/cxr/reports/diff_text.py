@@ -161,8 +161,10 @@ def list_figure_rows(
 ) -> tuple[list[str], list[list[str]]]:
     """Return the header and the rows of the table of figures, of the main ones or of all.
 
-    A figure that was given a tolerance is among the main ones.
+    A figure that was given a tolerance is among the main ones. Of another framework's figures none
+    is known to be a lesser one: they are all there.
     """
+    every = _shows_every(report, every=every)
     shown = {*choose_figures(report.metrics, every=every), *report.tolerances}
     rows = [
         [name, *(_number(pair[column]) for column in ("a", "b", "difference"))]
@@ -175,7 +177,11 @@ def list_figure_rows(
 def describe_other_figures(report: DiffReport, *, every: bool = False) -> str | None:
     """Return how many figures the table leaves out; None where it has all."""
     others = [name for name in report.metrics if name not in report.tolerances]
-    return describe_left_out(others, every=every)
+    return describe_left_out(others, every=_shows_every(report, every=every))
+
+
+def _shows_every(report: DiffReport, *, every: bool) -> bool:
+    return every or isinstance(report, LoopDiffReport)
 
 
 def describe_predictions(report: DiffReport) -> str | None:

@@ -1,4 +1,4 @@
-"""Text from outside, without what a terminal or a log would obey."""
+"""Plain words: text from outside without what a terminal or a log would obey, lists, numbers."""
 
 from __future__ import annotations
 
@@ -22,6 +22,16 @@ def is_plain_text(text: str) -> bool:
     if text.isascii() and text.isprintable():
         return True  # most names: asked of each file of a set
     return not any(unicodedata.category(letter) in _NO_TEXT for letter in text)
+
+
+def count(number: int, what: str) -> str:
+    """Return a number of things in words, such as ``1 finding`` or ``2,000 findings``.
+
+    Args:
+        number: How many there are.
+        what: Of what, in the singular.
+    """
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def list_first(lines: Sequence[str], most: int) -> list[str]:

@@ -58,7 +58,7 @@ def test_a_command_repeats_and_its_record_says_what_it_was_given(work):
     for name in ("a", "b"):
         finished = run(work, name, *declared, blocked=HEAVY)
         assert (finished.returncode, finished.stdout) == (0, "4\n")
-        assert finished.stderr == f"completed: r/{name}, 2 inputs, 1 outputs\n"
+        assert finished.stderr == f"completed: r/{name}, 2 inputs, 1 output\n"
     finished = run_cxr("diff", "r/a", "r/b", "--json", cwd=work, blocked=HEAVY)
     answer = read_answer(finished)
     assert (finished.returncode, answer["verdict"], answer["outputs"]) == (0, "identical", [])

@@ -86,7 +86,7 @@ def test_a_changed_file_alone_is_named_with_what_is_wrong(
     finished = run_cxr("verify", run, "-q", blocked=HEAVY)
     assert (finished.returncode, finished.stderr) == (1, "")
     assert finished.stdout == (
-        f"differs: 1 findings in {run}\n"
+        f"differs: 1 finding in {run}\n"
         "  metrics.jsonl: was changed: its bytes have another digest\n"
     )
 

@@ -12,7 +12,7 @@ import typer
 from cxr.cli import options
 from cxr.cli.console import print_json, print_line, shown_progress
 from cxr.errors import ExitCode
-from cxr.plain_text import show_plainly
+from cxr.plain_text import count, show_plainly
 
 if TYPE_CHECKING:
     from cxr.publication.fetch_release import Fetched
@@ -84,7 +84,7 @@ def _describe(found: Fetched) -> dict[str, Any]:
 def _show(found: Fetched, *, has_key: bool) -> None:
     asked = f"{found.repo}@{found.revision}"
     if found.findings:
-        print_line(f"differs: {len(found.findings)} findings in {asked}; nothing was kept")
+        print_line(f"differs: {count(len(found.findings), 'finding')} in {asked}; nothing was kept")
         for finding in found.findings:
             print_line(f"  {show_plainly(finding.path)}: {show_plainly(finding.problem)}")
         return

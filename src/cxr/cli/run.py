@@ -9,6 +9,7 @@ import typer
 
 from cxr.cli import options
 from cxr.cli.console import print_json, print_note
+from cxr.plain_text import count
 
 CONTEXT = {"allow_interspersed_args": False}
 """What stands behind the program's name is the program's, options too."""
@@ -59,7 +60,7 @@ def run(
         print_json({"run": str(done.directory), **{key: manifest[key] for key in keys}})
     elif not quiet:
         # On stderr: stdout is the command's.
-        num_in, num_out = len(manifest["inputs"]), len(manifest["outputs"])
-        print_note(f"{manifest['status']}: {done.directory}, {num_in} inputs, {num_out} outputs")
+        given, left = (count(len(manifest[f"{one}s"]), one) for one in ("input", "output"))
+        print_note(f"{manifest['status']}: {done.directory}, {given}, {left}")
     if done.exit_code:
         raise typer.Exit(done.exit_code)

@@ -11,7 +11,7 @@ import typer
 from cxr.cli import options
 from cxr.cli.console import print_json, print_line
 from cxr.errors import ExitCode, UsageError
-from cxr.plain_text import show_plainly
+from cxr.plain_text import count, show_plainly
 
 if TYPE_CHECKING:
     from cxr.compare.verify_findings import Verification
@@ -156,7 +156,7 @@ def _describe(run: Path, found: Verification, signed: _Signed | None) -> dict[st
 def _show(run: Path, found: Verification, signed: _Signed | None) -> None:
     """Print what was found."""
     if found.findings:
-        print_line(f"differs: {len(found.findings)} findings in {run}")
+        print_line(f"differs: {count(len(found.findings), 'finding')} in {run}")
         for finding in found.findings:
             print_line(f"  {show_plainly(finding.path)}: {show_plainly(finding.problem)}")
     else:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cxr.errors import RecordError
+from cxr.plain_text import count
 from cxr.records.manifest import Manifest
 
 EDITED: Final = "was edited: its content has another manifest_digest"
@@ -64,7 +65,7 @@ class Verification:
             first, number = self.findings[0], len(self.findings)
             raise RecordError(
                 f"{refusal}: {first.path} {first.problem}",
-                where=f"{record}, {number} findings" if number > 1 else str(record),
+                where=f"{record}, {count(number, 'finding')}",
                 hint=hint,
             )
 

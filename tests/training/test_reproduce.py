@@ -354,6 +354,8 @@ def test_no_image_is_packed(finished_run: FinishedRuns, radiographs: Path, tmp_p
     finished = run_cxr("reproduce", "--pack", run.directory, "--out", packed, "--json")
     entries = read_answer(finished)["entries"]
     assert {"manifest.json", "config.yaml", "env.json", "ledger.jsonl"} < set(entries)
+    # Without it `verify` could not compute thresholds again.
+    assert "validation_predictions.csv" in entries
     suffixes = {Path(entry).suffix for entry in entries}
     config = zipfile.ZipFile(packed).read("config.yaml").decode()
     assert str(radiographs) not in config

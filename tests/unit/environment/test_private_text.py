@@ -111,6 +111,7 @@ def test_none_of_our_own_sources_looks_private():
     # Sources that do are packed with no run.
     package = Path(cxr.__file__).parent
     found = {
-        path.name: find_private_line(path.read_text("utf-8")) for path in package.rglob("*.py")
+        path.relative_to(package): find_private_line(path.read_text("utf-8"))
+        for path in package.rglob("*.py")
     }
-    assert {name: line for name, line in found.items() if line} == {}
+    assert {path: line for path, line in found.items() if line} == {}

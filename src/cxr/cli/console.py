@@ -79,8 +79,8 @@ def print_table(
         justify: JustifyMethod = "right" if close else "left"
         table.add_column(name, overflow="fold", no_wrap=place < num_whole, justify=justify)
     for row in rows:
-        # As Text: a path or a value is never read as markup.
-        table.add_row(*(Text(cell) for cell in row))
+        # As Text: a path or a value is never read as markup, and no terminal obeys it.
+        table.add_row(*(Text(show_plainly(cell)) for cell in row))
     console.print(table)
 
 

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Final
 
 from cxr.compare.divergence import find_first_divergence
+from cxr.compare.figure_pairs import FigurePairs, pair_figures
 from cxr.compare.inputs import find_differences
 from cxr.compare.report import DiffReport, Divergence, PredictionChange, Verdict
 from cxr.errors import RecordError, UsageError
+from cxr.plain_text import show_plainly
 from cxr.records.figures import SCALARS, flatten_figures
 from cxr.records.manifest import Manifest, load_sealed_run
 from cxr.records.outcome_predictions import load_outcome_predictions
@@ -134,22 +136,18 @@ def _suggest(name: str, metrics: Collection[str]) -> str:
     near = difflib.get_close_matches(name, metrics, n=_NEAR, cutoff=_LIKENESS)
     # Whoever names a figure alone may have meant that of a class.
     near += [one for one in metrics if one.endswith(f".{name}") and one not in near][:_NEAR]
-    near = near or [one for one in SCALARS if one in metrics]
-    return f"choose from {', '.join(near[:_NEAR])}; cxr diff --figures all has all {len(metrics)}"
+    near = near or [one for one in SCALARS if one in metrics] or list(metrics)
+    said = ", ".join(map(show_plainly, near[:_NEAR]))
+    return f"choose from {said}; cxr diff --figures all has all {len(metrics)}"
 
 
-def _pair_metrics(a: Manifest, b: Manifest) -> dict[str, dict[str, float | None]]:
+def _pair_metrics(a: Manifest, b: Manifest) -> FigurePairs:
     """Put the figures of both runs side by side; none where they are of different splits."""
     figures_a, figures_b = a.get("metrics", {}), b.get("metrics", {})
     if figures_a.get("split") != figures_b.get("split"):
         return {}
     flat_a, flat_b = flatten_figures(figures_a), flatten_figures(figures_b)
-    paired: dict[str, dict[str, float | None]] = {}
-    for name in dict.fromkeys((*(flat_a or SCALARS), *flat_b)):
-        value_a, value_b = flat_a.get(name), flat_b.get(name)
-        gap = value_b - value_a if value_a is not None and value_b is not None else None
-        paired[name] = {"a": value_a, "b": value_b, "difference": gap}
-    return paired
+    return pair_figures(flat_a, flat_b, dict.fromkeys((*(flat_a or SCALARS), *flat_b)))
 
 
 def _compare_predictions(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cxr.compare.diff import judge, require_known
 from cxr.compare.divergence import find_first_divergence
+from cxr.compare.figure_pairs import pair_figures
 from cxr.compare.inputs import compare_controls, compare_environments, sort_differences
 from cxr.compare.report import Difference, Divergence, LoopDiffReport
 from cxr.records.foreign_manifest import load_sealed_foreign
@@ -28,7 +29,9 @@ def diff_loops(a: Path, b: Path, tolerances: Mapping[str, float]) -> LoopDiffRep
     """
     one, other = load_sealed_foreign(a), load_sealed_foreign(b)
     divergence = find_first_divergence((a, one), (b, other))
-    metrics = _pair_metrics(one, other)
+    # The framework's own figures, of either.
+    figures = one.get("metrics", {}), other.get("metrics", {})
+    metrics = pair_figures(*figures, {**figures[0], **figures[1]})
     require_known(metrics, tolerances)
     verdict = judge((a, one), (b, other), divergence, metrics, tolerances)
     differences = [
@@ -103,14 +106,3 @@ def _compare_framework(a: Manifest, b: Manifest) -> Iterator[Difference]:
         yield Difference(
             part="code", field="framework", a=names[0], b=names[1], affects_bits="unknown"
         )
-
-
-def _pair_metrics(a: Manifest, b: Manifest) -> dict[str, dict[str, float | None]]:
-    """Put the framework's figures side by side."""
-    figures_a, figures_b = a.get("metrics", {}), b.get("metrics", {})
-    paired: dict[str, dict[str, float | None]] = {}
-    for name in {**figures_a, **figures_b}:
-        value_a, value_b = figures_a.get(name), figures_b.get(name)
-        gap = value_b - value_a if value_a is not None and value_b is not None else None
-        paired[name] = {"a": value_a, "b": value_b, "difference": gap}
-    return paired

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cxr.compare.report import DiffReport
+from cxr.plain_text import show_plainly
 from cxr.reports.diff_text import (
     describe_findings,
     describe_other_figures,
@@ -51,7 +52,7 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 def _code(text: str) -> str:
     """Return text as a code span that nothing in it can end."""
-    plain = " ".join(text.split()).replace("|", "\\|")
+    plain = show_plainly(" ".join(text.split())).replace("|", "\\|")
     fence = "`"
     while fence in plain:
         fence += "`"

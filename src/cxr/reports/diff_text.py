@@ -51,8 +51,8 @@ def describe_broken_tolerances(report: DiffReport) -> list[str]:
     if report.verdict != "different":
         return []
     lines = []
-    for name, tolerance in report.tolerances.items():
-        pair = report.metrics[name]
+    for metric, tolerance in report.tolerances.items():
+        pair, name = report.metrics[metric], show_plainly(metric)
         gap = pair["difference"]
         if gap is None:
             lacking = [run for run in ("a", "b") if pair[run] is None]

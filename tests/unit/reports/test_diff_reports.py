@@ -185,6 +185,15 @@ def test_nothing_in_a_name_or_a_value_is_read_as_markdown():
     assert "| `data` | ``a\\|b`c # d`` | ``` `` ``` | `  ` | `yes` |" in text
 
 
+def test_what_a_terminal_would_obey_is_escaped():
+    metrics = {"loss\x1b[31m": {"a": 0.5, "b": 0.75, "difference": 0.25}}
+    report = build(metrics=metrics, tolerances={"loss\x1b[31m": 0.1})
+    said = [*render_markdown(report, "a", "b").splitlines(), *describe_findings(report)]
+    # The table of Markdown, and the line about the tolerance in either form.
+    assert sum(r"loss\x1b[31m" in line for line in said) == 3
+    assert not any("\x1b" in line for line in said)
+
+
 def test_identical_runs_have_a_verdict_and_no_figures():
     same = build(verdict="identical", first_divergence=None, differences=[])
     assert render_markdown(same, "a", "b") == "## identical\n\n- a: `a`\n- b: `b`\n"

@@ -14,8 +14,13 @@ MAX_SCANS: Final = 100
 
 END: Final = 0xD9
 START_OF_SCAN: Final = 0xDA
-ALONE: Final = frozenset({0x01, *range(0xD0, 0xD8)})
-"""Markers without a length: the end aside."""
+ALONE: Final = frozenset({*range(0x01, 0xC0), *range(0xD0, 0xD8)})
+"""Markers behind which a decoder goes on at once, not a segment's length further.
+
+The reserved ones, 0x02 to 0xBF, end a file's decoding, but within a scan with restart intervals a
+decoder skips them alone: what a length behind one would cover may be scans.
+Source: ``jpeg_resync_to_restart`` of libjpeg, jdmarker.c; the end is looked for before.
+"""
 
 NEXT_MARKER: Final = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 """What ends the entropy-coded bytes of a scan: neither a stuffed byte nor a restart, and of

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import IO, cast
 
@@ -42,7 +42,9 @@ class AnsweringProcess:
         self.answers.close()
 
 
-def start_answering(module: str, variables: Mapping[str, str]) -> AnsweringProcess:
+def start_answering(
+    module: str, variables: Mapping[str, str], *, withholds: Callable[[str], bool]
+) -> AnsweringProcess:
     """Start a module of cxr as ``python -m``; its argument is the number of the pipe for answers.
 
     ``-P`` keeps modules of the working directory out. The process has a group of its own, so that
@@ -51,10 +53,12 @@ def start_answering(module: str, variables: Mapping[str, str]) -> AnsweringProce
     Args:
         module: Its full name.
         variables: What its environment has besides this process's own.
+        withholds: Says of a variable of this process, by its name, that it is left out there.
 
     Raises:
         OSError: It cannot be started.
     """
+    kept = {name: value for name, value in os.environ.items() if not withholds(name)}
     reading, writing = os.pipe()
     try:
         process = subprocess.Popen(  # noqa: S603 - this very program
@@ -64,7 +68,7 @@ def start_answering(module: str, variables: Mapping[str, str]) -> AnsweringProce
             stderr=subprocess.DEVNULL,
             pass_fds=(writing,),
             process_group=0,
-            env=os.environ | dict(variables),
+            env=kept | dict(variables),
         )
     except OSError:
         os.close(reading)

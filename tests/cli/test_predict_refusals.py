@@ -13,8 +13,8 @@ from cxr.config.load import load_config
 from cxr.digests.canonical import digest_json
 from cxr.digests.files import digest_file
 from cxr.records.manifest import seal_manifest
-from support.dicoms import draw_values, make_dicom, write_dicom
-from support.hostile_images import HOSTILE, JPEG, encode, write_png
+from support.dicoms import draw_values, make_dicom, wrap_jpeg, write_dicom
+from support.hostile_images import HOSTILE, JPEG, SIDE, encode, write_png
 from support.predicting import predict
 from support.program import read_answer, read_error, run_cxr
 from support.recipes import images, vectors
@@ -22,7 +22,7 @@ from support.runs import HEAVY, FinishedRuns, Run, copy_run
 
 BROKEN = (
     *("JPEG, half", "web page", "LFS pointer", "empty", "WebP named PNG", "PNG, a bit turned"),
-    *("JPEG of many scans", "TIFF of many pages"),
+    *("JPEG of many scans", "JPEG of hidden scans", "TIFF of many pages"),
 )
 
 
@@ -41,6 +41,8 @@ def hostile(tmp_path: Path) -> Path:
         (folder / f"{number}{Path(file).suffix}").write_bytes(content)
     (folder / "bomb.png").write_bytes(write_png(20_000, 20_000, b"x"))
     (folder / "deep.dcm").write_bytes(write_dicom(make_dicom(draw_values(low=0, high=4095))))
+    hidden = HOSTILE["JPEG of hidden scans"][1]
+    (folder / "hidden.dcm").write_bytes(wrap_jpeg(hidden, side_px=SIDE))
     (folder / "sound.jpeg").write_bytes(JPEG)
     (folder / "text.txt").write_text("no image")
     (folder / ".hidden.png").write_bytes(encode(file_format="PNG"))
@@ -67,7 +69,7 @@ def test_broken_images_get_the_words_of_data_verify_and_others_an_answer(run: Ru
     }
     found = {(one["path"], one["kind"], one["detail"]) for one in answer["refused"]}
     assert found == errors
-    assert len(found) == len(BROKEN) + 2
+    assert len(found) == len(BROKEN) + 3
     kinds = {one["kind"] for one in answer["refused"]}
     assert kinds >= {"truncated", "not-an-image", "lfs-pointer", "bomb", "16-bit", "damaged"}
     assert [one["kind"] for one in answer["passed_over"]] == ["hidden"]

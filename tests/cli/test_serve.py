@@ -15,8 +15,8 @@ from PIL import Image
 
 import cxr
 from cxr.serving.problems import render_json
-from support.dicoms import make_dicom, write_dicom
-from support.hostile_images import HOSTILE
+from support.dicoms import make_dicom, wrap_jpeg, write_dicom
+from support.hostile_images import HOSTILE, SIDE
 from support.predicting import predict
 from support.recipes import images
 from support.runs import FinishedRuns, Run
@@ -38,7 +38,7 @@ def run(finished_run: FinishedRuns, radiographs: Path) -> Run:
 @pytest.fixture(scope="module")
 def service(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     log = tmp_path_factory.mktemp("service") / "log"
-    with started_service(run.directory, log, "--connections", "64") as service:
+    with started_service(run.directory, log, "--connections", "64", "--max-images", "9") as service:
         yield service
 
 
@@ -147,19 +147,20 @@ def test_a_refused_image_gets_the_words_of_predict_and_others_their_answers(
     service: Service, run: Run, files: Files, tmp_path: Path
 ):
     names = ("JPEG, half", "web page", "LFS pointer", "empty", "bomb", "PNG, a bit turned")
-    names += ("JPEG of many scans",)
+    names += ("JPEG of hidden scans",)
     broken = [(Path(HOSTILE[name][0]).suffix, HOSTILE[name][1]) for name in names]
+    broken.append((".dcm", wrap_jpeg(HOSTILE["JPEG of hidden scans"][1], side_px=SIDE)))
     sent = [files[0], *((f"x{suffix}", content) for suffix, content in broken)]
     for place, (name, content) in enumerate(sent, start=1):
         (tmp_path / f"image-{place}{Path(name).suffix}").write_bytes(content)
     own = predict(run.directory, tmp_path, code=1)
     answer = service.predict(*sent)
-    assert (answer.status, answer.json["detail"]) == (422, "7 of 8 images are refused")
+    assert (answer.status, answer.json["detail"]) == (422, "8 of 9 images are refused")
     assert [one["path"] for one in answer.json["images"]] == ["image-1.png"]
     for name in ("images", "refused"):
         expected = [{**one, "path": Path(one["path"]).name} for one in own[name]]
         assert answer.json[name] == expected
-    assert len(own["refused"]) == 7
+    assert len(own["refused"]) == 8
     # What is odd and not refused is told beside the answer.
     odd = service.predict(("a.jpeg", files[0][1])).json
     assert [one["kind"] for one in odd["warnings"]] == ["wrong-suffix"]

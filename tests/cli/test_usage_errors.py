@@ -35,6 +35,16 @@ from support.runs import HEAVY, FinishedRuns
             "Invalid value for '--train': 1 is not in the range 4<=x<=100000.",
             " data synth",
         ),
+        (
+            ["serve", "x", "--decode-seconds", "inf"],
+            "Invalid value for '--decode-seconds': inf is not in the range 0.1<=x<=86400.",
+            " serve",
+        ),
+        (
+            ["serve", "x", "--decode-seconds", "nan"],
+            "Invalid value for '--decode-seconds': nan is not a number.",
+            " serve",
+        ),
     ],
 )
 def test_wrong_arguments(arguments: list[str], problem: str, command: str, tmp_path: Path):

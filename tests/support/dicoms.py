@@ -74,6 +74,13 @@ def write_dicom(
     return _write(made, syntax)
 
 
+def wrap_jpeg(jpeg: bytes, *, side_px: int) -> bytes:
+    """Return the bytes of a square grey image in JPEG Baseline, whatever its JPEG holds."""
+    made = make_dicom(draw_values(low=0, high=255, side_px=side_px).astype(np.uint8), bits=8)
+    made.PixelData = encapsulate([jpeg])
+    return write_dicom(made, JPEGBaseline8Bit, compress=False)
+
+
 def _write(made: Dataset, syntax: str) -> bytes:
     stream = io.BytesIO()
     made.file_meta.TransferSyntaxUID = syntax

@@ -81,6 +81,20 @@ def add_scans(jpeg, total):
     return jpeg[:-2] + last * (total - jpeg.count(b"\xff\xda")) + jpeg[-2:]
 
 
+def hide_scans(jpeg):
+    """Return a progressive JPEG with all of its scans behind another one and a reserved marker.
+
+    The marker has a length, as of a segment that holds them. A decoder that looks for a restart
+    does not skip by it, and makes the same picture.
+    """
+    start = jpeg.index(b"\xff\xda")
+    # Restarts after each block begin behind the head, and end with what is hidden.
+    header = jpeg[start : start + 2 + int.from_bytes(jpeg[start + 2 : start + 4], "big")]
+    hidden = b"\xff\xdd\0\4\0\0" + jpeg[start:-2]
+    marker = b"\xff\x02" + struct.pack(">H", len(hidden) + 2)
+    return jpeg[:start] + b"\xff\xdd\0\4\0\1" + header + b"\x12\x34" + marker + hidden + jpeg[-2:]
+
+
 def chain_pages(total):
     """Return a TIFF file of so many pages, which share their pixels."""
     content = bytearray(encode(file_format="TIFF"))
@@ -186,6 +200,11 @@ HOSTILE = {
     "bomb": ("a.png", write_png(10_000, 10_000, zlib.compress(b""), depth=1), {"bomb"}),
     "large bomb": ("a.png", write_png(60_000, 60_000, zlib.compress(b""), depth=1), {"bomb"}),
     "JPEG of many scans": ("a.jpg", add_scans(encode(progressive=True), 101), {"bomb"}),
+    "JPEG of hidden scans": (
+        "a.jpg",
+        hide_scans(add_scans(encode(progressive=True), 100)),
+        {"bomb"},
+    ),
     "TIFF of two pages": ("a.tif", _frames("TIFF"), {"multi-frame"}),
     "TIFF of many pages": ("a.tif", chain_pages(1001), {"multi-frame"}),
     "animated PNG": ("a.png", _frames("PNG"), {"multi-frame"}),

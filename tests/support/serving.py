@@ -107,6 +107,12 @@ def is_running(pid: int) -> bool:
     return state != "Z"
 
 
+def read_variables(pid: int) -> dict[str, str]:
+    """Return the environment that a process was started with."""
+    lines = os.fsdecode(Path(f"/proc/{pid}/environ").read_bytes()).split("\0")
+    return dict(line.split("=", maxsplit=1) for line in lines if line)
+
+
 def _read_memory(pid: int) -> int:
     fields = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()
     return int(fields[1]) * os.sysconf("SC_PAGE_SIZE")

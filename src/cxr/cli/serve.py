@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import Annotated, Any, Final
 
@@ -9,9 +10,22 @@ import typer
 
 from cxr.cli import options
 from cxr.cli.console import print_json, print_line, print_note
-from cxr.serving.limits import Limits
+from cxr.serving.limits import MAX_TIME_S, Limits
 
 _DEFAULTS: Final = Limits()
+_LEAST_S: Final = 0.1
+
+
+def _require_number(value: float) -> float:
+    """Refuse what is no number: it is within every range."""
+    if math.isnan(value):
+        raise typer.BadParameter(f"{value} is not a number.")
+    return value
+
+
+def _time(text: str, least_s: float = _LEAST_S) -> Any:
+    """Return an option that is a time in seconds."""
+    return typer.Option(min=least_s, max=MAX_TIME_S, callback=_require_number, help=text)
 
 
 def serve(
@@ -35,23 +49,15 @@ def serve(
     max_header_bytes: Annotated[
         int, typer.Option(min=1024, help="Bytes of a request's headers.")
     ] = _DEFAULTS.max_header_bytes,
-    header_seconds: Annotated[
-        float, typer.Option(min=0.1, help="Time for a request's headers.")
-    ] = _DEFAULTS.header_s,
-    body_seconds: Annotated[
-        float, typer.Option(min=0.1, help="Time for a request's body.")
-    ] = _DEFAULTS.body_s,
-    decode_seconds: Annotated[
-        float, typer.Option(min=0.1, help="Time for decoding an image.")
-    ] = _DEFAULTS.decode_s,
-    request_seconds: Annotated[
-        float, typer.Option(min=0.1, help="Time for a request in all.")
-    ] = _DEFAULTS.request_s,
+    header_seconds: Annotated[float, _time("Time for a request's headers.")] = _DEFAULTS.header_s,
+    body_seconds: Annotated[float, _time("Time for a request's body.")] = _DEFAULTS.body_s,
+    decode_seconds: Annotated[float, _time("Time for decoding an image.")] = _DEFAULTS.decode_s,
+    request_seconds: Annotated[float, _time("Time for a request in all.")] = _DEFAULTS.request_s,
     keep_alive_seconds: Annotated[
-        int, typer.Option(min=0, help="Time that an idle connection stays open.")
+        int, _time("Time that an idle connection stays open.", least_s=0)
     ] = _DEFAULTS.keep_alive_s,
     grace_seconds: Annotated[
-        int, typer.Option(min=0, help="Time to finish requests when told to stop.")
+        int, _time("Time to finish requests when told to stop.", least_s=0)
     ] = _DEFAULTS.grace_s,
     parallel: Annotated[
         int, typer.Option(min=1, help="Requests under way at once; more get 503.")

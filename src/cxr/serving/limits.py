@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from cxr.data.decoding.open_picture import MAX_PIXELS
+
+MAX_TIME_S: Final = 86_400
+"""A day: of each time here, and less than any clock counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 import cxr
-from cxr.environment.private_text import find_private_line
+from cxr.determinism.numerical_variables import KNOWN_NAMES
+from cxr.determinism.variables import OWN_VARIABLES
+from cxr.environment.private_text import find_private_line, names_a_secret
 
 # Put together here, so that no scanner takes this file for a leak.
 TOKENS = [
@@ -115,3 +117,16 @@ def test_none_of_our_own_sources_looks_private():
         for path in package.rglob("*.py")
     }
     assert {path: line for path, line in found.items() if line} == {}
+
+
+def test_no_variable_that_says_how_to_compute_is_called_like_a_secret():
+    names = (
+        *KNOWN_NAMES,
+        *OWN_VARIABLES,
+        "PATH",
+        "PYTHONPATH",
+        "LD_LIBRARY_PATH",
+        "GLIBC_TUNABLES",
+    )
+    assert len(names) > 100
+    assert not [name for name in names if names_a_secret(name)]

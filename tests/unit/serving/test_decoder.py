@@ -13,6 +13,7 @@ import pytest
 from cxr.config.data_section import DataConfig
 from cxr.data.decoding.open_picture import MAX_PIXELS
 from cxr.data.normalise import derive_pixel_table
+from cxr.environment.private_text import names_a_secret
 from cxr.errors import PreprocessingError
 from cxr.inference.answers import Refusal
 from cxr.inference.inputs import describe_file
@@ -24,6 +25,7 @@ from cxr.serving.uploads import Upload
 from support.decoding_faults import mark, write_faults
 from support.dicoms import draw_values, make_dicom, write_dicom
 from support.hostile_images import HOSTILE, JPEG, VALID
+from support.serving import read_variables
 
 CONFIG = DataConfig(
     source="folder",
@@ -35,6 +37,7 @@ CONFIG = DataConfig(
     window={"kind": "range", "low": 0, "high": 4095},
 )
 GOOD = Upload(name="image-1.jpeg", content=JPEG)
+SECRETS = ("CXR_KEY_PASSWORD", "HF_TOKEN", "AWS_SECRET_ACCESS_KEY", "WANDB_API_KEY")
 DEEP = write_dicom(make_dicom(draw_values(low=0, high=4095)))
 
 Make = Callable[..., Decoder]
@@ -83,6 +86,23 @@ def test_a_process_decodes_to_the_bit_what_is_decoded_here(make: Make):
         assert tensors[0].strides == tensors[1].strides
         assert [one.flags.writeable for one in tensors] == [True, True]
     assert num_decoded > 20
+
+
+def test_the_process_is_told_no_secret_and_decodes_the_same(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+):
+    there = dict(os.environ)
+    for name in SECRETS:
+        monkeypatch.setenv(name, "planted-0123")
+    monkeypatch.setenv("OMP_PLANTED", "kept")
+    some = make()
+    here = decode_input(describe_file(Path(GOOD.name)), CONFIG, content=JPEG)
+    assert np.array_equal(some.decode(GOOD).pixels_HWC, here.pixels_HWC)
+    found = read_variables(find_pid(some))
+    assert "planted-0123" not in found.values()
+    # All else is what it was: variables say how it computes.
+    kept = {name: value for name, value in there.items() if not names_a_secret(name)}
+    assert found == kept | {"OMP_PLANTED": "kept"} | decoder._VARIABLES
 
 
 def test_whatever_happens_to_the_process_the_next_image_is_decoded(

@@ -14,8 +14,14 @@ MAX_SCANS: Final = 100
 
 END: Final = 0xD9
 START_OF_SCAN: Final = 0xDA
-ALONE: Final = frozenset({0x01, *range(0xD0, 0xD8)})
-"""Markers without a length: the end aside."""
+ALONE: Final = frozenset({*range(0x01, 0xC0), *range(0xD0, 0xD8)})
+"""Markers without a length: the end aside.
+
+The reserved ones, 0x02 to 0xBF, may have one, but libjpeg does not ask: between segments they end
+the decoding, and where a restart is due it looks for the next marker right behind them. What the
+length of one covers may so be scans.
+Source: ISO/IEC 10918-1, table B.1; ``jpeg_resync_to_restart`` in libjpeg's jdmarker.c.
+"""
 
 NEXT_MARKER: Final = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 """What ends the entropy-coded bytes of a scan: neither a stuffed byte nor a restart, and of

@@ -16,12 +16,14 @@ from cxr.answering_process import AnsweringProcess, name_end, start_answering
 from cxr.data.inspection.inspect_file import FileBytes, inspect_files
 from cxr.data.inspection.inspector_process import read_answers, write_request
 from cxr.data.inspection.look import Look
+from cxr.environment.private_text import names_a_secret
 from cxr.errors import DataError
 
 MIN_FILES: Final = 200
 """Files for which no process is started: starting one takes as long as a few hundred inspections
 of small files."""
 
+_MODULE: Final = "cxr.data.inspection.inspector_process"
 _VARIABLES: Final = {
     # Its products are small: NumPy's threads would only wait, and that costs time too.
     "OPENBLAS_NUM_THREADS": "1",
@@ -138,9 +140,9 @@ class Inspectors:
 
 
 def _start() -> AnsweringProcess | None:
-    """Start a process; None where that cannot be done."""
+    """Start a process, which is told no secret; None where that cannot be done."""
     try:
-        return start_answering("cxr.data.inspection.inspector_process", _VARIABLES)
+        return start_answering(_MODULE, _VARIABLES, withholds=names_a_secret)
     except OSError:
         return None
 

@@ -18,7 +18,7 @@ from cxr.data.inspection.inspect_file import inspect_files
 from cxr.data.inspection.inspector_process import answer_requests, read_answers, write_request
 from cxr.data.inspection.inspectors import Inspectors
 from cxr.errors import DataError
-from support.serving import is_running
+from support.serving import is_running, read_variables
 
 
 def write_faulty(directory, name, deed):
@@ -249,6 +249,16 @@ def test_ctrl_c_from_the_terminal_does_not_reach_a_process(files, started):
     with Inspectors() as some:
         some.inspect(files)
         assert os.getpgid(started[0].pid) != os.getpgrp()
+
+
+def test_a_process_is_told_no_secret(files, started, monkeypatch):
+    monkeypatch.setenv("CXR_KEY_PASSWORD", "planted-0123")
+    monkeypatch.setenv("OMP_PLANTED", "kept")
+    with Inspectors() as some:
+        assert some.inspect(files) == inspect_files(files)
+        found = read_variables(started[0].pid)
+    assert "planted-0123" not in found.values()
+    assert found["OMP_PLANTED"] == "kept"
 
 
 def test_nothing_of_the_working_directory_is_imported(files, started, tmp_path, monkeypatch):

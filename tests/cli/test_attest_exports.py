@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from cxr.attestation.export_signatures import sign_export
 from cxr.attestation.keys import derive_keyid
+from cxr.errors import RecordError
 from support.attesting import SIGNER, write_keys
 from support.program import read_error, run_cxr
 from support.releases import seal_anew
@@ -49,6 +51,33 @@ def test_a_signature_of_model_signing_is_a_file_of_an_export_and_not_of_its_reco
     found = run_cxr("verify", export, blocked=BLOCKED)
     assert found.returncode == 1
     assert "export.json: names model.sig, which is no file of an export" in found.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["attest", "export", "--new-key", "export/new.pem"],
+        ["attest", "--new-key", "export/new.pem", "--p256"],
+        ["attest", "run", "--new-key", "new.pem", "--out", "export/run.json"],
+        ["report", "run", "--replicates", "0", "--out", "export/run.html"],
+    ],
+    ids=" ".join,
+)
+def test_nothing_is_written_into_an_export_but_its_signatures(
+    export: Path, tmp_path: Path, arguments: list[str]
+):
+    before = sorted(tmp_path.rglob("*"))
+    problem, where, _ = read_error(run_cxr(*arguments, cwd=tmp_path), code=2)
+    assert problem.endswith(" would be written into an export or a release")
+    assert str(export) in where
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_an_export_is_verified_by_whoever_signs_it(export: Path):
+    (export / "key.pem").write_text("somebody put it there after the first look")
+    with pytest.raises(RecordError, match=r"does not verify: key\.pem was added"):
+        sign_export(export, SIGNER)
+    assert not (export / "export.attestation.json").exists()
 
 
 @pytest.mark.parametrize(

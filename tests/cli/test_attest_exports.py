@@ -73,6 +73,24 @@ def test_nothing_is_written_into_an_export_but_its_signatures(
     assert sorted(tmp_path.rglob("*")) == before
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["verify", "typo", "--key", "signer.pem.pub"],
+        ["verify", "typo", "--key", "nothing.pub"],
+        ["attest", "typo", "--key", "signer.pem"],
+        ["attest", "typo", "--key", "nothing.pem"],
+        ["attest", "typo", "--new-key", "new.pem", "--p256"],
+    ],
+    ids=" ".join,
+)
+def test_what_is_no_record_is_told_before_any_key_is_blamed(tmp_path: Path, arguments: list[str]):
+    write_p256(tmp_path)
+    problem, where, _ = read_error(run_cxr(*arguments, cwd=tmp_path, blocked=BLOCKED), code=3)
+    assert problem == "not a run directory: it holds no manifest.json"
+    assert where == "typo"
+
+
 def test_an_export_is_verified_by_whoever_signs_it(export: Path):
     (export / "key.pem").write_text("somebody put it there after the first look")
     with pytest.raises(RecordError, match=r"does not verify: key\.pem was added"):

@@ -81,9 +81,12 @@ def _verify_signed(run: Path, key: Path, attestation: Path | None) -> tuple[Veri
     from cxr.attestation.verify_attestation import verify_attestation
     from cxr.compare.verify_run import verify_run
     from cxr.records.exported import is_export
+    from cxr.records.manifest import require_manifest
 
     if is_export(run):
         return _verify_signed_export(run, key, attestation)
+    # Ahead of the key: what is no record at all has no wrong kind of key.
+    require_manifest(run)
     public = load_public_key(key)
     place = find_place(run) if attestation is None else attestation
     # A repeat has no signature of its own: its runs have.

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
+from cxr.attestation.attest import attest_run
 from cxr.attestation.export_signatures import sign_export
 from cxr.attestation.keys import derive_keyid
 from cxr.errors import RecordError
 from support.attesting import SIGNER, write_keys
-from support.program import read_error, run_cxr
+from support.program import read_answer, read_error, run_cxr
 from support.releases import seal_anew
 from support.runs import HEAVY
 from support.signed_exports import NUM_FILES, SIGNATURE, write_export, write_p256
@@ -35,6 +37,38 @@ def test_an_ed25519_key_signs_every_file_of_an_export(export: Path, tmp_path: Pa
     assert found.stdout.startswith(f"authenticated: {NUM_FILES + 1} files, all digests agree")
     problem, _, _ = read_error(run_cxr(*asked, blocked=BLOCKED), code=2)
     assert problem == "the export is signed already: export.attestation.json is there"
+
+
+def test_a_signature_by_another_kind_of_key_is_listed_and_not_called_unsigned(
+    export: Path, tmp_path: Path
+):
+    public = f"{write_keys(tmp_path)}.pub"
+    sign_export(export, SIGNER)
+    (export / SIGNATURE).write_text("whatever: no Ed25519 key can say")
+    said = "is a signature by another kind of key; cxr verify checks it with that one"
+    finished = run_cxr("verify", export, "--key", public, blocked=BLOCKED)
+    assert (finished.returncode, finished.stdout.splitlines()) == (
+        0,
+        [
+            f"authenticated: {NUM_FILES + 1} files, all digests agree; status completed",
+            f"signed with  {derive_keyid(SIGNER.public_key())}",
+            f"  not checked: {SIGNATURE}: {said}",
+        ],
+    )
+    answer = read_answer(run_cxr("verify", export, "--key", public, "--json", blocked=BLOCKED))
+    assert (answer["verdict"], answer["authenticated"]) == ("authenticated", True)
+    assert answer["unchecked"] == [{"path": SIGNATURE, "problem": said}]
+    assert "unsigned_files" not in answer
+    # What is used, and is not under the signature, counts as before.
+    (export / "export.attestation.json").unlink()
+    shutil.copyfile(attest_run(tmp_path / "run", SIGNER).path, export / "attestation.json")
+    answer = read_answer(run_cxr("verify", export, "--key", public, "--json", blocked=BLOCKED))
+    assert (answer["authenticated"], answer["unchecked"]) == (
+        False,
+        [{"path": SIGNATURE, "problem": said}],
+    )
+    assert "README.md" in answer["unsigned_files"]
+    assert SIGNATURE not in answer["unsigned_files"]
 
 
 def test_a_signature_of_model_signing_is_a_file_of_an_export_and_not_of_its_record(

@@ -7,7 +7,7 @@ Ed25519 keys; `cxr.attestation.export_signatures` chooses between them and model
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 # Of the TypeURIs of in-toto, which may lead nowhere; no host is ours to name.
 PREDICATE_TYPE: Final = "urn:cxr:predicate:export:v1"
 
+_OTHER_KIND: Final = "is a signature by another kind of key; cxr verify checks it with that one"
 _FOLLOWING: Final = (LABELS, LEDGER_HEAD, RECIPE)
 """What `cxr.release.verify_export` derives from the manifest: signed with it."""
 
@@ -54,11 +55,34 @@ class ExportAuthentication:
         findings: What is wrong; nothing where whatever is signed is authentic.
         signed: Files under a good signature, or that follow from such, in name order.
         unsigned: The others, in name order.
+        unchecked: Signatures by another kind of key, which is the one that checks them. They are no
+            part of what is used, and so do not count as unsigned.
     """
 
     findings: list[Finding]
     signed: list[str]
     unsigned: list[str]
+    unchecked: list[Finding] = field(default_factory=list)
+
+
+def derive_authentication(
+    present: set[str], signed: set[str], *, of_other_kind: tuple[str, ...]
+) -> ExportAuthentication:
+    """Return what came of it where nothing is wrong: which files are signed and which are not.
+
+    Args:
+        present: The export's files.
+        signed: Those that a good signature covers, or that hold one; others may be among them.
+        of_other_kind: Signatures that another kind of key makes and checks.
+    """
+    rest = present - signed
+    others = rest & {*of_other_kind}
+    return ExportAuthentication(
+        findings=[],
+        signed=sorted(signed & present),
+        unsigned=sorted(rest - others),
+        unchecked=[Finding(name, _OTHER_KIND, is_open=True) for name in sorted(others)],
+    )
 
 
 def derive_export_statement(directory: Path) -> Statement:
@@ -111,9 +135,8 @@ def verify_export_attestations(directory: Path, key: Ed25519PublicKey) -> Export
         found = _verify_export_attestation(directory, key)
         findings += found
         signed |= set() if found else names - {MODEL_SIGNATURE}
-    return ExportAuthentication(
-        findings=findings, signed=sorted(signed & names), unsigned=sorted(names - signed)
-    )
+    found = derive_authentication(names, signed, of_other_kind=(MODEL_SIGNATURE,))
+    return replace(found, findings=findings)
 
 
 def _verify_run_attestation(directory: Path, key: Ed25519PublicKey) -> list[Finding]:

@@ -121,7 +121,8 @@ def _verify_signed_export(
     found, signed, unsigned = verify_export(directory), list[str](), list[str]()
     if not found.findings:
         more = verify_export_signatures(directory, public)
-        found, signed, unsigned = replace(found, findings=more.findings), more.signed, more.unsigned
+        found = replace(found, findings=more.findings, unchecked=more.unchecked)
+        signed, unsigned = more.signed, more.unsigned
     return found, _Signed(
         attestation=directory / name_signature(public),
         keyid=derive_keyid(public),

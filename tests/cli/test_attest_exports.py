@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from cxr.attestation.attest import attest_run
-from cxr.attestation.export_signatures import sign_export
+from cxr.attestation.export_signatures import sign_export, verify_export_signatures
+from cxr.attestation.export_statement import derive_export_statement
 from cxr.attestation.keys import derive_keyid
 from cxr.errors import RecordError
 from support.attesting import SIGNER, write_keys
@@ -37,6 +38,42 @@ def test_an_ed25519_key_signs_every_file_of_an_export(export: Path, tmp_path: Pa
     assert found.stdout.startswith(f"authenticated: {NUM_FILES + 1} files, all digests agree")
     problem, _, _ = read_error(run_cxr(*asked, blocked=BLOCKED), code=2)
     assert problem == "the export is signed already: export.attestation.json is there"
+
+
+@pytest.mark.parametrize("name", [".DS_Store", "Thumbs.db", "desktop.ini"])
+def test_what_a_file_manager_leaves_is_neither_signed_nor_missed(export: Path, name: str):
+    before = derive_export_statement(export)
+    (export / name).write_text("as it was when it was signed")
+    assert derive_export_statement(export) == before
+    sign_export(export, SIGNER)
+    for content in ("somebody looked again", None):
+        if content is None:
+            (export / name).unlink()
+        else:
+            (export / name).write_text(content)
+        found = verify_export_signatures(export, SIGNER.public_key())
+        assert (found.findings, found.unsigned, len(found.signed)) == ([], [], NUM_FILES + 1)
+    # Any other name is of somebody who put it there.
+    (export / "run.lock").touch()
+    (finding,) = verify_export_signatures(export, SIGNER.public_key()).findings
+    assert finding.problem.startswith("is of another export")
+
+
+@pytest.mark.parametrize("name", [".DS_Store", "evaluations"])
+def test_a_directory_in_an_export_is_not_signed_and_named_where_it_came_later(
+    export: Path, tmp_path: Path, name: str
+):
+    key = write_keys(tmp_path)
+    (export / name).mkdir()
+    problem, where, hint = read_error(run_cxr("attest", export, "--key", key), code=3)
+    assert problem == f"{name} is no regular file: a signature covers files alone"
+    assert (where, hint) == (str(export), "move it out of the export")
+    (export / name).rmdir()
+    sign_export(export, SIGNER)
+    (export / name).mkdir()
+    finished = run_cxr("verify", export, "--key", f"{key}.pub", blocked=BLOCKED)
+    assert (finished.returncode, finished.stderr) == (1, "")
+    assert f"  {name}: is no regular file: a signature covers files alone" in finished.stdout
 
 
 def test_a_signature_by_another_kind_of_key_is_listed_and_not_called_unsigned(

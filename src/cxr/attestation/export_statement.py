@@ -26,7 +26,7 @@ from cxr.errors import RecordError
 from cxr.json_file import load_json_object
 from cxr.records.exported import EXPORT, LABELS, RECIPE
 from cxr.records.manifest import load_manifest
-from cxr.records.run_directory import MANIFEST
+from cxr.records.run_directory import MANIFEST, is_left_by_file_manager
 from cxr.release.export_record import EXPORT_DIGEST
 from cxr.release.layout import (
     ATTESTATION,
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 PREDICATE_TYPE: Final = "urn:cxr:predicate:export:v1"
 
 _OTHER_KIND: Final = "is a signature by another kind of key; cxr verify checks it with that one"
+_NO_FILE: Final = "is no regular file: a signature covers files alone"
 _FOLLOWING: Final = (LABELS, LEDGER_HEAD, RECIPE)
 """What `cxr.release.verify_export` derives from the manifest: signed with it."""
 
@@ -89,11 +90,20 @@ def derive_export_statement(directory: Path) -> Statement:
     """Return the statement about an export: every file in it but those that sign all of it.
 
     ``model.sig`` names the file that this statement lies in, and so can only be made after it.
+
+    Raises:
+        RecordError: Something in it is no file, which no statement covers.
     """
     record = load_json_object(directory / EXPORT)
-    names = sorted(
-        {path.name for path in directory.iterdir()} - {EXPORT_ATTESTATION, MODEL_SIGNATURE}
-    )
+    entries = _list_entries(directory)
+    for path in entries:
+        if not _is_file(path):
+            raise RecordError(
+                f"{path.name} {_NO_FILE}",
+                where=str(directory),
+                hint="move it out of the export",
+            )
+    names = sorted({path.name for path in entries} - {EXPORT_ATTESTATION, MODEL_SIGNATURE})
     return {
         "_type": STATEMENT_TYPE,
         "subject": [
@@ -118,14 +128,17 @@ def verify_export_attestations(directory: Path, key: Ed25519PublicKey) -> Export
     Raises:
         RecordError: Nothing in it is signed.
     """
-    names = {path.name for path in directory.iterdir()}
+    entries = _list_entries(directory)
+    names = {path.name for path in entries}
     if not names & {ATTESTATION, EXPORT_ATTESTATION}:
         raise RecordError(
             "nothing is signed with a key of this kind: there is no attestation in it",
             where=str(directory),
             hint="ask whoever published it to sign it (cxr attest), or check it without --key",
         )
-    findings: list[Finding] = []
+    findings = [Finding(path.name, _NO_FILE) for path in entries if not _is_file(path)]
+    if findings:
+        return ExportAuthentication(findings=findings, signed=[], unsigned=[])
     signed: set[str] = set()
     if ATTESTATION in names:
         found = _verify_run_attestation(directory, key)
@@ -137,6 +150,18 @@ def verify_export_attestations(directory: Path, key: Ed25519PublicKey) -> Export
         signed |= set() if found else names - {MODEL_SIGNATURE}
     found = derive_authentication(names, signed, of_other_kind=(MODEL_SIGNATURE,))
     return replace(found, findings=findings)
+
+
+def _list_entries(directory: Path) -> list[Path]:
+    """Return what lies in an export, in name order, but what a file manager leaves there.
+
+    That comes and goes with whoever looks at the folder: it is passed over, as in a run.
+    """
+    return [path for path in sorted(directory.iterdir()) if not is_left_by_file_manager(path)]
+
+
+def _is_file(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
 
 
 def _verify_run_attestation(directory: Path, key: Ed25519PublicKey) -> list[Finding]:

@@ -202,7 +202,9 @@ def _explain(error: Exception, payload: bytes, directory: Path) -> str:
 def _read_signer(content: bytes) -> str:
     """Return the digest of the signer's key, once the file is as the library writes it.
 
-    What no signature covers would otherwise be open to everybody: spaces, names, a second one.
+    What no signature covers would otherwise be open to everybody: spaces, names, a second one. One
+    spelling stays open: of an ECDSA signature (r, s) anybody can make (r, n - s), n the order of
+    the curve, which is as good a signature of the same bytes.
 
     Raises:
         ValueError: It is written otherwise.

@@ -148,8 +148,8 @@ def verify_export_attestations(directory: Path, key: Ed25519PublicKey) -> Export
         found = _verify_export_attestation(directory, key)
         findings += found
         signed |= set() if found else names - {MODEL_SIGNATURE}
-    found = derive_authentication(names, signed, of_other_kind=(MODEL_SIGNATURE,))
-    return replace(found, findings=findings)
+    derived = derive_authentication(names, signed, of_other_kind=(MODEL_SIGNATURE,))
+    return replace(derived, findings=findings)
 
 
 def _list_entries(directory: Path) -> list[Path]:

@@ -114,6 +114,23 @@ def test_without_declared_outputs_there_is_nothing_to_compare(work):
     assert "--out" in do
 
 
+@pytest.mark.parametrize(
+    ("status", "why"),
+    [
+        ("failed", "it failed before its outputs were recorded"),
+        ("interrupted", "it was interrupted"),
+        ("running", "it never ended"),
+    ],
+)
+def test_why_a_command_has_no_outcome_is_said_as_it_is(work, status, why):
+    # It promised a file that it does not write.
+    assert run(work, "a", "--out", "other.json").returncode == 3
+    write_manifest(work / "r" / "a", {**read_manifest(work, "a"), "status": status})
+    problem, where, _ = read_error(run_cxr("diff", "r/a", "r/a", cwd=work), code=3)
+    assert problem == f"the command has no outcome: {why}"
+    assert where.endswith(f"r/a, status {status}")
+
+
 @pytest.mark.parametrize(("code", "wanted"), [("raise SystemExit(7)", 7), (None, 137)])
 def test_the_exit_code_is_the_commands_own(work, code, wanted):
     finished = run(work, "a", command=("-c", code or "import os; os.kill(os.getpid(), 9)"))

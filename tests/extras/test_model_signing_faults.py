@@ -11,6 +11,10 @@ from pathlib import Path
 
 import pytest
 import typer.testing
+from cryptography.hazmat.primitives.asymmetric.utils import (
+    decode_dss_signature,
+    encode_dss_signature,
+)
 
 from cxr.attestation.export_signatures import sign_export
 from cxr.attestation.keys import derive_keyid
@@ -29,6 +33,8 @@ from support.signed_exports import (
 
 pytestmark = pytest.mark.extras
 
+P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+"""Of the curve's group. Source: FIPS 186-4, D.1.2.3."""
 KEYID = derive_keyid(P256.public_key())
 
 
@@ -171,6 +177,20 @@ def test_an_edited_signature_is_refused_though_no_key_covers_what_was_edited(sig
         (signed / SIGNATURE).write_text(edit)
         (finding,) = verify_model_signature(signed, P256.public_key()).findings
         assert finding.path == SIGNATURE
+
+
+def test_the_other_form_of_an_ecdsa_signature_is_as_good_and_the_only_one(signed: Path):
+    public, whole = signed.with_name("signer.pem.pub"), (signed / SIGNATURE).read_text()
+    (signature,) = json.loads(whole)["dsseEnvelope"]["signatures"]
+    r, s = decode_dss_signature(base64.b64decode(signature["sig"]))
+    found = []
+    for form in ((r, P256_ORDER - s), (P256_ORDER - r, s), (r, s + P256_ORDER)):
+        sig = base64.b64encode(encode_dss_signature(*form)).decode()
+        (signed / SIGNATURE).write_text(whole.replace(signature["sig"], sig))
+        findings = verify_model_signature(signed, P256.public_key()).findings
+        found.append((not findings, is_verified_there(signed, public)))
+    # The page on signed runs says so.
+    assert found == [(True, True), (False, False), (False, False)]
 
 
 def test_every_byte_of_the_signature_counts(signed: Path):

@@ -80,15 +80,17 @@ def require_signable(directory: Path, name: str) -> None:
 def sign_export(directory: Path, key: ExportPrivateKey) -> Attestation:
     """Sign every file of an export that verifies, in a file of the export.
 
-    A good signature of this very key is left as it is; another one of its kind is replaced.
+    A good signature of this very key is left as it is; another one of its kind is replaced. The
+    export is verified here, however lately somebody did: a key was made or asked for since.
 
     Raises:
         InstallationError: The library that the key needs is missing.
-        RecordError: A file was changed meanwhile.
+        RecordError: The export does not verify, or a file was changed meanwhile.
         StorageError: It cannot be written.
     """
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+    load_sound_export(directory)
     if isinstance(key, Ed25519PrivateKey):
         statement = derive_export_statement(directory)
         num_files, payload = len(statement["subject"]), canonical_json(statement)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from cxr.atomic import storage_errors
-from cxr.attestation.export_statement import ExportAuthentication
+from cxr.attestation.export_statement import ExportAuthentication, derive_authentication
 from cxr.attestation.keys import derive_keyid
 from cxr.attestation.model_statement import (
     find_differences,
@@ -26,7 +26,7 @@ from cxr.attestation.model_statement import (
 from cxr.attestation.verify_attestation import read_envelope
 from cxr.compare.verify_findings import Finding
 from cxr.errors import IMPORT_FAULTS, InstallationError, RecordError
-from cxr.release.layout import MODEL_SIGNATURE
+from cxr.release.layout import ATTESTATION, EXPORT_ATTESTATION, MODEL_SIGNATURE
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import (
@@ -77,7 +77,7 @@ def sign_model(directory: Path, key: EllipticCurvePrivateKey) -> bytes:
     require_model_signing()
     if (directory / MODEL_SIGNATURE).exists():
         found = verify_model_signature(directory, key.public_key())
-        if not found.findings and not found.unsigned:
+        if not (found.findings or found.unsigned or found.unchecked):
             return (directory / MODEL_SIGNATURE).read_bytes()
     content = _sign(directory, key)
     if _check(content, directory, key.public_key()).findings:
@@ -157,10 +157,10 @@ def _check(content: bytes, directory: Path, key: EllipticCurvePublicKey) -> Expo
     except ValueError as error:
         return _refuse(f"is signed, but {error}")
     present = list_signable(directory)
-    return ExportAuthentication(
-        findings=[],
-        signed=sorted({MODEL_SIGNATURE} | (files.keys() & present)),
-        unsigned=sorted(present - files.keys()),
+    return derive_authentication(
+        present | {MODEL_SIGNATURE},
+        {MODEL_SIGNATURE, *files},
+        of_other_kind=(ATTESTATION, EXPORT_ATTESTATION),
     )
 
 
@@ -202,7 +202,9 @@ def _explain(error: Exception, payload: bytes, directory: Path) -> str:
 def _read_signer(content: bytes) -> str:
     """Return the digest of the signer's key, once the file is as the library writes it.
 
-    What no signature covers would otherwise be open to everybody: spaces, names, a second one.
+    What no signature covers would otherwise be open to everybody: spaces, names, a second one. One
+    spelling stays open: of an ECDSA signature (r, s) anybody can make (r, n - s), n the order of
+    the curve, which is as good a signature of the same bytes.
 
     Raises:
         ValueError: It is written otherwise.

@@ -60,6 +60,7 @@ def attest(
     from cxr.attestation.keys import derive_keyid, require_cryptography
     from cxr.cli.signing_keys import make_export_key
     from cxr.records.exported import is_export
+    from cxr.records.manifest import require_manifest
 
     require_cryptography()
     found: Attestation | None = None
@@ -71,6 +72,8 @@ def attest(
             _require_no_run(out, times=times)
             found = _attest_export(run, place, is_new=is_new, is_p256=p256, quiet=quiet)
         else:
+            # Ahead of the key: what is no record at all has no wrong kind of key.
+            require_manifest(run)
             _require_no_export(p256=p256)
             found = _attest_run(run, place, out, is_new=is_new, times=times, quiet=quiet)
         keyid = found.keyid

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -64,7 +63,7 @@ def fetch(
 
 def _describe(found: Fetched) -> dict[str, Any]:
     run = found.record.get("run", {})
-    return {
+    answer: dict[str, Any] = {
         "endpoint": found.endpoint,
         "repo": found.repo,
         "revision": found.revision,
@@ -77,8 +76,11 @@ def _describe(found: Fetched) -> dict[str, Any]:
         "files": found.record.get("files", {}),
         "export_digest": found.record.get("export_digest"),
         "outcome_digest": run.get("outcome_digest"),
-        "findings": [asdict(finding) for finding in found.findings],
+        "findings": [finding.to_json() for finding in found.findings],
     }
+    if found.unchecked:
+        answer["unchecked"] = [one.to_json() for one in found.unchecked]
+    return answer
 
 
 def _show(found: Fetched, *, has_key: bool) -> None:
@@ -100,7 +102,10 @@ def _show(found: Fetched, *, has_key: bool) -> None:
         _say("authenticated in part", found.signed)
         _say("not signed", found.unsigned)
     else:
-        print_line(f"  authenticated: all {len(found.signed)} files are signed")
+        every = "" if found.unchecked else "all "
+        print_line(f"  authenticated: {every}{len(found.signed)} files are signed")
+    for one in found.unchecked:
+        print_line(f"  not checked: {one.path}: {one.problem}")
 
 
 def _say(what: str, names: list[str]) -> None:

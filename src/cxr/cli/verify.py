@@ -81,9 +81,12 @@ def _verify_signed(run: Path, key: Path, attestation: Path | None) -> tuple[Veri
     from cxr.attestation.verify_attestation import verify_attestation
     from cxr.compare.verify_run import verify_run
     from cxr.records.exported import is_export
+    from cxr.records.manifest import require_manifest
 
     if is_export(run):
         return _verify_signed_export(run, key, attestation)
+    # Ahead of the key: what is no record at all has no wrong kind of key.
+    require_manifest(run)
     public = load_public_key(key)
     place = find_place(run) if attestation is None else attestation
     # A repeat has no signature of its own: its runs have.
@@ -118,7 +121,8 @@ def _verify_signed_export(
     found, signed, unsigned = verify_export(directory), list[str](), list[str]()
     if not found.findings:
         more = verify_export_signatures(directory, public)
-        found, signed, unsigned = replace(found, findings=more.findings), more.signed, more.unsigned
+        found = replace(found, findings=more.findings, unchecked=more.unchecked)
+        signed, unsigned = more.signed, more.unsigned
     return found, _Signed(
         attestation=directory / name_signature(public),
         keyid=derive_keyid(public),

@@ -29,8 +29,11 @@ def diff_commands(a: Path, b: Path) -> CommandDiffReport:
     one, other = load_sealed_foreign(a), load_sealed_foreign(b)
     for run, manifest in ((a, one), (b, other)):
         if "outcome" not in manifest:
+            # Only what is still called running was never sealed.
+            ending = {"running": "it never ended", "interrupted": "it was interrupted"}
+            why = ending.get(manifest["status"], "it failed before its outputs were recorded")
             raise RecordError(
-                "the command has no outcome: it never ended",
+                f"the command has no outcome: {why}",
                 where=f"{run}, status {manifest['status']}",
                 hint="run it again, into another directory",
             )

@@ -14,6 +14,7 @@ from cxr.digests.canonical import digest_json
 from cxr.digests.files import digest_file
 from cxr.errors import RecordError
 from cxr.records.epoch_figures import read_epoch_lines
+from cxr.records.exported import require_no_export
 from cxr.records.foreign_manifest import is_foreign, load_foreign_manifest
 from cxr.records.ledger import CHAIN_START, read_ledger
 from cxr.records.manifest import (
@@ -31,8 +32,9 @@ def verify_run(directory: Path) -> Verification:
     """Check files, digests, the ledger's chain and the records' contents against the manifest.
 
     Raises:
-        RecordError: It is no run directory, or the run never ended.
+        RecordError: It is no run directory but perhaps an export, or the run never ended.
     """
+    require_no_export(directory)
     if is_foreign(directory):
         return _verify_foreign(directory)
     manifest = load_manifest(directory)

@@ -26,6 +26,7 @@ from cxr.evaluation.write_evaluation import write_evaluation
 from cxr.models.build import require_known_model
 from cxr.progress import SILENCE, Progress
 from cxr.records.data_lock import load_data_lock
+from cxr.records.exported import require_no_export
 from cxr.records.manifest import (
     Manifest,
     load_sealed_run,
@@ -80,9 +81,11 @@ def evaluate_run(
         progress: Told how far it is.
 
     Raises:
-        RecordError: The run is not complete, or its weights are not those of its outcome.
+        RecordError: The run is not complete, its weights are not those of its outcome, or it is an
+            export.
         DataError: The data is not the run's.
     """
+    require_no_export(run)
     manifest = load_sealed_run(run, completed=True)
     recorded_config = load_recorded_config(run, manifest, root=root)
     validation, missing = _load_validation(run, manifest)

@@ -44,6 +44,7 @@ class Fetched:
         findings: What is not as it must be.
         signed: Files under a good signature of the key, or that follow from such.
         unsigned: The other files, where a key was given.
+        unchecked: Signatures by another kind of key, likewise.
     """
 
     directory: Path
@@ -55,6 +56,7 @@ class Fetched:
     findings: list[Finding]
     signed: list[str]
     unsigned: list[str]
+    unchecked: list[Finding]
 
 
 def fetch_release(
@@ -91,7 +93,7 @@ def fetch_release(
     files = load_files(hub, repo, commit)
     findings = list(check_listing(files))
     record: ExportRecord = {}
-    signed, unsigned = list[str](), list[str]()
+    signed, unsigned, unchecked = list[str](), list[str](), list[Finding]()
     where = f"{repo}@{commit} at {hub.endpoint}"
     with growing_beside(target) as growing:
         if not findings:
@@ -102,7 +104,8 @@ def fetch_release(
         if key is not None and not findings:
             with _named_as_released(growing, where):
                 found = verify_export_signatures(growing, key)
-            findings, signed, unsigned = found.findings, found.signed, found.unsigned
+            findings, unchecked = found.findings, found.unchecked
+            signed, unsigned = found.signed, found.unsigned
         if not findings:
             findings = check_moved(hub, repo, revision, commit)
         if not findings:
@@ -119,6 +122,7 @@ def fetch_release(
         findings=findings,
         signed=signed,
         unsigned=unsigned,
+        unchecked=unchecked,
     )
 
 

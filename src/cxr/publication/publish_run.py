@@ -26,7 +26,7 @@ from cxr.publication.release_record import SUFFIX, add_release, describe_release
 from cxr.publication.repository import require_repository_name, require_tag_name
 from cxr.publication.run_attestation import add_attestation
 from cxr.publication.send import send
-from cxr.records.exported import is_export
+from cxr.records.exported import require_no_export
 from cxr.records.free_place import require_outside_records, require_writable
 from cxr.records.manifest import Manifest
 from cxr.release.export_record import ExportRecord
@@ -208,12 +208,7 @@ def _require_fitting_wishes(run: Path, wishes: Wishes) -> None:
         RecordError: The run is an export.
         UsageError: A wish would come to nothing.
     """
-    if is_export(run):
-        raise RecordError(
-            "that is the export of a run, not the run",
-            where=str(run),
-            hint="name the run, and its export with --export DIR",
-        )
+    require_no_export(run, hint="name the run, and its export with --export DIR")
     asked = {"--license": wishes.license_name, "--onnx": wishes.onnx, "--data": wishes.root}
     idle = [option for option, value in asked.items() if value]
     if wishes.export is not None and idle:

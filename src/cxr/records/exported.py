@@ -24,11 +24,32 @@ LABELS: Final = "labels.json"
 """Class names in the order of the logits, and how they are decided for."""
 
 _NOWHERE: Final = "no-data-set"
+_HINT: Final = "name the run; cxr verify and cxr predict take an export as well"
 
 
 def is_export(directory: Path) -> bool:
     """Say whether a directory is that of an export rather than of a run, by what it holds."""
     return (directory / EXPORT).is_file() and not (directory / CONFIG).exists()
+
+
+def require_no_export(
+    directory: Path,
+    *,
+    hint: str = _HINT,
+) -> None:
+    """Refuse an export where a run was asked for: most of a run's records are not in it.
+
+    Args:
+        directory: What was named.
+        hint: What to do instead.
+
+    Raises:
+        RecordError: It is one.
+    """
+    if is_export(directory):
+        raise RecordError(
+            "that is the export of a run, not the run", where=str(directory), hint=hint
+        )
 
 
 def load_exported_recipe(directory: Path) -> RunConfig:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from cxr.atomic import make_directory, storage_errors
 from cxr.errors import RunDirectoryTakenError
+from cxr.records.exported import is_export
 from cxr.records.run_directory import ENVIRONMENT, MANIFEST, REPEAT, REPRODUCTION, RUNS
 
 
@@ -54,7 +55,7 @@ def require_free(path: Path, *, what: str = "run", option: str | None = "--out")
 
     Raises:
         RunDirectoryTakenError: ``path`` is a file, a link to nothing, a directory that is not
-            empty, or lies inside the record of a run or of an evaluation.
+            empty, or lies inside the record of a run or of an evaluation, or inside an export.
     """
     hint = "name another directory" + (f" with {option}" if option else "")
     if os.path.lexists(path) and not path.is_dir():
@@ -69,11 +70,11 @@ def require_free(path: Path, *, what: str = "run", option: str | None = "--out")
             where=str(path),
             hint=f"{hint}; a record is never written over",
         )
-    _require_no_record_above(path, _holds_run, what=what, hint=hint)
+    _require_no_record_above(path, _holds_whole_record, what=what, hint=hint)
 
 
 def require_outside_records(path: Path, *, what: str, option: str | None = "--out") -> None:
-    """Refuse a path inside any record: a completed one never changes.
+    """Refuse a path inside any record or export: a completed one never changes.
 
     Args:
         path: What would be written.
@@ -81,7 +82,8 @@ def require_outside_records(path: Path, *, what: str, option: str | None = "--ou
         option: Which one names the path, if one does.
 
     Raises:
-        RunDirectoryTakenError: It lies inside a run, an evaluation, a repeat or a reproduction.
+        RunDirectoryTakenError: It lies inside a run, an evaluation, a repeat, a reproduction or an
+            export.
     """
     hint = "name a place outside of it" + (f" with {option}" if option else "")
     _require_no_record_above(path, _holds_record, what=what, hint=hint)
@@ -92,19 +94,23 @@ def _require_no_record_above(
 ) -> None:
     for above in path.resolve().parents:
         if is_record(above):
+            into = "an export or a release" if is_export(above) else "another record"
             raise RunDirectoryTakenError(
-                f"the {what} would be written into another record",
+                f"the {what} would be written into {into}",
                 where=f"{path}, below {above}",
                 hint=hint,
             )
 
 
-def _holds_run(path: Path) -> bool:
-    return (path / MANIFEST).is_file() and (path / ENVIRONMENT).is_file()
+def _holds_whole_record(path: Path) -> bool:
+    """Say whether nothing at all comes into a directory: not even another record."""
+    is_run = (path / MANIFEST).is_file() and (path / ENVIRONMENT).is_file()
+    return is_run or is_export(path)
 
 
 def _holds_record(path: Path) -> bool:
-    return _holds_run(path) or any((path / name).is_file() for name in (REPEAT, REPRODUCTION))
+    is_whole = _holds_whole_record(path)
+    return is_whole or any((path / name).is_file() for name in (REPEAT, REPRODUCTION))
 
 
 def require_writable(path: Path, *, option: str = "--out") -> None:

@@ -98,14 +98,22 @@ def load_manifest(directory: Path) -> Manifest:
     Raises:
         RecordError: There is none, or it is not a manifest that this version reads.
     """
-    path = directory / MANIFEST
-    if not path.is_file():
+    require_manifest(directory)
+    return load_manifest_file(directory / MANIFEST)
+
+
+def require_manifest(directory: Path) -> None:
+    """Refuse a directory without a manifest, whatever one there may say.
+
+    Raises:
+        RecordError: There is none.
+    """
+    if not (directory / MANIFEST).is_file():
         raise RecordError(
             "not a run directory: it holds no manifest.json",
             where=str(directory),
             hint="name a directory that cxr train wrote, such as one below runs/",
         )
-    return load_manifest_file(path)
 
 
 def load_manifest_file(path: Path) -> Manifest:

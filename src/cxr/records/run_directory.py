@@ -155,6 +155,11 @@ def walk_record(path: Path) -> list[Entry]:
     return sorted(found, key=lambda entry: entry.path)
 
 
+def is_left_by_file_manager(path: Path) -> bool:
+    """Say whether a file is what a file manager leaves when somebody looks at a folder."""
+    return path.name in _FILE_MANAGERS and stat.S_ISREG(path.lstat().st_mode)
+
+
 def _refuse_directory(error: OSError) -> None:
     """Say that a directory of a record cannot be read, instead of passing it over."""
     raise RecordError(

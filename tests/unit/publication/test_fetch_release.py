@@ -8,6 +8,7 @@ import shutil
 import pytest
 
 from cxr.attestation.export_signatures import sign_export
+from cxr.cli.fetch import _describe, _show
 from cxr.errors import RecordError
 from support.attesting import OTHER, SIGNER
 from support.hub_state import TOKEN
@@ -108,6 +109,21 @@ def test_a_card_that_was_swapped_after_signing_is_seen_with_the_key(hub, fetch, 
     found = fetch(kept=True, key=SIGNER.public_key())
     assert (found.findings, found.unsigned) == ([], [])
     assert set(found.signed) == read_files(export).keys()
+
+
+def test_a_signature_by_another_kind_of_key_is_no_unsigned_file(hub, fetch, export, capsys):
+    sign_export(export, SIGNER)
+    files = read_files(export)
+    put(hub, {**files, "model.sig": b"no Ed25519 key can say"})
+    found = fetch(kept=True, key=SIGNER.public_key())
+    assert (found.findings, found.unsigned, found.signed) == ([], [], sorted(files))
+    assert [one.path for one in found.unchecked] == ["model.sig"]
+    _show(found, has_key=True)
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[5] == f"  authenticated: {len(files)} files are signed"
+    assert shown[6].startswith("  not checked: model.sig: is a signature by another kind of key")
+    answer = _describe(found)
+    assert (answer["authenticated"], answer["unchecked"][0]["path"]) == (True, "model.sig")
 
 
 @pytest.mark.parametrize("who", ["swapped", "another key", "nobody", "cut short"])

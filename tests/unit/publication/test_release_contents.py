@@ -151,8 +151,9 @@ def test_hints_name_the_option_that_publishing_has(hub: Hub, run, export, tmp_pa
     with pytest.raises(RunDirectoryTakenError, match="into another record") as caught:
         send(run, export, release=run / "release.json")
     assert "--record" in caught.value.hint
+    (tmp_path / "file").touch()
     with pytest.raises(StorageError) as caught:
-        send(run, export, release=export / "README.md" / "release.json")
+        send(run, export, release=tmp_path / "file" / "release.json")
     assert "--record" in caught.value.hint
     with pytest.raises(StorageError) as caught:
         add_release(

@@ -86,6 +86,7 @@ def test_a_bad_signature_is_found_when_it_is_fetched(hub, export, tmp_path, what
     elif what == "another export's":
         other = Path(shutil.copytree(export, tmp_path / "other"))
         (other / "README.md").write_text("Another card.\n")
+        seal_anew(other)
         sign_export(other, P256)
         shutil.copy(other / SIGNATURE, export)
     elif what == "no signature":

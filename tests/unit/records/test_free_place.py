@@ -85,7 +85,8 @@ def test_a_link_to_nothing_is_refused_and_left(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "files", [("manifest.json", "env.json"), ("repeat.json",), ("reproduction.json",)]
+    "files",
+    [("manifest.json", "env.json"), ("repeat.json",), ("reproduction.json",), ("export.json",)],
 )
 def test_nothing_is_written_into_any_record(tmp_path, files):
     inside = tmp_path / "record/deep/below"
@@ -105,3 +106,12 @@ def test_the_runs_of_a_repeat_lie_inside_its_record(tmp_path):
         (tmp_path / name).touch()
     with pytest.raises(RunDirectoryTakenError):
         require_free(tmp_path / "run-1")
+
+
+def test_no_record_is_written_into_an_export(tmp_path):
+    require_free(tmp_path / "export" / "run")
+    (tmp_path / "export").mkdir()
+    (tmp_path / "export" / "export.json").touch()
+    require_free(tmp_path / "beside")
+    with pytest.raises(RunDirectoryTakenError, match="into an export or a release"):
+        require_free(tmp_path / "export" / "run")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cxr.errors import ConfigError, RecordError, UsageError
+from cxr.records.exported import require_no_export
 from cxr.records.manifest import load_manifest
 from cxr.records.run_directory import MANIFEST, REPEAT
 from cxr.reports.html.blocks import Report
@@ -42,7 +43,10 @@ def build_report(
     Raises:
         UsageError: A repeat was named beside something else.
         CxrError: What was named is no record, or images are not those that a run used.
+        RecordError: An export was named in place of its run.
     """
+    for directory in directories:
+        require_no_export(directory)
     repeats = [one for one in directories if _is_repeat(one)]
     if repeats and len(directories) > 1:
         raise UsageError(

@@ -13,9 +13,11 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import IO, cast
+
+from cxr.environment.private_text import names_a_secret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,23 +44,21 @@ class AnsweringProcess:
         self.answers.close()
 
 
-def start_answering(
-    module: str, variables: Mapping[str, str], *, withholds: Callable[[str], bool]
-) -> AnsweringProcess:
+def start_answering(module: str, variables: Mapping[str, str]) -> AnsweringProcess:
     """Start a module of cxr as ``python -m``; its argument is the number of the pipe for answers.
 
     ``-P`` keeps modules of the working directory out. The process has a group of its own, so that
-    Ctrl-C does not reach it from the terminal.
+    Ctrl-C does not reach it from the terminal. Variables that are called like a secret are
+    withheld: it may read what strangers sent.
 
     Args:
         module: Its full name.
         variables: What its environment has besides this process's own.
-        withholds: Says of a variable of this process, by its name, that it is left out there.
 
     Raises:
         OSError: It cannot be started.
     """
-    kept = {name: value for name, value in os.environ.items() if not withholds(name)}
+    kept = {name: value for name, value in os.environ.items() if not names_a_secret(name)}
     reading, writing = os.pipe()
     try:
         process = subprocess.Popen(  # noqa: S603 - this very program

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from typing import IO, Final, TypeVar
 
 from cxr.answering_process import AnsweringProcess, name_end, start_answering
-from cxr.environment.private_text import names_a_secret
 from cxr.errors import CxrError, PreprocessingError
 from cxr.inference.answers import UNREADABLE, Refusal
 from cxr.inference.prepare_image import DecodedImage
@@ -147,7 +146,7 @@ class Decoder:
         try:
             # Signals to stop are the service's, also those that are sent to all of its processes.
             with blocked():
-                self._running = start_answering(_MODULE, _VARIABLES, withholds=names_a_secret)
+                self._running = start_answering(_MODULE, _VARIABLES)
         except OSError as error:
             said = error.strerror or error
             raise _explain(f"the process that decodes images cannot be started: {said}") from error

@@ -16,7 +16,6 @@ from cxr.answering_process import AnsweringProcess, name_end, start_answering
 from cxr.data.inspection.inspect_file import FileBytes, inspect_files
 from cxr.data.inspection.inspector_process import read_answers, write_request
 from cxr.data.inspection.look import Look
-from cxr.environment.private_text import names_a_secret
 from cxr.errors import DataError
 
 MIN_FILES: Final = 200
@@ -140,9 +139,9 @@ class Inspectors:
 
 
 def _start() -> AnsweringProcess | None:
-    """Start a process, which is told no secret; None where that cannot be done."""
+    """Start a process; None where that cannot be done."""
     try:
-        return start_answering(_MODULE, _VARIABLES, withholds=names_a_secret)
+        return start_answering(_MODULE, _VARIABLES)
     except OSError:
         return None
 

@@ -191,7 +191,7 @@ def show_ops(case: Case, seconds: dict[str, float]) -> Table:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", help="one model")
+    parser.add_argument("--only", choices=sorted({case.name for case in CASES}), help="one model")
     parser.add_argument("--image-size", type=int, help="at one size")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -101,7 +102,11 @@ class Result:
 
 
 def describe_machine() -> dict[str, Any]:
-    """Return what a figure depends on: processor, cores and versions, and no name of a host."""
+    """Return what a figure depends on: processor, cores and versions, and no name of a host.
+
+    Threads that sleep between two ops (``OMP_WAIT_POLICY=PASSIVE``) take tens of microseconds to
+    wake: small ops in turn then cost several times what they do by default.
+    """
     found = capture_environment()
     packages = found["packages"]
     versions = {
@@ -112,6 +117,7 @@ def describe_machine() -> dict[str, Any]:
     return {
         "cpu": found["cpu"]["model"],
         "cores": found["cpu"]["cores_available"],
+        "omp_wait_policy": os.environ.get("OMP_WAIT_POLICY", "default"),
         "python": found["python"]["version"],
         **versions,
     }

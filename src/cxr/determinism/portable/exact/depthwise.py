@@ -11,7 +11,7 @@ first order, and ``(1 + levels) u sum |x w|`` for weight gradients, where the le
 trees are at most ``log2 n + 3``. Source: Higham, "Accuracy and stability of numerical algorithms",
 2nd ed., sections 3.1 and 4.2.
 
-Blocks of output rows keep the accumulator in a core's cache and never change a bit.
+Blocks of output rows keep the accumulator in a cache and never change a bit.
 
 Legend as in ``unfolding``; R rows of a block, I terms' channels of a group.
 """
@@ -30,8 +30,10 @@ from cxr.determinism.portable.exact.unfolding import Frame, Piece, frame_image, 
 from cxr.determinism.portable.exact.windows import Geometry, Window
 from cxr.determinism.portable.trees.sums import sum_tree
 
-BLOCK_ELEMENTS: Final = 2**17
-"""Elements of an accumulator: half a MiB, and as much for a term."""
+BLOCK_ELEMENTS: Final = 2**20
+"""Elements of an accumulator: 4 MiB, and as much for a term.
+
+A piece takes a hundred short steps: few large ones beat many that would fit a core's own cache."""
 
 
 def write_output(

@@ -26,6 +26,9 @@ from cxr.determinism.portable.exact.windows import Geometry, Window
 BLOCK_BYTES: Final = 2**24
 """Unfolded windows of at most this size are held at once; one output row is the least."""
 
+PRODUCT_BYTES: Final = 2**22
+"""Products of at most this size stand between a multiplication and their rounding."""
+
 
 def choose_backend(
     kind: str, geometry: Geometry, positions: torch.Tensor, num_channels: int
@@ -67,15 +70,32 @@ def split_frame(
 
 
 def iterate_blocks(
-    first_row: int, last_row: int, frame: Frame, windows: tuple[Window, Window]
+    first_row: int,
+    last_row: int,
+    frame: Frame,
+    windows: tuple[Window, Window],
+    *,
+    num_channels: int = 0,
 ) -> Iterator[Piece]:
-    """Cut output rows, counted over all samples, into pieces of at most ``BLOCK_BYTES``."""
+    """Cut output rows, counted over all samples, into pieces of a size that caches hold.
+
+    Args:
+        first_row: The first one.
+        last_row: The one after the last.
+        frame: What is unfolded, at most ``BLOCK_BYTES`` a piece.
+        windows: Over rows and columns.
+        num_channels: Numbers that a position's product has, at most ``PRODUCT_BYTES`` a piece;
+            none where a product is no larger for more positions.
+    """
     rows, columns = windows
     values = frame.values
     num_elements = columns.num_positions * columns.num_taps * rows.num_taps * values.shape[4]
     row_bytes = num_elements * values.shape[0] * values.element_size()
     num_rows = rows.num_positions
     step = max(1, BLOCK_BYTES // row_bytes)
+    if num_channels:
+        product_bytes = columns.num_positions * num_channels * torch.float64.itemsize
+        step = max(1, min(step, PRODUCT_BYTES // product_bytes))
     if step > num_rows:
         step -= step % num_rows
     for start in range(first_row, last_row, step):

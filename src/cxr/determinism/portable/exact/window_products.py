@@ -126,7 +126,8 @@ def _multiply_windows(
     rows, columns = windows
     num_groups = weights_DGKO.shape[1]
     total_rows = out_NHWO.shape[0] * rows.num_positions
-    for piece in iterate_blocks(0, total_rows, frame, windows):
+    num_channels = out_NHWO.shape[3]
+    for piece in iterate_blocks(0, total_rows, frame, windows, num_channels=num_channels):
         a_DGPK = unfold(frame, rows, columns, piece, num_groups=num_groups)
         samples = slice(piece.first_sample, piece.last_sample)
         part_NHWO = out_NHWO[samples, piece.first_row : piece.last_row]

@@ -178,6 +178,8 @@ def test_layout_blocks_and_backend_change_no_bit(name, monkeypatch):
     assert_same_bits(plain, run_portable(layer, *strided))
     with use_backend("int8"):
         assert_same_bits(plain, run_portable(layer, *operands))
+    monkeypatch.setattr(window_blocks, "PRODUCT_BYTES", 500)
+    assert_same_bits(plain, run_portable(layer, *operands))
     monkeypatch.setattr(window_blocks, "BLOCK_BYTES", 2000)
     monkeypatch.setattr(depthwise, "BLOCK_ELEMENTS", 20)
     assert_same_bits(plain, run_portable(layer, *operands))

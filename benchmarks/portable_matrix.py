@@ -1,4 +1,4 @@
-"""One recipe on many machines, as far as one machine can pretend: is the outcome's digest one?
+"""A recipe on many machines, as far as one machine can pretend: is the outcome's digest one?
 
 Each row is a whole ``cxr train`` in a process of its own. First one factor at a time differs from
 the base: threads, instruction sets (of torch, of oneDNN, of MKL), loader workers, evaluation batch,
@@ -6,7 +6,11 @@ the backend of the exact products. Then all pairs of values: rows are chosen gre
 values of two factors have met in one. The same rows under ``strict`` are the control: if its
 digests were one as well, the factors would test nothing.
 
+The recipe is that of the sample, tiny, with three small networks in turn: convolutions and batch
+norm; depthwise convolutions, layer norm and gelu; products, softmax and attention.
+
     uv run python benchmarks/portable_matrix.py
+    uv run python benchmarks/portable_matrix.py --models test_vit
     uv run python benchmarks/portable_matrix.py --quick --json matrix.json
 """
 
@@ -29,6 +33,7 @@ from result import Result, Table, Target
 
 _CONFIG: Final = Path(__file__).resolve().parents[1] / "configs" / "sample_portable.yaml"
 _TINY: Final = ("train.epochs=1", "train.batch_size=8", "data.image_size=32")
+_MODELS: Final = ("test_resnet", "test_convnext2", "test_vit")
 _SHOWN_DIGITS: Final = 12
 _UNSET: Final = "unset"
 
@@ -109,8 +114,8 @@ def list_quick_rows() -> list[Row]:
     return [BASE, {factor.name: factor.quick for factor in FACTORS}]
 
 
-def run_row(row: Row, *, level: str, settings: Sequence[str] = _TINY) -> str:
-    """Train once and return the outcome's digest.
+def run_row(row: Row, *, level: str, model: str) -> str:
+    """Train a network once and return the outcome's digest.
 
     Raises:
         subprocess.CalledProcessError: The run failed; its message is on stderr.
@@ -125,7 +130,7 @@ def run_row(row: Row, *, level: str, settings: Sequence[str] = _TINY) -> str:
     with tempfile.TemporaryDirectory() as place:
         command = [sys.executable, "-m", "cxr", "train", "--json", "--quiet"]
         command += ["--config", str(_CONFIG), "--out", f"{place}/run"]
-        for setting in (*settings, *fields, f"determinism={level}"):
+        for setting in (*_TINY, *fields, f"model.name={model}", f"determinism={level}"):
             command += ["--set", setting]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -141,18 +146,19 @@ def describe(row: Row) -> str:
     return " ".join(others) or "base"
 
 
-def measure(rows: Sequence[Row], level: str) -> tuple[Table, set[str]]:
-    """Run rows and return their table and the different digests."""
-    lines, digests = [], set()
+def measure(rows: Sequence[Row], *, level: str, model: str) -> tuple[Table, dict[str, str]]:
+    """Run rows and return their table and each one's digest."""
+    lines, digests = [], {}
     for row in rows:
         started = time.monotonic()
-        digest = run_row(row, level=level)
-        digests.add(digest)
+        digest = run_row(row, level=level, model=model)
+        digests[describe(row)] = digest
         seconds = f"{time.monotonic() - started:.0f} s"
         lines.append([describe(row), digest.removeprefix("sha256:")[:_SHOWN_DIGITS], seconds])
-        print(f"  {level}: {' '.join(lines[-1])}", file=sys.stderr, flush=True)
-    noun = "digest" if len(digests) == 1 else "digests"
-    title = f"{level}: {len(rows)} runs, {len(digests)} {noun}"
+        print(f"  {model} {level}: {' '.join(lines[-1])}", file=sys.stderr, flush=True)
+    num = len({*digests.values()})
+    noun = "digest" if num == 1 else "digests"
+    title = f"{model}, {level}: {len(rows)} runs, {num} {noun}"
     return Table(title=title, header=("what differs", "outcome", "time"), rows=lines), digests
 
 
@@ -160,27 +166,30 @@ def main() -> None:
     """Run the matrix and its control."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="two rows at each level")
+    parser.add_argument("--models", nargs="+", default=_MODELS, help="networks of timm")
     parser.add_argument("--json", type=Path, help="write the result there")
     options = parser.parse_args()
     singles = list_quick_rows() if options.quick else list_single_rows()
     portable = singles if options.quick else [*singles, *list_pair_rows()]
-    table, digests = measure(portable, "portable")
-    control, control_digests = measure(singles, "strict")
     result = Result(
-        benchmark="portable_matrix",
-        settings={"config": _CONFIG.name, "settings": _TINY},
-        figures={"portable": sorted(digests), "strict": sorted(control_digests)},
-        tables=[table, control],
-        targets=[
-            Target(name="digests under portable", figure=len(digests), limit=1),
+        benchmark="portable_matrix", settings={"config": _CONFIG.name, "settings": _TINY}
+    )
+    for model in options.models:
+        table, digests = measure(portable, level="portable", model=model)
+        control, control_digests = measure(singles, level="strict", model=model)
+        result.figures[model] = {"portable": digests, "strict": control_digests}
+        result.tables += [table, control]
+        result.targets += [
             Target(
-                name="digests under strict, the control",
-                figure=len(control_digests),
+                name=f"{model}: digests under portable", figure=len({*digests.values()}), limit=1
+            ),
+            Target(
+                name=f"{model}: digests under strict, the control",
+                figure=len({*control_digests.values()}),
                 limit=2,
                 at_most=False,
             ),
-        ],
-    )
+        ]
     result.show(options.json)
 
 

@@ -176,12 +176,11 @@ def _widen(x: Tensor, dim: int) -> Tensor:
 
 def _halve(x: Tensor, dim: int, *, owned: bool) -> Tensor:
     """Add the upper half along ``dim`` to the lower one; the middle of an odd length passes."""
-    length = x.shape[dim]
-    lower = (length + 1) // 2
-    upper = length - lower
-    low, high = x.narrow(dim, 0, lower), x.narrow(dim, lower, upper)
+    # The first of two chunks is the larger one. Halving is short work: each view counts.
+    low, high = x.chunk(2, dim)
+    lower, upper = low.shape[dim], high.shape[dim]
     if owned:
-        low.narrow(dim, 0, upper).add_(high)
+        (low if lower == upper else low.narrow(dim, 0, upper)).add_(high)
         return low
     if lower == upper:
         return low + high

@@ -118,10 +118,10 @@ def repeat(
 
 def _warn_of_load(series: Series, jobs: int) -> None:
     """Say that runs wait for each other, where together they have more threads than there are."""
-    from cxr.environment.processor import count_cores
+    from cxr.environment.processor import count_cores, exceeds_cores
 
     cores, threads = count_cores(), series.config.threads
-    if jobs > 1 and cores is not None and jobs * threads > cores:
+    if jobs > 1 and exceeds_cores(jobs * threads):
         print_note(
             f"warning: {jobs} runs at a time with {threads} threads each on {cores} cores: "
             "they will wait for each other; the bits are the same"

@@ -12,7 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from cxr.child_process import run_cxr
-from cxr.determinism.variables import OWN_VARIABLES, may_be_set_again, read_variables
+from cxr.determinism.variables import (
+    HARMLESS_VARIABLES,
+    OWN_VARIABLES,
+    may_be_set_again,
+    read_variables,
+)
 from cxr.environment.comparison import is_chosen
 from cxr.errors import RecordError
 from cxr.interruption import obey
@@ -78,16 +83,23 @@ def run_replay(
 
 
 def read_choices(manifest: Manifest) -> dict[str, str]:
-    """Return the variables by which a run's user had chosen kernels, where they are known."""
+    """Return the variables by which a run's user had chosen kernels, where they are known.
+
+    How threads wait is not among them: that is a matter of what else the machine does.
+    """
     return {
         name: value
         for name, value in manifest["controls"].items()
-        if isinstance(value, str) and may_be_set_again(name, value) and is_chosen(name, value)
+        if isinstance(value, str)
+        and name not in HARMLESS_VARIABLES
+        and may_be_set_again(name, value)
+        and is_chosen(name, value)
     }
 
 
 def derive_variables(choices: Mapping[str, str]) -> dict[str, str]:
     """Return this process's variables, with these choices instead of its own."""
-    chosen_here = [name for name in read_variables() if name not in OWN_VARIABLES]
+    others = {*OWN_VARIABLES, *HARMLESS_VARIABLES}
+    chosen_here = [name for name in read_variables() if name not in others]
     kept = {name: value for name, value in os.environ.items() if name not in chosen_here}
     return {**kept, **choices}

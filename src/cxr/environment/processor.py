@@ -23,6 +23,12 @@ def count_cores() -> int | None:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
+def exceeds_cores(num_threads: int) -> bool:
+    """Say whether so many threads are known to be more than the cores of this process."""
+    cores = count_cores()
+    return cores is not None and num_threads > cores
+
+
 def capture_cpu(root: Path = ROOT) -> dict[str, Any]:
     """Return model, instruction sets, cores and memory: what is there, and this process's share.
 

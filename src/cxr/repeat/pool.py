@@ -18,6 +18,7 @@ from typing import Final, Protocol, Self
 from cxr.atomic import make_directory, write_text
 from cxr.config.load import dump_config
 from cxr.config.schema import RunConfig
+from cxr.environment.processor import exceeds_cores
 from cxr.interruption import blocked, has_signal, pass_on
 from cxr.progress import Progress
 from cxr.records.run_directory import CONFIG
@@ -94,7 +95,15 @@ def run_plans(
                 config = _write_config(directory, base, plan)
                 progress = watcher.start(plan)
                 out = directory / plan.name
-                pool.start(plan, config, out, progress, goes_on=plan.name in going_on)
+                is_crowded = exceeds_cores(min(jobs, len(plans)) * plan.config.threads)
+                pool.start(
+                    plan,
+                    config,
+                    out,
+                    progress,
+                    goes_on=plan.name in going_on,
+                    is_crowded=is_crowded,
+                )
             if not pool.running:
                 return ends
             for plan, end in pool.wait():
@@ -142,12 +151,19 @@ class _Pool:
         pass_on(None)
 
     def start(
-        self, plan: RunPlan, config: Path, out: Path, progress: Progress, *, goes_on: bool
+        self,
+        plan: RunPlan,
+        config: Path,
+        out: Path,
+        progress: Progress,
+        *,
+        goes_on: bool,
+        is_crowded: bool,
     ) -> None:
         """Start a run; a signal that comes meanwhile waits for it."""
         self._progress[plan.name] = progress
         with blocked():
-            run = start_run(plan, config, out, goes_on=goes_on)
+            run = start_run(plan, config, out, goes_on=goes_on, is_crowded=is_crowded)
             self.running.append(run)
         for pipe in (run.progress, run.words):
             self._selector.register(pipe, selectors.EVENT_READ, run)

@@ -20,6 +20,9 @@ from cxr.repeat.plan import RunPlan
 _READ_BYTES: Final = 2**16
 _LAST_WORDS_BYTES: Final = 4096
 
+_SLEEPING: Final = {"OMP_WAIT_POLICY": "PASSIVE"}
+"""Has threads that wait for each other sleep. Source: OpenMP 5.2, "OMP_WAIT_POLICY"."""
+
 
 @dataclass(slots=True, kw_only=True)
 class RunProcess:
@@ -78,7 +81,9 @@ class RunProcess:
             os.close(pipe)
 
 
-def start_run(plan: RunPlan, config: Path, out: Path, *, goes_on: bool) -> RunProcess:
+def start_run(
+    plan: RunPlan, config: Path, out: Path, *, goes_on: bool, is_crowded: bool
+) -> RunProcess:
     """Start ``cxr train`` in an interpreter of its own.
 
     ``-P`` keeps modules of the working directory out. The process has a group of its own, so that
@@ -90,6 +95,7 @@ def start_run(plan: RunPlan, config: Path, out: Path, *, goes_on: bool) -> RunPr
         config: A file that holds its recipe.
         out: Its directory.
         goes_on: Whether it is there already, and is to be gone on with.
+        is_crowded: Whether it is to share its cores with others.
 
     Raises:
         OSError: It cannot be started.
@@ -115,7 +121,7 @@ def start_run(plan: RunPlan, config: Path, out: Path, *, goes_on: bool) -> RunPr
                 *(sys.executable, "-P", "-m", "cxr", "train"),
                 *(*what, "--progress-to", str(progress_end)),
             ],
-            env=derive_variables(plan, os.environ),
+            env=derive_variables(plan, os.environ, is_crowded=is_crowded),
             cwd=plan.working_directory,
             umask=-1 if around.umask is None else around.umask,
             stdin=streams,
@@ -134,14 +140,18 @@ def start_run(plan: RunPlan, config: Path, out: Path, *, goes_on: bool) -> RunPr
     )
 
 
-def derive_variables(plan: RunPlan, here: Mapping[str, str]) -> dict[str, str]:
+def derive_variables(
+    plan: RunPlan, here: Mapping[str, str], *, is_crowded: bool = False
+) -> dict[str, str]:
     """Return a run's environment variables, in their order.
 
     Args:
         plan: What it is to be.
         here: Those of this process.
+        is_crowded: Whether the run is to share its cores with others. Its threads then sleep while
+            they wait, unless a variable says otherwise: one that spins keeps the others from work.
     """
-    changed = {**here, **plan.variables}
+    changed = {**(_SLEEPING if is_crowded else {}), **here, **plan.variables}
     names: Sequence[str] = list(changed)
     seed = plan.surroundings.order_seed
     if seed is not None:

@@ -110,7 +110,8 @@ def bootstrap_differences(
 ) -> FigureIntervals:
     """Return the interval of second minus first of each figure that both have.
 
-    Both are taken of the same resamples, so what makes a resample easy or hard for both cancels.
+    Both are taken of the same resamples, so what makes a resample easy or hard for both cancels. A
+    model differs from itself by exactly 0; of two models a width of 0 is no interval, as of one.
 
     Args:
         first: What one model made of the split.
@@ -142,7 +143,21 @@ def bootstrap_differences(
     left_out = _join(map(compute, _leave_out(num_groups, size)))
     one, other = (computer.sample for computer in computers)
     sample = {figure: other[figure] - one[figure] for figure in drawn}
-    return _read_intervals(sample, drawn, left_out, num_groups, len(first), level)
+    found = _read_intervals(sample, drawn, left_out, num_groups, len(first), level)
+    return found if _are_equal(first, second) else _drop_degenerate(found)
+
+
+def _are_equal(first: Cases, second: Cases) -> bool:
+    """Return whether two models said the same of the same images."""
+    tables = [
+        (one.decided, one.scores, one.bins, one.gaps, *one.sums.values()) for one in (first, second)
+    ]
+    if first.sums.keys() != second.sums.keys():
+        return False
+    return all(
+        one is other is None or (one is not None and np.array_equal(one, other, equal_nan=True))
+        for one, other in zip(*tables, strict=True)
+    )
 
 
 def _number(groups: ArrayLike, cases: Cases) -> tuple[NDArray[np.int64], int]:

@@ -74,6 +74,33 @@ def test_a_better_model_is_better_in_the_paired_difference():
     assert paired.width < max(one.width for one in alone)
 
 
+def test_two_perfect_models_have_a_difference_without_an_interval():
+    labels, scores = [0] * 8 + [1] * 8, np.arange(-8, 8) + 0.5
+    one, other = (build(labels, some) for some in (scores, scores**3))
+    found = bootstrap_differences(one, other, range(16), root=1)
+    every = [*found.whole.values(), *(one for row in found.per_class.values() for one in row)]
+    assert {interval.estimate for interval in every} == {0.0}
+    assert {(interval.low, interval.high, interval.reason) for interval in every} == {
+        (None, None, "all resamples agree")
+    }
+
+
+def test_equal_figures_of_one_kind_leave_the_others_their_interval():
+    labels = [0, 1] * 20
+    scores = np.where(np.arange(40) % 10 < 3, -1.0, 1.0) * (np.asarray(labels) * 2 - 1)
+    moved = scores * (1 + np.arange(40) % 7)
+    found = bootstrap_differences(build(labels, scores), build(labels, moved), range(40), root=1)
+    assert found.whole["accuracy"].reason == "all resamples agree"
+    assert found.whole["auroc"].width > 0
+
+
+@pytest.mark.parametrize("num", [16, 4])
+def test_a_model_differs_from_itself_by_exactly_0(num):
+    cases = [build([0, 1] * (num // 2), range(num)) for _ in range(2)]
+    found = bootstrap_differences(*cases, range(num), root=1).whole["accuracy"]
+    assert (found.estimate, found.width) == (0.0, 0.0 if num > 4 else None)
+
+
 def test_unknown_labels_are_not_counted():
     labels = [[1, -1], [0, 1], [1, 0], [0, -1]] * 5
     cases = build_label_cases(labels, [[True, True]] * 20, [[0.5, 0.5]] * 20)

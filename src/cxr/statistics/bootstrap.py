@@ -94,7 +94,10 @@ def bootstrap_figures(
     size = block or _choose_block(num_groups, len(cases))
     drawn = _join(map(computer.compute, _draw_blocks(root, replicates, num_groups, size)))
     left_out = _join(map(computer.compute, _leave_out(num_groups, size)))
-    found = _read_intervals(computer.sample, drawn, left_out, num_groups, len(cases), level)
+    counted = computer.num_counted
+    found = _read_intervals(
+        computer.sample, drawn, left_out, counted, num_groups, len(cases), level
+    )
     return _drop_chance(_drop_degenerate(found), cases, numbers)
 
 
@@ -143,7 +146,9 @@ def bootstrap_differences(
     left_out = _join(map(compute, _leave_out(num_groups, size)))
     one, other = (computer.sample for computer in computers)
     sample = {figure: other[figure] - one[figure] for figure in drawn}
-    found = _read_intervals(sample, drawn, left_out, num_groups, len(first), level)
+    counts = [computer.num_counted for computer in computers]
+    counted = {figure: min(one[figure] for one in counts) for figure in drawn}
+    found = _read_intervals(sample, drawn, left_out, counted, num_groups, len(first), level)
     return found if _are_equal(first, second) else _drop_degenerate(found)
 
 
@@ -238,6 +243,7 @@ def _read_intervals(
     sample: dict[Figure, float],
     drawn: Replicates,
     left_out: Replicates,
+    counted: dict[Figure, int],
     num_groups: int,
     num_images: int,
     level: float,
@@ -251,6 +257,7 @@ def _read_intervals(
             values,
             left_out[name, index],
             num_units=num_groups,
+            num_counted=counted[name, index],
             level=level,
         )
         if index is None:

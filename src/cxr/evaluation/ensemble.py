@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Final
 
 from cxr.determinism.levels import Level
 from cxr.evaluation.calibration import compute_calibration
@@ -23,9 +22,7 @@ from cxr.evaluation.split_figures import (
     describe_class,
 )
 from cxr.label_text import format_labels, parse_labels
-from cxr.records.predictions import Prediction
-
-_HALF: Final = 0.5
+from cxr.records.predictions import HALF, Prediction
 
 
 def combine_predictions(
@@ -102,7 +99,7 @@ def _decide(classes: Sequence[str], means: Sequence[float], *, asks_each_label: 
     These are the rules that a single model's decisions follow; see `Prediction.decision`.
     """
     if asks_each_label:
-        return format_labels(classes, tuple(value >= _HALF for value in means))
+        return format_labels(classes, tuple(value >= HALF for value in means))
     return classes[means.index(max(means))]
 
 

@@ -16,7 +16,7 @@ from cxr.determinism.levels import Level
 from cxr.determinism.streams import MAX_SEED
 from cxr.errors import RecordError, UsageError
 from cxr.evaluation.ensemble import combine_predictions, describe_ensemble
-from cxr.records.figures import ALL_SCALARS, CLASS_FIGURES
+from cxr.records.figures import ALL_SCALARS, CLASS_FIGURES, LOWER_IS_BETTER
 from cxr.records.manifest import Manifest
 from cxr.repeat.agreement import (
     Agreement,
@@ -29,7 +29,6 @@ from cxr.repeat.plan import RunPlan, name_nth_run
 from cxr.statistics.seeds import SeedSpread, describe_seeds
 
 MOST_SEEDS: Final = 1000
-LOWER_IS_BETTER: Final = ("loss", "brier_score", "expected_calibration_error")
 
 _PART: Final = re.compile(r"(\d{1,20})(?:\.\.(\d{1,20}))?", re.ASCII)
 

@@ -17,9 +17,10 @@ from cxr.statistics.cases import Cases, number_groups
 from cxr.statistics.counted import CALIBRATION_ERROR
 from cxr.statistics.intervals import (
     ALL_EQUAL,
-    LEVEL,
+    CONFIDENCE,
     NOT_REJECTED,
     ONE_SIDED,
+    REPLICATES,
     Interval,
     derive_bca_interval,
 )
@@ -33,9 +34,6 @@ from cxr.statistics.resampling import draw_multiplicities
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
-
-REPLICATES: Final = 2000
-"""Resamples drawn unless told otherwise."""
 
 _BLOCK_CELLS: Final = 2**20
 """Images times resamples held at once; a few arrays of 8 bytes a cell."""
@@ -67,7 +65,7 @@ def bootstrap_figures(
     *,
     root: int,
     replicates: int = REPLICATES,
-    level: float = LEVEL,
+    level: float = CONFIDENCE,
     block: int | None = None,
 ) -> FigureIntervals:
     """Return the interval of each figure of a split.
@@ -108,7 +106,7 @@ def bootstrap_differences(
     *,
     root: int,
     replicates: int = REPLICATES,
-    level: float = LEVEL,
+    level: float = CONFIDENCE,
     block: int | None = None,
 ) -> FigureIntervals:
     """Return the interval of second minus first of each figure that both have.

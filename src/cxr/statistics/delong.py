@@ -14,7 +14,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 from cxr.errors import DataError
-from cxr.statistics.intervals import LEVEL, Interval
+from cxr.statistics.intervals import CONFIDENCE, Interval
 from cxr.statistics.quantiles import normal_probability, normal_quantile
 
 PLAIN: Final = "DeLong, plain"
@@ -93,7 +93,7 @@ def delong_interval(
     scores: Sequence[float],
     groups: Sequence[object],
     *,
-    level: float = LEVEL,
+    level: float = CONFIDENCE,
     on_logit_scale: bool = True,
 ) -> Interval:
     """Return an AUROC with DeLong's interval.
@@ -146,7 +146,7 @@ def delong_test(
     second: Sequence[float],
     groups: Sequence[object],
     *,
-    level: float = LEVEL,
+    level: float = CONFIDENCE,
 ) -> DifferenceTest:
     """Return the difference of two AUROCs of the same images, its interval and a test of none.
 

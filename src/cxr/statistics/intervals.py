@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
-LEVEL: Final = 0.95
+CONFIDENCE: Final = 0.95
 """Share of samples whose interval should hold the truth."""
+
+REPLICATES: Final = 2000
+"""Resamples drawn unless told otherwise."""
 
 MOST_DROPPED: Final = 0.05
 """Share of replicates without the figure beyond which its interval is undefined."""
@@ -84,7 +87,7 @@ def derive_bca_interval(
     *,
     num_units: int,
     num_counted: int | None = None,
-    level: float = LEVEL,
+    level: float = CONFIDENCE,
 ) -> Interval:
     """Return the bias-corrected and accelerated interval, expanded for few units.
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from cxr.determinism.levels import Level
 from cxr.evaluation.ensemble import combine_predictions, describe_ensemble
-from cxr.records.figures import ALL_SCALARS
+from cxr.plain_text import count
+from cxr.records.figures import ALL_SCALARS, LOWER_IS_BETTER
 from cxr.repeat.agreement import CommonImages
-from cxr.repeat.seeds import LOWER_IS_BETTER
 from cxr.reports.html.blocks import Table
 from cxr.reports.html.several.members import Member
-from cxr.reports.html.wording import FIGURE_TITLES, count, show_figure
+from cxr.reports.html.wording import FIGURE_TITLES, show_figure
 
 
 def tabulate_ensemble(common: CommonImages, runs: Sequence[Member]) -> Table:

@@ -21,8 +21,9 @@ import numpy as np
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from cxr.statistics.bootstrap import REPLICATES, bootstrap_figures
+from cxr.statistics.bootstrap import bootstrap_figures
 from cxr.statistics.cases import Cases, build_class_cases
+from cxr.statistics.intervals import REPLICATES
 from result import Result, Table
 
 SCIPY_REPLICATES = 20

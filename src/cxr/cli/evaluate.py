@@ -14,6 +14,7 @@ from cxr.cli import options
 from cxr.cli.console import print_json, print_line, print_table, shorten, shown_progress
 from cxr.cli.diff import parse_tolerances
 from cxr.errors import ExitCode, UsageError
+from cxr.statistics.intervals import REPLICATES
 
 if TYPE_CHECKING:
     from cxr.evaluation.run_evaluation import Evaluation
@@ -50,7 +51,7 @@ def evaluate(
     ] = None,
     replicates: Annotated[
         int, typer.Option(min=0, max=1_000_000, help="Resamples for intervals; 0: none.")
-    ] = 2000,
+    ] = REPLICATES,
     data: options.Data = None,
     *,
     json: options.Json = False,

@@ -9,6 +9,7 @@ import typer
 
 from cxr.cli import options
 from cxr.cli.console import print_json, print_line, print_note
+from cxr.statistics.intervals import REPLICATES
 
 
 def report(
@@ -25,7 +26,7 @@ def report(
     data: options.Data = None,
     replicates: Annotated[
         int, typer.Option(min=0, max=1_000_000, help="Resamples for intervals; 0: none.")
-    ] = 2000,
+    ] = REPLICATES,
     *,
     markdown: Annotated[
         bool, typer.Option("--markdown", help="Markdown with tables instead of HTML.")

@@ -7,12 +7,12 @@ from typing import Any
 
 from cxr.determinism.levels import Level
 from cxr.errors import RecordError
-from cxr.evaluation.intervals import CONFIDENCE, REPLICATES
 from cxr.evaluation.paired import compare_paired
 from cxr.records.data_lock import load_data_lock
 from cxr.records.manifest import load_sealed_run
 from cxr.records.outcome_predictions import load_outcome_predictions
 from cxr.records.run_directory import DATA_LOCK, PREDICTIONS
+from cxr.statistics.intervals import CONFIDENCE, REPLICATES
 
 
 def compare_paired_runs(

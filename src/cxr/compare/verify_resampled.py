@@ -24,12 +24,13 @@ from cxr.config.schema import RunConfig
 from cxr.data.subgroup_values import derive_pattern_values
 from cxr.determinism.levels import Level
 from cxr.errors import IMPORT_FAULTS, ConfigError, DataError, RecordError
-from cxr.evaluation.intervals import CONFIDENCE, derive_intervals
+from cxr.evaluation.intervals import derive_intervals
 from cxr.evaluation.subgroups import describe_subgroups
 from cxr.records.data_lock import load_data_lock
 from cxr.records.manifest import EVALUATION_SCHEMA, Manifest, load_manifest
 from cxr.records.predictions import Prediction, load_predictions
 from cxr.records.run_directory import CONFIG, DATA_LOCK, MANIFEST, PREDICTIONS
+from cxr.statistics.intervals import CONFIDENCE
 
 MOST_REPLICATES: Final = 1_000_000
 """As many as ``cxr evaluate`` draws at most: an edited record must not keep a machine busy."""

@@ -5,8 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 from cxr.digests.canonical import PREFIX, digest_json
+
+SETTLED_NS: Final = 2 * 10**9
+"""A file that changed less than this ago may change again without another time stamp.
+
+Source: the time stamps of ext4 and xfs advance with the kernel's clock tick, those of FAT by 2 s.
+"""
 
 
 def digest_file(path: Path) -> str:

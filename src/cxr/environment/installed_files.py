@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from cxr.digests.canonical import digest_json
+from cxr.digests.files import SETTLED_NS
 from cxr.environment.installed_cache import InstalledCache
 from cxr.environment.packages import Installed, find_distributions
 from cxr.environment.record_file import Listing, RecordedFile, read_listing
@@ -27,11 +28,6 @@ from cxr.progress import SILENCE, Progress
 _MAX_NAMED: Final = 20
 _CHUNK: Final = 100
 _MAX_THREADS: Final = 8
-_SETTLED_NS: Final = 2_000_000_000
-"""A file that changed less than this ago may change again without another time stamp.
-
-Source: the time stamps of ext4 and xfs advance with the kernel's clock tick, those of FAT by 2 s.
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +96,7 @@ def _prepare(listing: Listing) -> _Checkable:
         listing=listing,
         stats=stats,
         key=digest_json([listing.digest, listing.base, facts]),
-        settled=latest_ns < time.time_ns() - _SETTLED_NS,
+        settled=latest_ns < time.time_ns() - SETTLED_NS,
     )
 
 

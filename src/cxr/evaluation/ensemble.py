@@ -8,24 +8,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Final
+from dataclasses import asdict, replace
 
 from cxr.determinism.levels import Level
-from cxr.evaluation.calibration import compute_calibration
 from cxr.evaluation.elementary import Elementary, choose_elementary
-from cxr.evaluation.figures import derive_class_metrics, divide, mean
+from cxr.evaluation.figures import divide, mean, mean_of_all
+from cxr.evaluation.label_metrics import balance_sides, compare_sides, tabulate_decisions
 from cxr.evaluation.outcomes import Outcome
 from cxr.evaluation.split_figures import (
     Figures,
-    calibrate,
+    calibrate_split,
     compute_split_brier,
     describe_class,
 )
 from cxr.label_text import format_labels, parse_labels
-from cxr.records.predictions import Prediction
-
-_HALF: Final = 0.5
+from cxr.records.predictions import HALF, Prediction
 
 
 def combine_predictions(
@@ -63,34 +60,29 @@ def describe_ensemble(
     """
     outcomes = _list_outcomes(classes, combined)
     each = any(row.asks_each_label for row in combined)
-    per_class = {name: _describe_class(found) for name, found in outcomes.items()}
+    tables = {name: tabulate_decisions(found) for name, found in outcomes.items()}
+    per_class = {
+        name: asdict(compare_sides(found, tables[name])) | describe_class(found)
+        for name, found in outcomes.items()
+    }
     asked = [one for found in outcomes.values() for one in found]
     if each:
         right, num = sum(one.is_true == one.is_decided for one in asked), len(asked)
-        calibration = calibrate(asked)
-        balanced = [_balance(found) for found in outcomes.values()]
+        balanced = [balance_sides(table) for table in tables.values()]
     else:
         right, num = sum(row.decision == row.label for row in combined), len(combined)
-        calibration = compute_calibration(
-            [max(row.probabilities) for row in combined],
-            [row.decision == row.label for row in combined],
-        )
         balanced = [found["recall"] for found in per_class.values()]
-
-    def average(figure: str) -> float | None:
-        values = [found[figure] for found in per_class.values()]
-        return None if None in values and not each else mean(values)
-
+    average = mean if each else mean_of_all
     said = asked if each else [one for one in asked if one.is_true]
     return {
         "accuracy": divide(right, num),
         "balanced_accuracy": mean(balanced),
         "macro_f1": mean([found["f1"] for found in per_class.values()]),
-        "auroc": average("auroc"),
-        "average_precision": average("average_precision"),
+        "auroc": average([found["auroc"] for found in per_class.values()]),
+        "average_precision": average([found["average_precision"] for found in per_class.values()]),
         "loss": _compute_loss(said, choose_elementary(level)),
         "brier_score": compute_split_brier(classes, combined, outcomes),
-        "expected_calibration_error": calibration.error,
+        "expected_calibration_error": calibrate_split(combined, outcomes).error,
         "num_images": len(combined),
         "per_class": per_class,
     }
@@ -102,7 +94,7 @@ def _decide(classes: Sequence[str], means: Sequence[float], *, asks_each_label: 
     These are the rules that a single model's decisions follow; see `Prediction.decision`.
     """
     if asks_each_label:
-        return format_labels(classes, tuple(value >= _HALF for value in means))
+        return format_labels(classes, tuple(value >= HALF for value in means))
     return classes[means.index(max(means))]
 
 
@@ -136,25 +128,6 @@ def _answer(classes: Sequence[str], text: str, row: Prediction) -> Sequence[bool
     if text not in classes:
         raise KeyError(text)
     return [name == text for name in classes]
-
-
-def _describe_class(outcomes: Sequence[Outcome]) -> dict[str, float | None]:
-    found = derive_class_metrics(
-        right=sum(one.is_true and one.is_decided for one in outcomes),
-        support=sum(one.is_true for one in outcomes),
-        predicted=sum(one.is_decided for one in outcomes),
-        positives=[one.score for one in outcomes if one.is_true],
-        negatives=[one.score for one in outcomes if not one.is_true],
-    )
-    fields = {name: getattr(found, name) for name in found.__dataclass_fields__}
-    return {**fields, **describe_class(outcomes)}
-
-
-def _balance(outcomes: Sequence[Outcome]) -> float | None:
-    """Return the mean of the shares decided rightly of both sides; None where one is empty."""
-    sides = [[one for one in outcomes if one.is_true == side] for side in (False, True)]
-    shares = [divide(sum(one.is_decided == one.is_true for one in s), len(s)) for s in sides]
-    return None if None in shares else mean(shares)
 
 
 def _compute_loss(outcomes: Sequence[Outcome], functions: Elementary) -> float | None:

@@ -151,5 +151,10 @@ def mean(values: Sequence[float | None]) -> float | None:
     return math.fsum(defined) / len(defined) if defined else None
 
 
+def mean_of_all(values: Sequence[float | None]) -> float | None:
+    """Return the mean of values; None where one of them is undefined."""
+    return None if None in values else mean(values)
+
+
 def _list(table: Table) -> list[list[int]]:
     return [list(row) for row in table]

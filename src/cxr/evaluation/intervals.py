@@ -13,17 +13,12 @@ from cxr.determinism.levels import Level
 from cxr.evaluation.cases import FIGURE_NAMES, build_cases
 from cxr.evaluation.split_figures import describe_split
 from cxr.records.predictions import Prediction
+from cxr.statistics.intervals import CONFIDENCE, REPLICATES
 
 if TYPE_CHECKING:
     from cxr.statistics.bootstrap import FigureIntervals
     from cxr.statistics.cases import Cases
     from cxr.statistics.intervals import Interval
-
-REPLICATES: Final = 2000
-"""Resamples drawn unless told otherwise."""
-
-CONFIDENCE: Final = 0.95
-"""Share of samples whose interval should hold the truth."""
 
 REPEATED: Final = "a patient has more than one image"
 """Why there are no intervals of DeLong."""

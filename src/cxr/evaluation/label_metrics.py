@@ -19,6 +19,7 @@ from cxr.evaluation.figures import (
     derive_class_metrics,
     divide,
     mean,
+    mean_of_all,
 )
 from cxr.evaluation.outcomes import Outcome, list_label_outcomes
 from cxr.records.predictions import Prediction
@@ -45,8 +46,8 @@ def compute_label_metrics(
         KeyError: A text names what is no label.
     """
     entries = list_label_outcomes(classes, predictions)
-    confusion = {name: _count(found) for name, found in entries.items()}
-    per_class = {name: _compute_label(entries[name], confusion[name]) for name in classes}
+    confusion = {name: tabulate_decisions(found) for name, found in entries.items()}
+    per_class = {name: compare_sides(entries[name], confusion[name]) for name in classes}
     num = sum(len(found) for found in entries.values())
     right = sum(table[side][side] for table in confusion.values() for side in range(_SIDES))
     surprises = [
@@ -56,7 +57,7 @@ def compute_label_metrics(
         num_images=len(predictions),
         loss=math.fsum(surprises) / num if num else None,
         accuracy=divide(right, num),
-        balanced_accuracy=mean([_balance(table) for table in confusion.values()]),
+        balanced_accuracy=mean([balance_sides(table) for table in confusion.values()]),
         macro_f1=mean([found.f1 for found in per_class.values()]),
         auroc=mean([found.auroc for found in per_class.values()]),
         per_class=per_class,
@@ -70,15 +71,16 @@ def derive_label_surprise(entry: Outcome, functions: Elementary = PLATFORM) -> f
     return max(towards, 0.0) + functions.log1p(functions.exp(-abs(towards)))
 
 
-def _count(entries: Sequence[Outcome]) -> Table:
-    """Return the table of one label: rows are what is true, columns decisions, absent first."""
+def tabulate_decisions(entries: Sequence[Outcome]) -> Table:
+    """Return the table of a class or label: rows are the truth, columns decisions, absent first."""
     table = [[0] * _SIDES for _ in range(_SIDES)]
     for entry in entries:
         table[entry.is_true][entry.is_decided] += 1
     return tuple(tuple(row) for row in table)
 
 
-def _compute_label(entries: Sequence[Outcome], table: Table) -> ClassMetrics:
+def compare_sides(entries: Sequence[Outcome], table: Table) -> ClassMetrics:
+    """Return the figures of one class or label, from its outcomes and their table."""
     (_, false_alarms), (misses, right) = table
     return derive_class_metrics(
         right=right,
@@ -89,7 +91,6 @@ def _compute_label(entries: Sequence[Outcome], table: Table) -> ClassMetrics:
     )
 
 
-def _balance(table: Table) -> float | None:
+def balance_sides(table: Table) -> float | None:
     """Return the mean of the shares decided rightly on both sides; None where a side is empty."""
-    shares = [divide(row[side], sum(row)) for side, row in enumerate(table)]
-    return None if None in shares else mean(shares)
+    return mean_of_all([divide(row[side], sum(row)) for side, row in enumerate(table)])

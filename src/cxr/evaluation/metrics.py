@@ -25,6 +25,7 @@ from cxr.evaluation.figures import (
     derive_class_metrics,
     divide,
     mean,
+    mean_of_all,
     read_logits,
 )
 from cxr.evaluation.label_metrics import compute_label_metrics
@@ -68,14 +69,13 @@ def compute_metrics(
     surprises = [
         derive_surprise(row, label, functions) for row, label in zip(logits, labels, strict=True)
     ]
-    aurocs = [found.auroc for found in per_class.values()]
     return Metrics(
         num_images=num,
         loss=math.fsum(surprises) / num if num else None,
         accuracy=divide(right, num),
         balanced_accuracy=mean([found.recall for found in per_class.values()]),
         macro_f1=mean([found.f1 for found in per_class.values()]),
-        auroc=None if None in aurocs else mean(aurocs),
+        auroc=mean_of_all([found.auroc for found in per_class.values()]),
         per_class=per_class,
         confusion=tuple(tuple(row) for row in confusion),
     )

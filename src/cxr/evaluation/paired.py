@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from cxr.determinism.levels import Level
 from cxr.errors import RecordError
 from cxr.evaluation.cases import FIGURE_NAMES, build_cases
-from cxr.evaluation.intervals import CONFIDENCE, REPEATED, REPLICATES
+from cxr.evaluation.intervals import REPEATED
 from cxr.evaluation.split_figures import describe_split
 from cxr.records.figures import ALL_SCALARS
 from cxr.records.predictions import Prediction
+from cxr.statistics.intervals import CONFIDENCE, REPLICATES
 
 if TYPE_CHECKING:
     from cxr.statistics.cases import Cases

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Final
 
 import numpy as np
 import torch
@@ -22,10 +21,7 @@ from cxr.evaluation.log_odds import sigmoid
 from cxr.label_text import format_labels
 from cxr.models.failures import explained_failures
 from cxr.progress import SILENCE, Progress
-from cxr.records.predictions import Prediction
-
-HALF: Final = 0.5
-"""Least probability of a label that is decided for, where each is asked for by itself."""
+from cxr.records.predictions import HALF, Prediction
 
 
 def predict_split(

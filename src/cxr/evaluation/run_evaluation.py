@@ -18,7 +18,7 @@ from cxr.digests.files import digest_file
 from cxr.environment.code import digest_code
 from cxr.errors import DataError, RecordError
 from cxr.evaluation.describe import describe_evaluation
-from cxr.evaluation.intervals import REPLICATES, derive_intervals
+from cxr.evaluation.intervals import derive_intervals
 from cxr.evaluation.looks import list_looks
 from cxr.evaluation.predict import predict_split
 from cxr.evaluation.trained_network import build_trained_network, load_outcome_weights
@@ -38,6 +38,7 @@ from cxr.records.run_directory import (
     EVALUATIONS,
     VALIDATION_PREDICTIONS,
 )
+from cxr.statistics.intervals import REPLICATES
 
 Split = Literal["train", "val", "test"]
 

@@ -18,7 +18,7 @@ from cxr.evaluation.calibration import (
     compute_calibration,
 )
 from cxr.evaluation.elementary import choose_elementary
-from cxr.evaluation.figures import divide, mean
+from cxr.evaluation.figures import divide, mean, mean_of_all
 from cxr.evaluation.metrics import compute_metrics
 from cxr.evaluation.outcomes import Outcome, list_outcomes
 from cxr.evaluation.ranking import compute_average_precision
@@ -51,19 +51,11 @@ def describe_split(
     outcomes = list_outcomes(classes, predictions, choose_elementary(level))
     for name, found in outcomes.items():
         figures["per_class"][name] |= describe_class(found)
-    asks_each_label = any(row.asks_each_label for row in predictions)
+    average = mean if any(row.asks_each_label for row in predictions) else mean_of_all
     precisions = [figures["per_class"][name]["average_precision"] for name in classes]
-    missing = None in precisions and not asks_each_label
-    calibration = (
-        calibrate([one for found in outcomes.values() for one in found])
-        if asks_each_label
-        else compute_calibration(
-            [max(row.probabilities) for row in predictions],
-            [row.decision == row.label for row in predictions],
-        )
-    )
+    calibration = calibrate_split(predictions, outcomes)
     figures |= {
-        "average_precision": None if missing else mean(precisions),
+        "average_precision": average(precisions),
         "brier_score": compute_split_brier(classes, predictions, outcomes),
         "expected_calibration_error": calibration.error,
         "reliability": calibration.to_json(),
@@ -88,6 +80,18 @@ def calibrate(outcomes: Sequence[Outcome]) -> Calibration:
     """Return whether the probabilities of a class, or of several labels, mean what they say."""
     return compute_calibration(
         [one.probability for one in outcomes], [one.is_true for one in outcomes]
+    )
+
+
+def calibrate_split(
+    predictions: Sequence[Prediction], outcomes: Mapping[str, Sequence[Outcome]]
+) -> Calibration:
+    """Return whether probabilities mean what they say: of decisions, or of all known labels."""
+    if any(row.asks_each_label for row in predictions):
+        return calibrate([one for found in outcomes.values() for one in found])
+    return compute_calibration(
+        [max(row.probabilities) for row in predictions],
+        [row.decision == row.label for row in predictions],
     )
 
 

@@ -14,6 +14,9 @@ LATER_SCALARS: Final = ("average_precision", "brier_score", "expected_calibratio
 ALL_SCALARS: Final = (*SCALARS[:4], LATER_SCALARS[0], SCALARS[4], *LATER_SCALARS[1:])
 """All of them, in the order in which they are shown."""
 
+LOWER_IS_BETTER: Final = ("loss", "brier_score", "expected_calibration_error")
+"""Those of them of which a lower value is the better one."""
+
 CLASS_FIGURES: Final = (
     "precision",
     "recall",

@@ -13,6 +13,9 @@ from cxr.atomic import write_bytes
 from cxr.digests.canonical import digest_bytes
 from cxr.errors import RecordError
 
+HALF: Final = 0.5
+"""Least probability of a label that is decided for, where each is asked for by itself."""
+
 _LOGIT: Final = "logit:"
 _PROBABILITY: Final = "probability:"
 _ONE: Final = ("label", "decision")
@@ -28,7 +31,7 @@ class Prediction:
         label: The true class; of several labels, as `cxr.label_text` writes them; empty where
             nobody knows it.
         decision: The class with the largest logit, the first of equals; of several labels, those
-            with a probability of one half or more.
+            with a probability of `HALF` or more.
         logits: One a class, as text that reads back to the same float32.
         probabilities: One a class, float64.
         asks_each_label: Whether each label is decided by itself, so that there may be any number.

@@ -7,6 +7,7 @@ from typing import Any
 
 from cxr.config.schema import RunConfig
 from cxr.determinism.levels import Level
+from cxr.plain_text import count
 
 
 def describe_timm(found: Mapping[str, Any], config: RunConfig, split: str) -> str:
@@ -18,7 +19,7 @@ def describe_timm(found: Mapping[str, Any], config: RunConfig, split: str) -> st
         split: The split that was measured.
     """
     num, size = found["num_images"], config.evaluate.batch_size
-    how = f"{_count(config.threads, 'thread')}, batches of {size}"
+    how = f"{count(config.threads, 'thread')}, batches of {size}"
     if found["num_same"] == num:
         said = f"the logits of the run, bit for bit, on all {num:,} images of the {split} split"
         return f"Measured: {said} ({how})."
@@ -61,7 +62,3 @@ def measure_in_words(found: Mapping[str, Any]) -> str:
         f"{agreement['largest_difference']:.3g} (more than {agreement['bound']:.3g} is refused), "
         f"and {agreement['changed_decisions']:,} of {agreement['num_images']:,} decisions changed."
     )
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

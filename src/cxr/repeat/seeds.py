@@ -12,43 +12,23 @@ from pathlib import Path
 from typing import Any, Final
 
 from cxr.config.schema import RunConfig
-from cxr.determinism.levels import Level
 from cxr.determinism.streams import MAX_SEED
 from cxr.errors import RecordError, UsageError
-from cxr.evaluation.ensemble import combine_predictions, describe_ensemble
 from cxr.records.figures import ALL_SCALARS, CLASS_FIGURES
 from cxr.records.manifest import Manifest
 from cxr.repeat.agreement import (
     Agreement,
-    CommonImages,
     describe_agreement,
     load_common_images,
 )
+from cxr.repeat.ensemble import Ensemble, describe_runs_as_one
 from cxr.repeat.only import MOVABLE, SPLIT, move_seed
 from cxr.repeat.plan import RunPlan, name_nth_run
 from cxr.statistics.seeds import SeedSpread, describe_seeds
 
 MOST_SEEDS: Final = 1000
-LOWER_IS_BETTER: Final = ("loss", "brier_score", "expected_calibration_error")
 
 _PART: Final = re.compile(r"(\d{1,20})(?:\.\.(\d{1,20}))?", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ensemble:
-    """All runs as one model, against each of them.
-
-    Attributes:
-        method: How they were joined.
-        num_runs: How many.
-        figures: Of the ensemble, over the images that all runs predicted.
-        better_runs: By figure, how many runs have a better value than the ensemble has.
-    """
-
-    method: str
-    num_runs: int
-    figures: dict[str, Any]
-    better_runs: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,27 +154,9 @@ def describe_seed_runs(runs: Mapping[Path, Manifest], asked: Mapping[str, Any]) 
             for name in names
         },
         agreement=describe_agreement(common),
-        ensemble=_describe_ensemble(common, manifests),
-    )
-
-
-def _describe_ensemble(common: CommonImages, manifests: Sequence[Manifest]) -> Ensemble:
-    level = Level(manifests[0]["recipe"]["determinism"])
-    kind = Level.PORTABLE if level is Level.PORTABLE else Level.STRICT
-    combined = combine_predictions(common.classes, common.rows)
-    figures = describe_ensemble(common.classes, combined, level=kind)
-    better = {}
-    # Runs on images that the ensemble was not asked about are not compared with it.
-    for figure in () if common.left_out else ALL_SCALARS:
-        whole, sign = figures[figure], -1 if figure in LOWER_IS_BETTER else 1
-        single = [manifest["metrics"].get(figure) for manifest in manifests]
-        if whole is not None and None not in single:
-            better[figure] = sum(sign * value > sign * whole for value in single)
-    return Ensemble(
-        method="mean of probabilities",
-        num_runs=len(manifests),
-        figures=figures,
-        better_runs=better,
+        ensemble=describe_runs_as_one(
+            common, [manifest["recipe"]["determinism"] for manifest in manifests], metrics
+        ),
     )
 
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from cxr.records.figures import ALL_SCALARS
+from cxr.plain_text import count
+from cxr.records.figures import ALL_SCALARS, NO_VALUE
 
 _MOST_REASONS: Final = 6
 _SHOWN_SCALARS: Final = ("accuracy", "balanced_accuracy", "auroc", "brier_score")
-_NO_VALUE: Final = "(none)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +51,7 @@ def list_scalars(figures: Mapping[str, Any], intervals: Mapping[str, Any] | None
         if name in figures:
             cells = [name, format_figure(figures[name]), format_range(whole.get(name))]
             rows.append(cells[: len(header)])
-    title = f"{figures['split']}, {_count(figures['num_images'], 'image')}"
+    title = f"{figures['split']}, {count(figures['num_images'], 'image')}"
     return TextTable(title=title, header=header, rows=rows)
 
 
@@ -59,7 +59,7 @@ def describe_intervals(intervals: Mapping[str, Any] | None) -> list[str]:
     """Return in one line how intervals were found, and in another which of them are missing."""
     if not intervals:
         return []
-    patients, resamples = _count(intervals["num_groups"], "patient"), intervals["replicates"]
+    patients, resamples = count(intervals["num_groups"], "patient"), intervals["replicates"]
     lines = [f"intervals: {resamples:,} resamples of {patients}, seed {intervals['seed']}"]
     missing: dict[str, list[str]] = {}
     for name, found in intervals["whole"].items():
@@ -155,7 +155,7 @@ def list_subgroups(figures: Mapping[str, Any]) -> list[TextTable | str]:
 def _list_subgroup(name: str, found: Mapping[str, Any]) -> TextTable:
     rows = [
         [
-            _NO_VALUE if row["value"] is None else row["value"],
+            NO_VALUE if row["value"] is None else row["value"],
             str(row["patients"]),
             str(row["num_images"]),
             *(format_figure(row[figure]) for figure in _SHOWN_SCALARS),
@@ -167,7 +167,7 @@ def _list_subgroup(name: str, found: Mapping[str, Any]) -> TextTable:
 
 
 def _describe_hidden(found: Mapping[str, Any]) -> str:
-    num, least = _count(found["hidden_values"], "value"), found["min_patients"]
+    num, least = count(found["hidden_values"], "value"), found["min_patients"]
     return f"{num} not shown: small (below {least} patients), or told by subtraction"
 
 
@@ -203,7 +203,3 @@ def list_held(held: Sequence[Mapping[str, Any]]) -> TextTable:
         header=["figure", "expected", "found", "tolerance", "within"],
         rows=rows,
     )
-
-
-def _count(num: int, what: str) -> str:
-    return f"{num:,} {what}" if num == 1 else f"{num:,} {what}s"

@@ -37,7 +37,8 @@ def describe_tests(paired: Mapping[str, Any]) -> list[str]:
         return lines
     for name, test in paired["auroc"].items():
         if test["p_value"] is None:
-            lines.append(f"auroc of {name}: no test, its variance is 0 or undefined")
+            reason = test["difference"]["reason"] or "a side has no image"
+            lines.append(f"auroc of {name}: no test: {reason}")
         else:
             lines.append(
                 f"auroc of {name}: {test['difference']['estimate']:+.4f},"

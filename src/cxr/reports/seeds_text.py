@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from cxr.records.figures import ALL_SCALARS
+from cxr.records.figures import ALL_SCALARS, LOWER_IS_BETTER
 from cxr.repeat.agreement import Agreement, ImageSpread
-from cxr.repeat.seeds import LOWER_IS_BETTER, SeedsReport
+from cxr.repeat.seeds import SeedsReport
 from cxr.statistics.intervals import Interval
 from cxr.statistics.seeds import SeedSpread
 

@@ -17,9 +17,10 @@ from cxr.statistics.cases import Cases, number_groups
 from cxr.statistics.counted import CALIBRATION_ERROR
 from cxr.statistics.intervals import (
     ALL_EQUAL,
-    LEVEL,
+    CONFIDENCE,
     NOT_REJECTED,
     ONE_SIDED,
+    REPLICATES,
     Interval,
     derive_bca_interval,
 )
@@ -33,9 +34,6 @@ from cxr.statistics.resampling import draw_multiplicities
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
-
-REPLICATES: Final = 2000
-"""Resamples drawn unless told otherwise."""
 
 _BLOCK_CELLS: Final = 2**20
 """Images times resamples held at once; a few arrays of 8 bytes a cell."""
@@ -67,7 +65,7 @@ def bootstrap_figures(
     *,
     root: int,
     replicates: int = REPLICATES,
-    level: float = LEVEL,
+    level: float = CONFIDENCE,
     block: int | None = None,
 ) -> FigureIntervals:
     """Return the interval of each figure of a split.
@@ -94,7 +92,10 @@ def bootstrap_figures(
     size = block or _choose_block(num_groups, len(cases))
     drawn = _join(map(computer.compute, _draw_blocks(root, replicates, num_groups, size)))
     left_out = _join(map(computer.compute, _leave_out(num_groups, size)))
-    found = _read_intervals(computer.sample, drawn, left_out, num_groups, len(cases), level)
+    counted = computer.num_counted
+    found = _read_intervals(
+        computer.sample, drawn, left_out, counted, num_groups, len(cases), level
+    )
     return _drop_chance(_drop_degenerate(found), cases, numbers)
 
 
@@ -105,12 +106,13 @@ def bootstrap_differences(
     *,
     root: int,
     replicates: int = REPLICATES,
-    level: float = LEVEL,
+    level: float = CONFIDENCE,
     block: int | None = None,
 ) -> FigureIntervals:
     """Return the interval of second minus first of each figure that both have.
 
-    Both are taken of the same resamples, so what makes a resample easy or hard for both cancels.
+    Both are taken of the same resamples, so what makes a resample easy or hard for both cancels. A
+    model differs from itself by exactly 0; of two models a width of 0 is no interval, as of one.
 
     Args:
         first: What one model made of the split.
@@ -142,7 +144,23 @@ def bootstrap_differences(
     left_out = _join(map(compute, _leave_out(num_groups, size)))
     one, other = (computer.sample for computer in computers)
     sample = {figure: other[figure] - one[figure] for figure in drawn}
-    return _read_intervals(sample, drawn, left_out, num_groups, len(first), level)
+    counts = [computer.num_counted for computer in computers]
+    counted = {figure: min(one[figure] for one in counts) for figure in drawn}
+    found = _read_intervals(sample, drawn, left_out, counted, num_groups, len(first), level)
+    return found if _are_equal(first, second) else _drop_degenerate(found)
+
+
+def _are_equal(first: Cases, second: Cases) -> bool:
+    """Return whether two models said the same of the same images."""
+    tables = [
+        (one.decided, one.scores, one.bins, one.gaps, *one.sums.values()) for one in (first, second)
+    ]
+    if first.sums.keys() != second.sums.keys():
+        return False
+    return all(
+        one is other is None or (one is not None and np.array_equal(one, other, equal_nan=True))
+        for one, other in zip(*tables, strict=True)
+    )
 
 
 def _number(groups: ArrayLike, cases: Cases) -> tuple[NDArray[np.int64], int]:
@@ -223,6 +241,7 @@ def _read_intervals(
     sample: dict[Figure, float],
     drawn: Replicates,
     left_out: Replicates,
+    counted: dict[Figure, int],
     num_groups: int,
     num_images: int,
     level: float,
@@ -236,6 +255,7 @@ def _read_intervals(
             values,
             left_out[name, index],
             num_units=num_groups,
+            num_counted=counted[name, index],
             level=level,
         )
         if index is None:

@@ -72,6 +72,29 @@ def count_groups(cases: Cases, groups: NDArray[np.int64], num_groups: int) -> Co
     return Counts(columns=columns, places=places, fraction_bits=bits)
 
 
+def count_contributors(counts: Counts) -> tuple[dict[str, int], dict[str, NDArray[np.int64]]]:
+    """Return how many groups the denominator of each figure counts.
+
+    Args:
+        counts: From `count_groups`.
+
+    Returns:
+        Of the figures of the whole, and of those of each class, each of shape (C,).
+    """
+    found = {name: counts.columns[:, place] for name, place in counts.places.items()}
+    asked = int((found["asked"] > 0).sum())
+    of_class = {
+        "precision": found["predicted"],
+        "recall": found["support"],
+        "specificity": found["known"] - found["support"],
+        "f1": found["support"] + found["predicted"],
+    }
+    return (
+        dict.fromkeys(["accuracy", CALIBRATION_ERROR, *counts.fraction_bits], asked),
+        {name: (sums > 0).sum(axis=0) for name, sums in of_class.items()},
+    )
+
+
 def compute_counted_figures(
     counts: Counts, multiplicities: NDArray[np.int32]
 ) -> tuple[dict[str, NDArray[np.float64]], dict[str, NDArray[np.float64]]]:

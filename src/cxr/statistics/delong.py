@@ -14,13 +14,17 @@ from fractions import Fraction
 from typing import Any, Final
 
 from cxr.errors import DataError
-from cxr.statistics.intervals import LEVEL, Interval
+from cxr.statistics.intervals import CONFIDENCE, Interval
 from cxr.statistics.quantiles import normal_probability, normal_quantile
 
 PLAIN: Final = "DeLong, plain"
 
 NO_VARIANCE: Final = "an AUROC of 0 or 1, or a single image of a side, has no variance"
 """Why there is no interval, though there is an AUROC."""
+
+RANKED_ALIKE: Final = "both rank every pair alike"
+SAME_DIFFERENCE: Final = "the difference is the same for every image"
+"""Why there is no test, though each side has two images."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,13 +77,23 @@ class _Wins:
         negative = _sample_variance(self.negative) / (2 * num_positive) ** 2
         return positive / num_positive + negative / num_negative
 
+    def explain_no_variance(self) -> str:
+        """Return why the difference of two models, whose variance is 0 or undefined, has no test.
+
+        Two orders in which each image wins equally often are alike in every pair: of all ways to
+        share out the wins, an order's own gives the greatest sum of wins times scores.
+        """
+        if min(len(self.positive), len(self.negative)) <= 1:
+            return NO_VARIANCE
+        return SAME_DIFFERENCE if any((*self.positive, *self.negative)) else RANKED_ALIKE
+
 
 def delong_interval(
     is_positive: Sequence[bool],
     scores: Sequence[float],
     groups: Sequence[object],
     *,
-    level: float = LEVEL,
+    level: float = CONFIDENCE,
     on_logit_scale: bool = True,
 ) -> Interval:
     """Return an AUROC with DeLong's interval.
@@ -132,12 +146,13 @@ def delong_test(
     second: Sequence[float],
     groups: Sequence[object],
     *,
-    level: float = LEVEL,
+    level: float = CONFIDENCE,
 ) -> DifferenceTest:
     """Return the difference of two AUROCs of the same images, its interval and a test of none.
 
     The interval is plain: a difference has no logit scale. Undefined without two images on each
-    side, and where the variance is 0, as for equal ranks.
+    side, and where the variance is 0: for equal ranks, or a difference that is the same for every
+    image.
 
     Source: DeLong, DeLong, Clarke-Pearson, "Comparing the areas under two or more correlated
     receiver operating characteristic curves", Biometrics 1988.
@@ -157,14 +172,14 @@ def delong_test(
     found = None if one is None or other is None else other.minus(one)
     variance = None if found is None else found.variance()
     estimate = None if found is None else float(found.share())
-    if estimate is None or not variance:
+    if found is None or estimate is None or not variance:
         nothing = Interval(
             estimate=estimate,
             low=None,
             high=None,
             level=level,
             method=PLAIN,
-            reason=None if estimate is None else NO_VARIANCE,
+            reason=None if found is None else found.explain_no_variance(),
         )
         return DifferenceTest(difference=nothing, z=None, p_value=None)
     error = math.sqrt(variance)

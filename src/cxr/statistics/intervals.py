@@ -17,15 +17,26 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
-LEVEL: Final = 0.95
+CONFIDENCE: Final = 0.95
 """Share of samples whose interval should hold the truth."""
+
+REPLICATES: Final = 2000
+"""Resamples drawn unless told otherwise."""
 
 MOST_DROPPED: Final = 0.05
 """Share of replicates without the figure beyond which its interval is undefined."""
 
 BOOTSTRAP: Final = "bootstrap, expanded BCa"
 
+LEAST_UNITS: Final = 5
+"""Patients or seeds below which nothing is read off resamples.
+
+Of n units the most extreme resample, n copies of one, has the chance n^-n. Of four and fewer the
+expanded 95 % interval reaches beyond it, so its ends would be the least and the greatest unit.
+"""
+
 TOO_FEW: Final = "too few patients or seeds"
+TOO_FEW_RESAMPLES: Final = "too few resamples"
 TOO_MANY_DROPPED: Final = "undefined in too many resamples"
 ALL_EQUAL: Final = "all resamples agree"
 ONE_SIDED: Final = "resamples lie to one side of the figure"
@@ -75,7 +86,8 @@ def derive_bca_interval(
     left_out: ArrayLike,
     *,
     num_units: int,
-    level: float = LEVEL,
+    num_counted: int | None = None,
+    level: float = CONFIDENCE,
 ) -> Interval:
     """Return the bias-corrected and accelerated interval, expanded for few units.
 
@@ -87,8 +99,8 @@ def derive_bca_interval(
     than B.
 
     Undefined are: the interval of an undefined estimate; one for which more than `MOST_DROPPED` of
-    the replicates are undefined; one whose q alone lies beyond all replicates, as for fewer than
-    five units and 2000 replicates; one that would not hold the estimate.
+    the replicates are undefined; one of fewer than `LEAST_UNITS` units; one whose q alone lies
+    beyond all replicates, because they are too few; one that would not hold the estimate.
 
     Source: Efron, "Better bootstrap confidence intervals", JASA 1987; Hesterberg, "What teachers
     should know about the bootstrap", The American Statistician 2015, for q.
@@ -99,6 +111,7 @@ def derive_bca_interval(
         left_out: The figure without one unit, for all units or some evenly chosen, NaN where
             undefined. Shape (J,).
         num_units: Groups that each resample was drawn from.
+        num_counted: Those of them that the figure counts at all; None: every one.
         level: Share of samples whose interval should hold the truth.
     """
     import numpy as np
@@ -110,8 +123,10 @@ def derive_bca_interval(
     reach = _derive_reach(num_units, level)
     if dropped > MOST_DROPPED * len(values):
         reason = TOO_MANY_DROPPED
-    elif normal_probability(-reach) * (len(used) + 1) < 1:
+    elif min(num_units, num_units if num_counted is None else num_counted) < LEAST_UNITS:
         reason = TOO_FEW
+    elif normal_probability(-reach) * (len(used) + 1) < 1:
+        reason = TOO_FEW_RESAMPLES
     if estimate is not None and reason is None:
         bias = _derive_bias(estimate, used)
         acceleration = _derive_acceleration(np.asarray(left_out, dtype=np.float64), num_units)

@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cxr.statistics.cases import Cases
-from cxr.statistics.counted import Counts, compute_counted_figures, count_groups
+from cxr.statistics.counted import (
+    Counts,
+    compute_counted_figures,
+    count_contributors,
+    count_groups,
+)
 from cxr.statistics.ranking import Ranking, compute_rank_figures, rank_images
 
 if TYPE_CHECKING:
@@ -74,6 +79,8 @@ class FigureComputer:
 
     Attributes:
         sample: The figures of the sample itself; NaN where undefined.
+        num_counted: How many groups each figure counts: those of its denominator; of an AUROC those
+            of the smaller side, and of a mean over classes those of the class with the fewest.
     """
 
     def __init__(self, split: Resampled) -> None:
@@ -85,6 +92,7 @@ class FigureComputer:
         }
         found = self._collect(whole, per_class)
         self.sample = {figure: float(values[0]) for figure, values in found.items()}
+        self.num_counted = self._count_groups()
 
     def compute(self, multiplicities: NDArray[np.int32]) -> Replicates:
         """Return every figure of each resample.
@@ -101,6 +109,21 @@ class FigureComputer:
         per_class["auroc"] = np.stack([auroc for auroc, _ in ranked], axis=1)
         per_class["average_precision"] = np.stack([mean for _, mean in ranked], axis=1)
         return whole, per_class
+
+    def _count_groups(self) -> dict[Figure, int]:
+        whole, per_class = count_contributors(self._split.counts)
+        support, absent = per_class["recall"], per_class["specificity"]
+        per_class["auroc"] = np.minimum(support, absent)
+        per_class["average_precision"] = support
+        balance = support if self._split.is_exclusive else per_class["auroc"]
+        averaged = per_class | {"balanced_accuracy": balance, "macro_f1": per_class["f1"]}
+        found: dict[Figure, int] = {(name, None): num for name, num in whole.items()}
+        for name, chosen in self._averaged.items():
+            fewest = min(averaged[name][chosen].tolist(), default=self._split.num_groups)
+            found[name, None] = fewest
+        for name, nums in per_class.items():
+            found |= {(name, index): num for index, num in enumerate(nums.tolist())}
+        return found
 
     def _list_averaged(self, per_class: _Parts) -> _Parts:
         """Return what each mean over classes is a mean of."""

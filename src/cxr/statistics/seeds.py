@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from operator import mul
 from typing import Any
 
-from cxr.statistics.intervals import LEVEL, TOO_FEW, Interval, derive_bca_interval
+from cxr.statistics.intervals import CONFIDENCE, REPLICATES, TOO_FEW, Interval, derive_bca_interval
 from cxr.statistics.quantiles import student_quantile
 
 
@@ -45,7 +45,11 @@ class SeedSpread:
 
 
 def describe_seeds(
-    values: Sequence[float | None], *, root: int, replicates: int = 2000, level: float = LEVEL
+    values: Sequence[float | None],
+    *,
+    root: int,
+    replicates: int = REPLICATES,
+    level: float = CONFIDENCE,
 ) -> SeedSpread:
     """Return mean, spread and intervals of one figure over seeds.
 

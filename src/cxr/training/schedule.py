@@ -8,7 +8,8 @@ from typing import Final
 from cxr.config.schema import TrainConfig
 from cxr.determinism.levels import Level
 
-# Source: Smith and Topin, "Super-convergence", 2018: a rise over the first 30 % of the steps.
+# Source: the defaults of torch.optim.lr_scheduler.OneCycleLR, pct_start and 1 / div_factor; the
+# idea of one cycle is that of Smith and Topin, "Super-convergence", 2018.
 _ONE_CYCLE_RISE: Final = 0.3
 _ONE_CYCLE_START: Final = 1 / 25
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any
 
 from cxr.config.schema import TrainConfig
-
-_LOWER_IS_BETTER: Final = ("loss",)
+from cxr.records.figures import LOWER_IS_BETTER
 
 
 @dataclass(slots=True)
@@ -50,4 +49,4 @@ def is_better(figure: float | None, best: float | None, monitor: str) -> bool:
         return False
     if best is None:
         return True
-    return figure < best if monitor in _LOWER_IS_BETTER else figure > best
+    return figure < best if monitor in LOWER_IS_BETTER else figure > best

@@ -30,7 +30,7 @@ def _own_cache(monkeypatch, tmp_path):
 @pytest.fixture
 def settled(monkeypatch):
     """Files are old enough as soon as they are written."""
-    monkeypatch.setattr(installed_files, "_SETTLED_NS", -1_000_000_000)
+    monkeypatch.setattr(installed_files, "SETTLED_NS", -1_000_000_000)
 
 
 @pytest.fixture

@@ -88,6 +88,44 @@ def test_an_ensemble_of_one_model_has_that_models_figures():
         assert found["per_class"][name] == pytest.approx(single["per_class"][name])
 
 
+def test_an_ensemble_of_one_model_without_a_class_lacks_what_the_model_lacks():
+    model = [row for row in draw_models(1)[0] if row.label != "C"]
+    found = describe_ensemble(CLASSES, combine_predictions(CLASSES, [model]))
+    single = describe_split(CLASSES, model)
+    assert (found["auroc"], found["average_precision"]) == (None, None)
+    assert (single["auroc"], single["average_precision"]) == (None, None)
+    assert found["balanced_accuracy"] == single["balanced_accuracy"]
+
+
+def test_an_ensemble_of_one_model_of_labels_has_that_models_figures():
+    generator = np.random.default_rng(3)
+    # Nobody has C, and whether the last images have B is unknown.
+    texts = ["A", "B", "A|B", "-"] * 10 + ["A|B?", "B?"] * 4
+    model = []
+    for place, text in enumerate(texts):
+        logits = generator.normal(size=3).astype(np.float32)
+        decided = [name for name, logit in zip(CLASSES, logits, strict=True) if logit >= 0]
+        model.append(
+            Prediction(
+                path=str(place),
+                label=text,
+                decision="|".join(decided) or "-",
+                logits=tuple(map(str, logits)),
+                probabilities=tuple((1 / (1 + np.exp(-logits.astype(np.float64)))).tolist()),
+                asks_each_label=True,
+            )
+        )
+    found = describe_ensemble(CLASSES, combine_predictions(CLASSES, [model]))
+    single = describe_split(CLASSES, model)
+    assert found["per_class"]["C"]["auroc"] is None
+    assert found["auroc"] is not None
+    for figure, value in found.items():
+        if figure != "per_class":
+            assert value == pytest.approx(single[figure], rel=1e-12), figure
+    for name in CLASSES:
+        assert found["per_class"][name] == pytest.approx(single["per_class"][name])
+
+
 def test_labels_are_decided_each_by_itself_and_unknown_ones_left_out():
     def row(path, label, decision, probabilities):
         return Prediction(

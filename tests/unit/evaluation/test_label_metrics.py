@@ -12,9 +12,8 @@ from cxr.determinism.levels import Level
 from cxr.digests.canonical import canonical_json
 from cxr.evaluation.log_odds import sigmoid
 from cxr.evaluation.metrics import compute_metrics
-from cxr.evaluation.predict import HALF
 from cxr.label_text import format_labels
-from cxr.records.predictions import Prediction
+from cxr.records.predictions import HALF, Prediction
 from properties.strategies import examples
 
 CLASSES = ("A", "B", "C")

@@ -43,6 +43,44 @@ def test_a_class_of_two_patients_is_missing_in_too_many_resamples():
     assert found.whole["accuracy"].reason is None
 
 
+@pytest.mark.parametrize(("num", "reason"), [(4, "too few patients or seeds"), (5, None)])
+def test_figures_that_count_fewer_than_five_patients_have_no_interval(num, reason):
+    labels = [0] * (100 - num) + [1] * num
+    decisions = [0, 1] * 50
+    # Each patient has two images: images do not make up for patients.
+    cases = build(labels * 2, list(np.arange(100) * 37 % 101) * 2, decisions * 2)
+    found = bootstrap_figures(cases, [*range(100)] * 2, root=1)
+    for name in ("recall", "average_precision"):
+        assert found.per_class[name][1].reason == reason
+        assert (found.per_class[name][1].low is None) is (reason is not None)
+        assert found.per_class[name][0].reason is None
+    assert found.per_class["specificity"][0].reason == reason
+    assert found.per_class["specificity"][1].reason is None
+    # Of these the other side is counted as well.
+    assert [one.reason for one in found.per_class["auroc"]] == [reason] * 2
+    # These count the images that are said to be of the class too.
+    assert found.per_class["precision"][1].reason is None
+    assert found.per_class["f1"][1].reason is None
+    for name in ("balanced_accuracy", "auroc", "average_precision"):
+        assert found.whole[name].reason == reason
+    assert found.whole["accuracy"].reason is None
+
+
+@pytest.mark.parametrize("replicates", [2000, 20_000])
+def test_four_patients_have_no_interval_however_many_resamples(replicates):
+    cases = build([0, 1] * 8, np.arange(16) % 5 - 2)
+    found = bootstrap_figures(cases, np.arange(16) // 4, root=1, replicates=replicates)
+    assert found.whole["accuracy"].reason == "too few patients or seeds"
+
+
+def test_labels_that_fewer_than_five_patients_have_known_leave_no_interval():
+    labels = [[1], [0], [1], [0]] + [[-1]] * 20
+    cases = build_label_cases(labels, [[True]] * 24, [[0.5]] * 24)
+    found = bootstrap_figures(cases, [*range(4), *[9] * 20], root=1)
+    assert found.num_groups == 5
+    assert found.whole["accuracy"].reason == "too few patients or seeds"
+
+
 @pytest.mark.parametrize("labels", [[0], [1]])
 def test_one_image_has_figures_without_intervals(labels):
     found = bootstrap_figures(build(labels, [0.5]), ["a"], root=1)
@@ -72,6 +110,33 @@ def test_a_better_model_is_better_in_the_paired_difference():
     assert paired.estimate == alone[1].estimate - alone[0].estimate
     assert 0 < paired.low < paired.estimate < paired.high
     assert paired.width < max(one.width for one in alone)
+
+
+def test_two_perfect_models_have_a_difference_without_an_interval():
+    labels, scores = [0] * 8 + [1] * 8, np.arange(-8, 8) + 0.5
+    one, other = (build(labels, some) for some in (scores, scores**3))
+    found = bootstrap_differences(one, other, range(16), root=1)
+    every = [*found.whole.values(), *(one for row in found.per_class.values() for one in row)]
+    assert {interval.estimate for interval in every} == {0.0}
+    assert {(interval.low, interval.high, interval.reason) for interval in every} == {
+        (None, None, "all resamples agree")
+    }
+
+
+def test_equal_figures_of_one_kind_leave_the_others_their_interval():
+    labels = [0, 1] * 20
+    scores = np.where(np.arange(40) % 10 < 3, -1.0, 1.0) * (np.asarray(labels) * 2 - 1)
+    moved = scores * (1 + np.arange(40) % 7)
+    found = bootstrap_differences(build(labels, scores), build(labels, moved), range(40), root=1)
+    assert found.whole["accuracy"].reason == "all resamples agree"
+    assert found.whole["auroc"].width > 0
+
+
+@pytest.mark.parametrize("num", [16, 4])
+def test_a_model_differs_from_itself_by_exactly_0(num):
+    cases = [build([0, 1] * (num // 2), range(num)) for _ in range(2)]
+    found = bootstrap_differences(*cases, range(num), root=1).whole["accuracy"]
+    assert (found.estimate, found.width) == (0.0, 0.0 if num > 4 else None)
 
 
 def test_unknown_labels_are_not_counted():

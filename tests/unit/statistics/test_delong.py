@@ -149,6 +149,31 @@ def test_one_image_a_side_has_no_variance(sides, estimate):
     assert (tested.z, tested.p_value, tested.difference.low) == (None, None, None)
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "difference", "reason"),
+    [
+        ([3, 1, 4, 1, 5, 9], [9, 1, 16, 1, 25, 81], 0.0, "both rank every pair alike"),
+        # Each positive passes one negative, each negative is passed by one positive.
+        (
+            [1, 3, 5, 2, 4, 6],
+            [2, 4, 6, 1, 3, 5],
+            1 / 3,
+            "the difference is the same for every image",
+        ),
+        ([1, 2, 3, 4, 5, 6], [4, 5, 6, 1, 2, 3], 1.0, "the difference is the same for every image"),
+    ],
+)
+def test_a_difference_without_variance_says_why(first, second, difference, reason):
+    found = delong_test([True] * 3 + [False] * 3, first, second, range(6))
+    assert (found.difference.estimate, found.difference.reason) == (difference, reason)
+    assert (found.z, found.p_value, found.difference.low) == (None, None, None)
+
+
+def test_a_single_image_of_a_side_keeps_its_reason_in_a_test():
+    found = delong_test([True, False, False], [1, 2, 3], [1, 2, 3], range(3)).difference
+    assert found.reason == "an AUROC of 0 or 1, or a single image of a side, has no variance"
+
+
 def test_a_patient_with_two_images_is_refused_by_name():
     sides, scores, groups = [True, True, False, False], [1, 2, 3, 4], ["a", "a", "b", "c"]
     for call in (

@@ -26,10 +26,19 @@ def test_few_units_widen_the_interval(num_units, rank):
 
 
 @pytest.mark.parametrize("num_units", [1, 2, 3, 4])
-def test_an_interval_of_fewer_than_five_units_is_undefined(num_units):
-    found = derive_bca_interval(1000.5, COUNTED, [], num_units=num_units)
+@pytest.mark.parametrize("times", [1, 100])
+def test_an_interval_of_fewer_than_five_units_is_undefined_however_many_resamples(num_units, times):
+    found = derive_bca_interval(1000.5, COUNTED * times, [], num_units=num_units)
     assert (found.estimate, found.low, found.high, found.width) == (1000.5, None, None, None)
     assert found.reason == "too few patients or seeds"
+
+
+def test_a_figure_that_counts_fewer_than_five_of_many_units_has_no_interval_either():
+    found = [
+        derive_bca_interval(1000.5, COUNTED, [], num_units=100, num_counted=num).reason
+        for num in (4, 5)
+    ]
+    assert found == ["too few patients or seeds", None]
 
 
 def test_ends_move_with_bias_and_skewness_as_in_the_formula():
@@ -66,7 +75,8 @@ def test_an_interval_that_would_not_hold_the_estimate_is_none(estimate):
 
 
 def test_too_few_replicates_have_no_ends():
-    assert derive_bca_interval(15.5, COUNTED[:30], [], num_units=100).low is None
+    found = derive_bca_interval(15.5, COUNTED[:30], [], num_units=100)
+    assert (found.low, found.reason) == (None, "too few resamples")
     assert derive_bca_interval(25.5, COUNTED[:50], [], num_units=100).low == 1.0
 
 

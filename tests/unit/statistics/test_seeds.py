@@ -60,3 +60,10 @@ def test_the_bootstrap_is_over_seeds():
     few = describe_seeds([0.0, 1.0, 2.0, 3.0, 4.0], root=0).bootstrap
     many = describe_seeds([0.0, 1.0, 2.0, 3.0, 4.0] * 20, root=0).bootstrap
     assert 0 < many.width < few.width / 3
+
+
+def test_of_four_seeds_there_is_no_bootstrap_and_of_few_resamples_another_reason():
+    four = describe_seeds([0.0, 1.0, 2.0, 3.0], root=0, replicates=20_000).bootstrap
+    assert (four.low, four.reason) == (None, "too few patients or seeds")
+    eight = describe_seeds(list(map(float, range(8))), root=0, replicates=20).bootstrap
+    assert (eight.low, eight.reason) == (None, "too few resamples")

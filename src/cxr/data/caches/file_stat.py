@@ -13,8 +13,7 @@ import stat
 import struct
 from typing import Final
 
-SETTLED_NS: Final = 2 * 10**9
-"""How long ago a file must have changed: FAT's time stamps are two seconds apart."""
+from cxr.digests.files import SETTLED_NS
 
 _FIELDS: Final = struct.Struct("<6q")
 _MASK: Final = 2**63 - 1  # device and inode may need 64 bits without a sign

@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
+from cxr.plain_text import count
 from cxr.reports.html.machine import find, take
 from cxr.reports.html.run_analysis import RunAnalysis
 from cxr.reports.html.run_records import RunRecords
-from cxr.reports.html.wording import count, show_value
+from cxr.reports.html.wording import show_value
 
 Answer = Callable[[RunRecords, RunAnalysis | None], str | None]
 

@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
+from cxr.plain_text import count
 from cxr.records.figures import ALL_SCALARS
 from cxr.reports.html.checklist_inputs import Answer, tell
 from cxr.reports.html.machine import find, take
 from cxr.reports.html.run_analysis import RunAnalysis
 from cxr.reports.html.run_records import RunRecords
-from cxr.reports.html.wording import count, show_duration, show_figure, show_interval, show_value
+from cxr.reports.html.wording import show_duration, show_figure, show_interval, show_value
 
 
 def _level(records: RunRecords, _: RunAnalysis | None) -> str | None:

@@ -11,13 +11,14 @@ from cxr.compare.verify_findings import Finding, take
 from cxr.compare.verify_run import verify_run
 from cxr.digests.files import digest_file
 from cxr.errors import ConfigError, RecordError
+from cxr.plain_text import count
 from cxr.records.epoch_figures import read_epoch_lines
 from cxr.records.figures import SCALARS
 from cxr.records.ledger import StepRecord, read_whole_lines
 from cxr.records.manifest import Manifest
 from cxr.records.run_directory import MANIFEST, walk_record
 from cxr.reports.html.blocks import Block, Facts, Report, Section, Statement, Table, Text
-from cxr.reports.html.wording import count, show_value
+from cxr.reports.html.wording import show_value
 
 _MOST_FINDINGS: Final = 40
 _MOST_ROWS: Final = 200

@@ -6,11 +6,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
+from cxr.plain_text import count
 from cxr.records.data_lock import DataLock, Sample
 from cxr.reports.html.blocks import Block, Facts, Pictures, Section, Statement, Table, Text, Titled
 from cxr.reports.html.run_records import RunRecords
 from cxr.reports.html.thumbnails import Thumbnails
-from cxr.reports.html.wording import count
 
 SPLITS: Final = ("train", "val", "test")
 MOST_ROWS: Final = 50

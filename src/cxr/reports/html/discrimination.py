@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from cxr.evaluation.outcomes import Outcome
 from cxr.evaluation.ranking import CurvePoint, derive_curve
+from cxr.plain_text import count
 from cxr.records.figures import ALL_SCALARS
 from cxr.reports.evaluation_text import describe_intervals, list_reasons
 from cxr.reports.html.axes import make_share_axis
@@ -15,7 +16,7 @@ from cxr.reports.html.charts import NUM_STYLES, Line, draw_chart
 from cxr.reports.html.data_card import MOST_ROWS
 from cxr.reports.html.run_analysis import RunAnalysis, list_class_outcomes
 from cxr.reports.html.run_records import RunRecords
-from cxr.reports.html.wording import FIGURE_TITLES, count, show_figure, show_interval
+from cxr.reports.html.wording import FIGURE_TITLES, show_figure, show_interval
 
 _PER_CLASS: Final = ("recall", "specificity", "precision", "f1", "auroc", "average_precision")
 _MOST_POINTS: Final = 400

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from cxr.label_text import parse_labels
+from cxr.plain_text import count
 from cxr.records.predictions import Prediction
 from cxr.reports.html.blocks import Block, Pictures, Section, Table, Text, Titled
 from cxr.reports.html.run_records import RunRecords
 from cxr.reports.html.thumbnails import Thumbnails
-from cxr.reports.html.wording import count
 
 _MOST: Final = 10
 _MOST_PICTURES: Final = 6

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from cxr.config.fields import find_changed_fields, flatten_config
 from cxr.config.load import PATH_FIELDS
+from cxr.plain_text import count
 from cxr.reports.html.blocks import Facts, Folded, Section, Table, Text
 from cxr.reports.html.run_records import RunRecords
-from cxr.reports.html.wording import count, show_value
+from cxr.reports.html.wording import show_value
 
 
 def describe_recipe(records: RunRecords) -> Section:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
+from cxr.plain_text import count
 from cxr.reports.html.axes import make_axis, make_share_axis
 from cxr.reports.html.blocks import Chart, Charts, Section, Table, Text
 from cxr.reports.html.charts import Bars, Line, draw_chart
 from cxr.reports.html.run_analysis import RunAnalysis
 from cxr.reports.html.run_records import RunRecords
-from cxr.reports.html.wording import count, show_figure, show_interval
+from cxr.reports.html.wording import show_figure, show_interval
 
 _LABELS: Final = "the probability of each label, against whether it is true"
 _CLASSES: Final = "the probability of the decision, against whether it is right"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from cxr.plain_text import count
 from cxr.reports.html.blocks import Block, Section, Table, Text
 from cxr.reports.html.recorded_values import Subgroup
 from cxr.reports.html.run_records import RunRecords
-from cxr.reports.html.wording import FIGURE_TITLES, count, show_figure
+from cxr.reports.html.wording import FIGURE_TITLES, show_figure
 
 
 def describe_subgroups(records: RunRecords) -> Section:

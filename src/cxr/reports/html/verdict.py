@@ -7,6 +7,7 @@ from typing import Final
 
 from cxr.config.schema import RunConfig
 from cxr.determinism.levels import PROMISES
+from cxr.plain_text import count
 from cxr.reports.html.blocks import (
     Block,
     Facts,
@@ -19,13 +20,7 @@ from cxr.reports.html.blocks import (
 )
 from cxr.reports.html.run_analysis import MOST_CLASSES, RunAnalysis
 from cxr.reports.html.run_records import RunRecords
-from cxr.reports.html.wording import (
-    FIGURE_TITLES,
-    NO_INTERVAL,
-    count,
-    show_duration,
-    show_interval,
-)
+from cxr.reports.html.wording import FIGURE_TITLES, NO_INTERVAL, show_duration, show_interval
 
 _LARGE: Final = ("auroc", "balanced_accuracy", "accuracy")
 _DIGITS: Final = 3

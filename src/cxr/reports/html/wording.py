@@ -30,11 +30,6 @@ NO_INTERVAL: Final = "none"
 _LONGEST: Final = 300
 
 
-def count(number: int, what: str) -> str:
-    """Return a number and what it counts, one or more."""
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
-
-
 def show_value(value: Any) -> str:
     """Return a value of a record for a cell, in the words of a config; long ones cut."""
     if value is None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from cxr.config.load import load_config
+from cxr.plain_text import count
 from cxr.records.data_lock import load_data_lock
 from cxr.records.predictions import Prediction
 from cxr.records.run_directory import CONFIG, DATA_LOCK
@@ -24,7 +25,6 @@ from cxr.reports.html.blocks import (
 )
 from cxr.reports.html.several.common_images import SharedImages
 from cxr.reports.html.thumbnails import open_thumbnails
-from cxr.reports.html.wording import count
 
 _MOST_PICTURES: Final = 8
 _MOST_COLUMNS: Final = 12

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from cxr.digests.canonical import digest_json
+from cxr.plain_text import count
 from cxr.reports.html.blocks import Report, Section
 from cxr.reports.html.several.agreement import list_agreement
 from cxr.reports.html.several.common_images import load_shared_images
@@ -20,7 +21,6 @@ from cxr.reports.html.several.judgement import Judgement, judge
 from cxr.reports.html.several.members import Members
 from cxr.reports.html.several.overview import describe_overview, list_runs
 from cxr.reports.html.several.timeline import describe_timeline
-from cxr.reports.html.wording import count
 
 _DIGITS: Final = 16
 

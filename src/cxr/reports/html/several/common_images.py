@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from cxr.errors import RecordError
+from cxr.plain_text import count
 from cxr.records.predictions import load_predictions
 from cxr.records.run_directory import PREDICTIONS
 from cxr.repeat.agreement import CommonImages, load_common_images
 from cxr.reports.html.several.judgement import is_equal
 from cxr.reports.html.several.members import Member, Members
-from cxr.reports.html.wording import count
 
 MOST_VALUES: Final = 2_000_000
 """Probabilities that are held at once, about half a gigabyte of predictions."""

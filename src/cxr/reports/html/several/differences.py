@@ -9,10 +9,11 @@ from typing import Any, Final
 from cxr.compare.inputs import find_differences
 from cxr.compare.report import Difference
 from cxr.errors import RecordError
+from cxr.plain_text import count
 from cxr.records.manifest import load_sealed_run
 from cxr.reports.html.blocks import Block, Section, Statement, Table, Text
 from cxr.reports.html.several.members import Member, Members
-from cxr.reports.html.wording import count, show_value
+from cxr.reports.html.wording import show_value
 
 MOST_COMPARED: Final = 24
 """Runs of which inputs are looked into; each needs several files to be read."""

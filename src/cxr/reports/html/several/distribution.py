@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from cxr.determinism.streams import MAX_SEED
+from cxr.plain_text import count
 from cxr.records.figures import ALL_SCALARS
 from cxr.records.manifest import load_sealed_run
 from cxr.reports.html.axes import Axis, make_axis
@@ -15,7 +16,7 @@ from cxr.reports.html.several.common_images import SharedImages
 from cxr.reports.html.several.ensemble import tabulate_ensemble
 from cxr.reports.html.several.judgement import Judgement
 from cxr.reports.html.several.members import Member, Members
-from cxr.reports.html.wording import FIGURE_TITLES, count, show_figure
+from cxr.reports.html.wording import FIGURE_TITLES, show_figure
 from cxr.statistics.seeds import SeedSpread, describe_seeds
 
 _STREAMS: Final = {

@@ -7,11 +7,12 @@ from typing import Any, Final
 
 from cxr.compare.paired_runs import compare_paired_runs
 from cxr.errors import RecordError
+from cxr.plain_text import count
 from cxr.records.figures import ALL_SCALARS
 from cxr.reports.html.blocks import Block, Section, Statement, Table, Text, Titled
 from cxr.reports.html.several.judgement import is_equal
 from cxr.reports.html.several.members import Member, Members
-from cxr.reports.html.wording import FIGURE_TITLES, count, show_figure
+from cxr.reports.html.wording import FIGURE_TITLES, show_figure
 from cxr.reports.paired_text import describe_tests
 
 _MOST_COLUMNS: Final = 12

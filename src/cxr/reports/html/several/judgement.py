@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from cxr.plain_text import count
 from cxr.repeat.report import CONFIDENCE, derive_excluded_rate
 from cxr.repeat.vary import FactorsReport
 from cxr.reports.html.blocks import Tone
 from cxr.reports.html.several.members import Member, Members, is_drawn_by
-from cxr.reports.html.wording import count
 
 Word = Literal[
     "identical", "different", "distribution", "harmless", "changes-bits", "incomplete", "edited"

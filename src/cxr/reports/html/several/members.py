@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from cxr.compare.verify_findings import Finding
+from cxr.compare.verify_findings import Finding, take
 from cxr.compare.verify_run import verify_run
 from cxr.errors import RecordError, UsageError
 from cxr.json_file import load_json_object
@@ -201,8 +201,8 @@ def _describe(
 ) -> Member:
     completed = manifest["status"] == "completed"
     figures = manifest["metrics"] if completed else {}
-    steps = _take(manifest, "trace").get("steps")
-    problem = _take(manifest, "failure").get("problem", "")
+    steps = take(manifest, "trace").get("steps")
+    problem = take(manifest, "failure").get("problem", "")
     return Member(
         label=label,
         directory=directory,
@@ -222,11 +222,6 @@ def _describe(
         resumed_at=_read_stops(manifest),
         failure=str(problem),
     )
-
-
-def _take(manifest: Manifest, part: str) -> dict[str, Any]:
-    value = manifest.get(part)
-    return value if isinstance(value, dict) else {}
 
 
 def _read_figure(value: Any) -> float | None:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from cxr.determinism.levels import PROMISES, Level
+from cxr.plain_text import count
 from cxr.reports.html.blocks import Block, Facts, Folded, Section, Statement, Table, Text
 from cxr.reports.html.several.judgement import Judgement
 from cxr.reports.html.several.members import Member, Members
-from cxr.reports.html.wording import count
 
 _MOST_SHOWN: Final = 24
 _SHORT: Final = 12

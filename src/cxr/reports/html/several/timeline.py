@@ -9,13 +9,13 @@ from typing import Final
 from cxr.compare.divergence import find_first_divergence
 from cxr.compare.report import Divergence
 from cxr.errors import RecordError
+from cxr.plain_text import count
 from cxr.records.manifest import load_sealed_run
 from cxr.reports.diff_text import describe_divergence
 from cxr.reports.html.blocks import Block, Chart, Section, Statement, Table, Text
 from cxr.reports.html.several.lanes import Lane, draw_lanes
 from cxr.reports.html.several.members import Member, Members
 from cxr.reports.html.several.stretches import Stretch, find_stretches
-from cxr.reports.html.wording import count
 
 MOST_LANES: Final = 40
 

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
+from cxr.bounded_file import open_regular
 from cxr.digests.canonical import PREFIX, digest_json
 
 
@@ -13,9 +14,9 @@ def digest_file(path: Path) -> str:
     """Return ``sha256:<hex>`` of a file's bytes, read in blocks.
 
     Raises:
-        OSError: The file cannot be read.
+        OSError: The file cannot be read, or is no regular one.
     """
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         return PREFIX + hashlib.file_digest(stream, "sha256").hexdigest()
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from cxr.atomic import write_bytes
+from cxr.bounded_file import read_regular
 from cxr.digests.canonical import digest_bytes
 from cxr.errors import RecordError
 
@@ -95,7 +96,7 @@ def load_predictions(path: Path) -> tuple[tuple[str, ...], list[Prediction]]:
         RecordError: The file is missing, cut short, or no predictions.
     """
     try:
-        text = path.read_bytes().decode("utf-8")
+        text = read_regular(path).decode("utf-8")
         if not text.endswith("\n"):
             raise ValueError("the last line has no end")
         head, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 
 import pytest
 import safetensors.torch
@@ -26,6 +25,7 @@ from cxr.records.run_directory import (
     TENSORS,
     WEIGHTS,
 )
+from support.endless import ENDLESS, must_end
 
 FILES = (CONFIG, DATA_LOCK, ENVIRONMENT, LEDGER, METRICS, PREDICTIONS, TENSORS, WEIGHTS)
 
@@ -131,10 +131,49 @@ def test_a_link_to_a_directory_is_named_and_not_followed(run, tmp_path, name):
     assert describe(run) == [(name, NO_FILE)]
 
 
-def test_a_pipe_is_named_and_not_read(run):
-    (run / METRICS).unlink()
-    os.mkfifo(run / METRICS)
-    assert (METRICS, NO_FILE) in describe(run)
+@pytest.mark.parametrize("put", ENDLESS)
+@pytest.mark.parametrize("name", FILES)
+def test_what_never_ends_is_named_and_not_read(run, name, put):
+    put(run / name)
+    with must_end():
+        assert describe(run) == [(name, NO_FILE)]
+
+
+@pytest.mark.parametrize("put", ENDLESS)
+def test_a_manifest_that_never_ends_is_none(run, put):
+    put(run / MANIFEST)
+    with must_end(), pytest.raises(RecordError, match=r"it holds no manifest\.json"):
+        verify_run(run)
+
+
+@pytest.mark.parametrize("put", ENDLESS)
+@pytest.mark.parametrize("name", [PREDICTIONS, ENVIRONMENT])
+def test_what_never_ends_in_an_evaluation_is_named_and_not_read(evaluate, name, put):
+    place = evaluate()
+    put(place / name)
+    with must_end():
+        assert describe(place) == [(name, NO_FILE)]
+
+
+@pytest.mark.parametrize("put", ENDLESS)
+@pytest.mark.parametrize("name", [CONFIG, DATA_LOCK])
+def test_an_evaluation_of_a_run_whose_records_never_end_is_checked(run, evaluate, name, put):
+    place = evaluate(intervals={})
+    put(run / name)
+    with must_end():
+        assert describe(place) == []
+
+
+@pytest.mark.parametrize("put", ENDLESS)
+def test_a_config_that_extends_what_never_ends_is_not_read(run, put):
+    put(run / "more.yaml")
+    text = (run / CONFIG).read_text()
+    (run / CONFIG).write_text(f"extends: more.yaml\n{text}")
+    reseal_files(run)
+    with must_end():
+        assert (CONFIG, "is not read: cannot read the config: it is no regular file") in describe(
+            run
+        )
 
 
 def test_files_below_a_directory_that_is_called_like_a_lock_are_named(run):

@@ -9,7 +9,6 @@ from typing import Final, Literal
 from cxr.compare.manifest_environment import read_manifest_environment
 from cxr.determinism.levels import Level
 from cxr.digests.canonical import canonical_json
-from cxr.digests.files import digest_file
 from cxr.environment.facts import READABLE_SCHEMAS, Capture
 from cxr.environment.lock_file import Lock, load_lock
 from cxr.environment.locked_origins import derive_sources
@@ -24,6 +23,7 @@ from cxr.records.manifest import (
     load_manifest,
     load_sealed_run,
 )
+from cxr.records.named_files import load_named_object
 from cxr.records.repeat_record import find_first_run
 from cxr.records.run_directory import ENVIRONMENT, MANIFEST
 
@@ -102,22 +102,14 @@ def load_run_environment(directory: Path, manifest: Manifest) -> Capture:
     Raises:
         RecordError: The run never ended, or the file is not the one of the manifest.
     """
-    path = directory / ENVIRONMENT
-    files = manifest.get("files")
-    if not isinstance(files, dict):
+    if not isinstance(manifest.get("files"), dict):
         raise RecordError(
             "the run never ended: its manifest names no files",
             where=str(directory),
             hint="go on with cxr train --resume, or name a run that completed",
         )
-    capture = load_json_object(path)
-    if files.get(ENVIRONMENT) != digest_file(path):
-        raise RecordError(
-            f"{ENVIRONMENT} was changed: its bytes have another digest than in the manifest",
-            where=str(path),
-            hint="restore it; cxr verify says more",
-        )
-    return require_capture(capture, path)
+    capture = load_named_object(directory, ENVIRONMENT, manifest)
+    return require_capture(capture, directory / ENVIRONMENT)
 
 
 def require_capture(capture: Capture, path: Path) -> Capture:

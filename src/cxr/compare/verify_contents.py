@@ -99,8 +99,11 @@ def check_evaluation(
 
 def _check_predicted(directory: Path, manifest: Manifest, level: Any) -> Iterator[Finding]:
     """Check all that is computed from predictions."""
-    yield from check_figures(directory, manifest, level)
-    yield from check_resampled(directory, manifest, level)
+    findings = list(check_figures(directory, manifest, level))
+    yield from findings
+    # Of what cannot be computed with, that is said once.
+    if PREDICTIONS not in {finding.path for finding in findings}:
+        yield from check_resampled(directory, manifest, level)
 
 
 def _compare(

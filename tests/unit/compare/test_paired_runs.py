@@ -46,6 +46,13 @@ def test_an_edited_lock_is_not_believed(runs, change):
     assert caught.value.where == str(runs[0] / DATA_LOCK)
 
 
+@pytest.mark.parametrize("logit", ["nan", "inf", "1e39"])
+def test_a_logit_that_is_none_is_a_record_error(make_run, logit):
+    runs = make_run(), make_run(logits=((float(logit), 0.5), (0.25, 0.75)))
+    with pytest.raises(RecordError, match=r"a logit of 'test/A/5\.png' is none"):
+        compare_paired_runs(*runs, replicates=20)
+
+
 def test_a_prediction_of_no_sample_is_a_record_error(runs, edit_manifest):
     edit_lock(runs[0], remove_first)
     files = digest_files(runs[0])

@@ -291,6 +291,19 @@ def test_a_part_that_is_missing_is_an_edit_and_no_crash(run, edit_manifest, part
     assert (EDITED.path, EDITED.problem) in describe(run)
 
 
+@pytest.mark.parametrize("value", ["NaN", "-Infinity", "1e999"])
+@pytest.mark.parametrize(
+    "part",
+    [b'"recipe":{', b'"trace":{', b'"outcome":{', b'"environment":{', b'"config":{"recipe":{'],
+)
+def test_a_number_that_is_none_is_an_edit_and_no_crash(run, part, value):
+    content = (run / MANIFEST).read_bytes()
+    assert part in content
+    (run / MANIFEST).write_bytes(content.replace(part, part + f'"more":{value},'.encode(), 1))
+    with pytest.raises(RecordError, match=f"the record is not JSON: it holds {value}"):
+        verify_run(run)
+
+
 def test_a_completed_run_without_an_outcome_is_not_consistent(run, edit_manifest):
     def remove(manifest):
         for name in ("outcome", "outcome_digest", "trace", "trace_digest"):
@@ -467,6 +480,30 @@ def test_a_config_that_was_exchanged_with_its_digest_is_named(run):
 
 
 # Evaluations
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "problem"),
+    [
+        (b",0.25,0.75,0.25,", b",1e39,0.75,0.25,", "a logit of 'test/A/5.png' is none"),
+        (b",0.25,0.75,0.25,", b",nan,0.75,0.25,", "a logit of 'test/A/5.png' is none"),
+        (b",0.25,0.75,0.25,", b",0.25,-inf,0.25,", "a logit of 'test/A/5.png' is none"),
+        (b",0.25,0.75,0.25,", b",0.25,0.75,1.25,", "a probability of 'test/A/5.png' is none"),
+        (b"5.png,A,B,", b"5.png,A,C,", "names what is no class: C"),
+    ],
+)
+def test_predictions_that_no_model_makes_are_named_whatever_their_digest(
+    run, edit_manifest, before, after, problem
+):
+    content = (run / PREDICTIONS).read_bytes()
+    assert before in content
+    (run / PREDICTIONS).write_bytes(content.replace(before, after))
+    digest = digest_file(run / PREDICTIONS)
+    edit_manifest(run, reseal_part("outcome", predictions_digest=digest))
+    reseal_files(run)
+    [(path, found)] = describe(run)
+    assert path == PREDICTIONS
+    assert found.endswith(problem)
 
 
 @pytest.fixture

@@ -40,6 +40,7 @@ code it decides every bit of a run. Examples stand in `configs/`.
 - Paths have one rule, that of `extends` included: a relative path is relative to the directory of
   the file that it is written in, links to that file followed; after `--set` it is relative to the
   working directory. `~` is the home directory.
+- A pipe or a device is no config, and none is read through `extends` either.
 - Only plain values are read. Unknown keys, duplicate keys, tags, anchors and aliases are refused.
   `1e-3` is a number, `yes` is text.
 - Every problem is reported at once, each with its file, line and key, and the exit code is 2:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from cxr.bounded_file import read_bounded
 from cxr.errors import RecordError
@@ -12,16 +13,19 @@ from cxr.errors import RecordError
 MAX_RECORD_BYTES: Final = 512 * 2**20
 """Of a record. The largest is a data lock, with some hundred bytes an image."""
 
+_SHOWN: Final = 40
+
 
 def load_json_object(path: Path) -> dict[str, Any]:
     """Return the JSON object in ``path``.
 
     Raises:
-        RecordError: The file is missing, unreadable, no regular file, too large, or holds something
-            else.
+        RecordError: The file is missing, unreadable, no regular file, too large, holds something
+            else, or a number that is none, as no record does.
     """
     try:
-        value = json.loads(read_bounded(path, max_bytes=MAX_RECORD_BYTES))
+        content = read_bounded(path, max_bytes=MAX_RECORD_BYTES)
+        value = json.loads(content, parse_constant=refuse_word, parse_float=parse_finite)
     except OSError as error:
         raise RecordError(
             f"cannot read the record: {error.strerror or error}",
@@ -40,4 +44,25 @@ def load_json_object(path: Path) -> dict[str, Any]:
             where=str(path),
             hint="it was cut short or edited; restore it, or have it written anew",
         )
+    return value
+
+
+def refuse_word(word: str) -> NoReturn:
+    """Refuse NaN and infinities, which Python's reader takes for numbers.
+
+    Raises:
+        ValueError: Always.
+    """
+    raise ValueError(f"it holds {word}, which is no JSON")
+
+
+def parse_finite(text: str) -> float:
+    """Return the number that a text stands for.
+
+    Raises:
+        ValueError: It is larger than any float, so that an infinity would be read.
+    """
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(f"it holds {text[:_SHOWN]}, which no float holds")
     return value

@@ -13,8 +13,9 @@ import onnxruntime
 import pytest
 from PIL import Image
 
-from cxr.release.export_record import find_changed_files, load_export_record
+from cxr.release.export_record import load_export_record
 from cxr.release.layout import ALWAYS, ONNX
+from cxr.release.verify_export import verify_export
 from support.exports import find_other_files, read_recorded, run_example
 from support.program import read_answer, read_error, run_cxr
 from support.recipes import images
@@ -88,7 +89,7 @@ def test_an_export_holds_what_it_lists_and_nothing_else(residual: Exported, tran
     record = load_export_record(residual.directory)
     assert record["files"] == residual.answer["files"]
     assert record["run"]["manifest_digest"] == residual.run.manifest["manifest_digest"]
-    assert find_changed_files(residual.directory, record) == []
+    assert verify_export(residual.directory).findings == []
     for name in ("manifest.json", "model.safetensors"):
         run_file = residual.run.directory / name
         assert (residual.directory / name).read_bytes() == run_file.read_bytes()
@@ -119,7 +120,7 @@ def test_another_mean_or_other_weights_are_seen_without_cxr_and_named(
         last[-2] ^= 1
         (edited / name).write_bytes(last)
     assert run_example(edited, radiographs, transformer.run) != read_recorded(transformer.run)
-    assert find_changed_files(edited, load_export_record(edited)) == [name]
+    assert {one.path for one in verify_export(edited).findings} == {name}
 
 
 def test_equal_runs_have_equal_exports(

@@ -7,7 +7,9 @@ would then see two statements in one text.
 from __future__ import annotations
 
 import json
-from typing import Any, NoReturn
+from typing import Any
+
+from cxr.json_file import parse_finite, refuse_word
 
 
 def parse_json_object(content: bytes) -> dict[str, Any]:
@@ -18,7 +20,10 @@ def parse_json_object(content: bytes) -> dict[str, Any]:
     """
     try:
         value = json.loads(
-            content.decode("utf-8"), object_pairs_hook=_refuse_twice, parse_constant=_refuse_word
+            content.decode("utf-8"),
+            object_pairs_hook=_refuse_twice,
+            parse_constant=refuse_word,
+            parse_float=parse_finite,
         )
     except UnicodeDecodeError as error:
         raise ValueError("it is not UTF-8") from error
@@ -38,7 +43,3 @@ def _refuse_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"it has the key {twice!r} twice")
     return found
-
-
-def _refuse_word(word: str) -> NoReturn:
-    raise ValueError(f"it holds {word}, which is no JSON")

@@ -51,7 +51,7 @@ def diff_commands(a: Path, b: Path) -> CommandDiffReport:
         *_compare_inputs(one["inputs"], other["inputs"]),
         *_compare_outputs_before(one, other),
         *compare_code(one, other),
-        *compare_environments(a, b, NATIVE),
+        *compare_environments((a, one), (b, other), NATIVE),
     ]
     return CommandDiffReport(
         verdict=verdict,

@@ -8,8 +8,6 @@ from typing import Final, Literal
 
 from cxr.compare.manifest_environment import read_manifest_environment
 from cxr.determinism.levels import Level
-from cxr.digests.canonical import canonical_json
-from cxr.digests.files import digest_file
 from cxr.environment.facts import READABLE_SCHEMAS, Capture
 from cxr.environment.lock_file import Lock, load_lock
 from cxr.environment.locked_origins import derive_sources
@@ -24,6 +22,7 @@ from cxr.records.manifest import (
     load_manifest,
     load_sealed_run,
 )
+from cxr.records.named_files import load_named_object
 from cxr.records.repeat_record import find_first_run
 from cxr.records.run_directory import ENVIRONMENT, MANIFEST
 
@@ -102,43 +101,29 @@ def load_run_environment(directory: Path, manifest: Manifest) -> Capture:
     Raises:
         RecordError: The run never ended, or the file is not the one of the manifest.
     """
-    path = directory / ENVIRONMENT
-    files = manifest.get("files")
-    if not isinstance(files, dict):
+    if not isinstance(manifest.get("files"), dict):
         raise RecordError(
             "the run never ended: its manifest names no files",
             where=str(directory),
             hint="go on with cxr train --resume, or name a run that completed",
         )
-    capture = load_json_object(path)
-    if files.get(ENVIRONMENT) != digest_file(path):
-        raise RecordError(
-            f"{ENVIRONMENT} was changed: its bytes have another digest than in the manifest",
-            where=str(path),
-            hint="restore it; cxr verify says more",
-        )
-    return require_capture(capture, path)
+    capture = load_named_object(directory, ENVIRONMENT, manifest)
+    return require_capture(capture, directory / ENVIRONMENT)
 
 
 def require_capture(capture: Capture, path: Path) -> Capture:
     """Return a capture, once it is known to be whole: a comparison with nothing shows nothing.
 
     Raises:
-        RecordError: It has another schema, lacks groups, or holds what JSON has no word for.
+        RecordError: It has another schema, or lacks groups.
     """
     schema = capture.get("schema")
     missing = [name for name in _WHOLE_GROUPS if not isinstance(capture.get(name), dict)]
-    problem = None
     if schema not in READABLE_SCHEMAS:
         problem = f"the capture has the schema {_name_schema(schema)}, which is not read here"
     elif missing:
         problem = f"the capture is not whole: it lacks {', '.join(missing)}"
     else:
-        try:
-            canonical_json(capture)
-        except ValueError:
-            problem = "the capture holds a number that is none"
-    if problem is None:
         return capture
     raise RecordError(
         problem,

@@ -13,10 +13,9 @@ from cxr.determinism.levels import Level
 from cxr.determinism.variables import OWN_VARIABLES, THREAD_VARIABLES
 from cxr.environment.comparison import SET_FOR_RUNS, compare_captures
 from cxr.environment.facts import ARITHMETIC
-from cxr.json_file import load_json_object
-from cxr.records.data_lock import load_data_lock
 from cxr.records.manifest import Manifest
-from cxr.records.run_directory import DATA_LOCK, ENVIRONMENT
+from cxr.records.named_files import load_named_lock, load_named_object
+from cxr.records.run_directory import ENVIRONMENT
 
 _MISSING: Final = None
 
@@ -48,16 +47,19 @@ def find_differences(
         manifest_b: The second's.
 
     Raises:
-        RecordError: A lock or capture that has to be looked into cannot be read.
+        RecordError: A lock or capture that has to be looked into cannot be read, or is not the one
+            that the manifest names.
     """
     level = Level(manifest_a["recipe"]["determinism"])
     found = [
         *_compare_config(manifest_a, manifest_b),
-        *_compare_data(a, b, manifest_a, manifest_b),
+        *_compare_data((a, manifest_a), (b, manifest_b)),
         *_compare_digest("code", "code_digest", manifest_a, manifest_b),
         *_compare_digest("code", "arithmetic", manifest_a, manifest_b),
         *_compare_digest("weights", "weights_in", manifest_a, manifest_b),
-        *compare_environments(a, b, level, told=_name_told(manifest_a, manifest_b)),
+        *compare_environments(
+            (a, manifest_a), (b, manifest_b), level, told=_name_told(manifest_a, manifest_b)
+        ),
         *compare_controls(
             manifest_a, manifest_b, level, changed=_name_changed(manifest_a, manifest_b)
         ),
@@ -89,13 +91,11 @@ def _merge_config(manifest: Manifest) -> dict[str, Any]:
     return {**manifest["config"]["recipe"], **manifest["config"]["rest"]}
 
 
-def _compare_data(
-    a: Path, b: Path, manifest_a: Manifest, manifest_b: Manifest
-) -> Iterator[Difference]:
+def _compare_data(a: tuple[Path, Manifest], b: tuple[Path, Manifest]) -> Iterator[Difference]:
     """Compare the samples, where the recipes say that they differ."""
-    if manifest_a["recipe"]["data_digest"] != manifest_b["recipe"]["data_digest"]:
-        changed = _name_changed(manifest_a, manifest_b)
-        locks = [load_data_lock(run / DATA_LOCK) for run in (a, b)]
+    if a[1]["recipe"]["data_digest"] != b[1]["recipe"]["data_digest"]:
+        changed = _name_changed(a[1], b[1])
+        locks = [load_named_lock(*run) for run in (a, b)]
         yield from compare_samples(locks[0], locks[1], changed)
 
 
@@ -122,17 +122,26 @@ def _name_changed(a: Manifest, b: Manifest) -> set[str]:
 
 
 def compare_environments(
-    a: Path, b: Path, level: Level, *, told: AbstractSet[str] = frozenset()
+    a: tuple[Path, Manifest],
+    b: tuple[Path, Manifest],
+    level: Level,
+    *,
+    told: AbstractSet[str] = frozenset(),
 ) -> Iterator[Difference]:
     """Compare captured facts; what cxr sets itself are switches, compared as such.
 
     Args:
-        a: The first record's directory.
+        a: The first record's directory and its manifest.
         b: The second's.
         level: At which a fact affects bits or not.
         told: Facts that are compared elsewhere.
+
+    Raises:
+        RecordError: A capture cannot be read, or is not the one that the manifest names.
     """
-    environment_a, environment_b = (load_json_object(run / ENVIRONMENT) for run in (a, b))
+    environment_a, environment_b = (
+        load_named_object(run, ENVIRONMENT, manifest) for run, manifest in (a, b)
+    )
     for one in compare_captures(environment_a, environment_b, level):
         if one.field not in {*SET_FOR_RUNS, *told}:
             yield Difference(

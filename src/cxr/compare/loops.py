@@ -38,7 +38,7 @@ def diff_loops(a: Path, b: Path, tolerances: Mapping[str, float]) -> LoopDiffRep
         *_compare_config(one, other),
         *_compare_framework(one, other),
         *compare_code(one, other),
-        *compare_environments(a, b, NATIVE),
+        *compare_environments((a, one), (b, other), NATIVE),
         *compare_controls(one, other, NATIVE, changed=frozenset()),
     ]
     return LoopDiffReport(

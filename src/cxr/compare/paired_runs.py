@@ -8,10 +8,10 @@ from typing import Any
 from cxr.determinism.levels import Level
 from cxr.errors import RecordError
 from cxr.evaluation.paired import compare_paired
-from cxr.records.data_lock import load_data_lock
 from cxr.records.manifest import load_sealed_run
+from cxr.records.named_files import load_named_lock
 from cxr.records.outcome_predictions import load_outcome_predictions
-from cxr.records.run_directory import DATA_LOCK, PREDICTIONS
+from cxr.records.run_directory import PREDICTIONS
 from cxr.statistics.intervals import CONFIDENCE, REPLICATES
 
 
@@ -33,8 +33,8 @@ def compare_paired_runs(
         As `compare_paired` says.
 
     Raises:
-        RecordError: A run is not complete, its predictions were edited, or the runs have other
-            classes or no image in common.
+        RecordError: A run is not complete, its predictions or the first one's lock were edited, or
+            the runs have other classes or no image in common.
     """
     manifests = [load_sealed_run(run, completed=True) for run in (a, b)]
     (classes, first), (other, second) = (
@@ -47,7 +47,7 @@ def compare_paired_runs(
             where=f"{a / PREDICTIONS} and {b / PREDICTIONS}",
             hint="compare runs with the same data.classes",
         )
-    samples = load_data_lock(a / DATA_LOCK).samples
+    samples = load_named_lock(a, manifests[0]).samples
     levels = {Level(manifest["recipe"]["determinism"]) for manifest in manifests}
     return compare_paired(
         classes,

@@ -35,13 +35,16 @@ from cxr.records.run_directory import (
 from cxr.records.run_record import describe_config
 
 
-def check_run(directory: Path, manifest: Manifest, spoiled: set[str]) -> list[Finding]:
+def check_run(
+    directory: Path, manifest: Manifest, spoiled: set[str], irregular: set[str]
+) -> list[Finding]:
     """Check what a run's manifest says of weights, predictions, samples, config and environment.
 
     Args:
         directory: The run directory.
         manifest: Its manifest.
         spoiled: Files known to be changed: what the manifest repeats of them is not compared.
+        irregular: Those of them that are no regular files, which are not read at all.
     """
     outcome, recipe = take(manifest, "outcome"), take(manifest, "recipe")
     findings = [
@@ -51,10 +54,11 @@ def check_run(directory: Path, manifest: Manifest, spoiled: set[str]) -> list[Fi
             (PREDICTIONS, digest_file, outcome.get("predictions_digest"), "predictions_digest"),
             (DATA_LOCK, _digest_lock, recipe.get("data_digest"), "data_digest"),
         )
-        if wanted is not None
+        if wanted is not None and name not in irregular
         for finding in _compare(directory / name, digest, wanted, field)
     ]
-    findings += _check_environment(directory, manifest, recipe.get("determinism"))
+    if ENVIRONMENT not in irregular:
+        findings += _check_environment(directory, manifest, recipe.get("determinism"))
     spoiled = spoiled | {finding.path for finding in findings}
     if PREDICTIONS not in spoiled:
         findings += _check_predicted(directory, manifest, recipe.get("determinism"))
@@ -72,13 +76,19 @@ def check_run(directory: Path, manifest: Manifest, spoiled: set[str]) -> list[Fi
     return findings
 
 
-def check_evaluation(directory: Path, manifest: Manifest, spoiled: set[str]) -> list[Finding]:
-    """Check what a later evaluation's manifest says of its predictions and environment."""
-    wanted = manifest.get("predictions_digest")
-    findings = [
-        *_compare(directory / PREDICTIONS, digest_file, wanted, "predictions_digest"),
-        *_check_environment(directory, manifest, manifest.get("determinism")),
-    ]
+def check_evaluation(
+    directory: Path, manifest: Manifest, spoiled: set[str], irregular: set[str]
+) -> list[Finding]:
+    """Check what a later evaluation's manifest says of its predictions and environment.
+
+    Its arguments are those of `check_run`.
+    """
+    findings: list[Finding] = []
+    if PREDICTIONS not in irregular:
+        wanted = manifest.get("predictions_digest")
+        findings += _compare(directory / PREDICTIONS, digest_file, wanted, "predictions_digest")
+    if ENVIRONMENT not in irregular:
+        findings += _check_environment(directory, manifest, manifest.get("determinism"))
     spoiled = spoiled | {finding.path for finding in findings}
     if PREDICTIONS not in spoiled:
         findings += _check_predicted(directory, manifest, manifest.get("determinism"))
@@ -89,8 +99,11 @@ def check_evaluation(directory: Path, manifest: Manifest, spoiled: set[str]) -> 
 
 def _check_predicted(directory: Path, manifest: Manifest, level: Any) -> Iterator[Finding]:
     """Check all that is computed from predictions."""
-    yield from check_figures(directory, manifest, level)
-    yield from check_resampled(directory, manifest, level)
+    findings = list(check_figures(directory, manifest, level))
+    yield from findings
+    # Of what cannot be computed with, that is said once.
+    if PREDICTIONS not in {finding.path for finding in findings}:
+        yield from check_resampled(directory, manifest, level)
 
 
 def _compare(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -55,20 +55,45 @@ def check_figures(directory: Path, manifest: Manifest, level: Any) -> Iterator[F
             again = describe_split(classes, predictions, level=kind)
         else:
             again = compute_metrics(classes, predictions, level=kind).to_json()
-        if "thresholds" in figures:
-            validation = _load_validation(directory, manifest)
-            if validation is not None:
-                again["thresholds"] = describe_thresholds(
-                    classes, validation, predictions, level=kind
-                )
-    except (RecordError, KeyError):
-        # The file's own findings say so.
+    except (RecordError, KeyError) as error:
+        yield Finding(PREDICTIONS, _describe_unusable(error))
         return
     for name, value in again.items():
         if not is_same_figure(figures.get(name), value):
             yield Finding(MANIFEST, f"metrics.{name} is not what the predictions give")
+    if "thresholds" in figures:
+        yield from _check_thresholds(directory, manifest, (classes, predictions, kind))
     for name in sorted(figures.keys() - again.keys() - {*_CHECKED_ELSEWHERE}):
         yield Finding(MANIFEST, f"metrics.{show_plainly(name)[:_SHOWN]} is no figure of cxr")
+
+
+def _check_thresholds(
+    directory: Path, manifest: Manifest, given: tuple[Sequence[str], Sequence[Prediction], Level]
+) -> Iterator[Finding]:
+    """Choose the thresholds again, where the predictions on validation are here."""
+    classes, predictions, level = given
+    try:
+        validation = _load_validation(directory, manifest)
+        if validation is None:
+            return
+        again = describe_thresholds(classes, validation, predictions, level=level)
+    except (RecordError, KeyError) as error:
+        if manifest.get("schema") == EVALUATION_SCHEMA:
+            # They are the run's, of which its own check tells.
+            why = "metrics.thresholds: the run's validation predictions do not read"
+            yield Finding(MANIFEST, why, is_open=True)
+        else:
+            yield Finding(VALIDATION_PREDICTIONS, _describe_unusable(error))
+        return
+    if not is_same_figure(take(manifest, "metrics")["thresholds"], again):
+        yield Finding(MANIFEST, "metrics.thresholds is not what the predictions give")
+
+
+def _describe_unusable(error: RecordError | KeyError) -> str:
+    """Say why nothing can be computed from predictions; a key is a text that names no class."""
+    if isinstance(error, RecordError):
+        return error.problem
+    return f"names what is no class: {str(error.args[0])[:_SHOWN]}"
 
 
 def has_later_figures(figures: Mapping[str, Any]) -> bool:

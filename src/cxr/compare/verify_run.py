@@ -39,15 +39,17 @@ def verify_run(directory: Path) -> Verification:
         return _verify_foreign(directory)
     manifest = load_manifest(directory)
     _require_ended(manifest, directory, "go on with cxr train --resume")
-    findings = list(check_manifest(manifest))
+    findings, irregular = list(check_manifest(manifest)), _list_irregular(directory)
     findings += _check_files(directory, take(manifest, "files"))
     num_files, num_evaluations = len(take(manifest, "files")), 0
     if manifest["schema"] == EVALUATION_SCHEMA:
-        findings += check_evaluation(directory, manifest, {one.path for one in findings})
-    else:
-        findings += _check_ledger(directory, manifest)
         spoiled = {one.path for one in findings}
-        findings += check_run(directory, manifest, spoiled)
+        findings += check_evaluation(directory, manifest, spoiled, irregular)
+    else:
+        if LEDGER not in irregular:
+            findings += _check_ledger(directory, manifest)
+        spoiled = {one.path for one in findings}
+        findings += check_run(directory, manifest, spoiled, irregular)
         if manifest.get("status") == "completed" and not spoiled & {LEDGER, METRICS}:
             findings += _check_epochs(directory)
         for place in _list_evaluations(directory):
@@ -70,7 +72,7 @@ def _verify_foreign(directory: Path) -> Verification:
     _require_ended(manifest, directory, "run it again, into another directory")
     files = take(manifest, "files")
     findings = [*check_manifest(manifest), *_check_files(directory, files)]
-    if manifest["schema"] == LOOP_SCHEMA:
+    if manifest["schema"] == LOOP_SCHEMA and LEDGER not in _list_irregular(directory):
         findings += _check_ledger(directory, manifest)
     findings += check_foreign(directory, manifest, {one.path for one in findings})
     return Verification(str(manifest.get("status")), len(files), 0, findings)
@@ -125,6 +127,11 @@ def check_manifest(manifest: Manifest) -> Iterator[Finding]:
     wanted = take(manifest, "recipe").get("config_digest")
     if fields is not None and digest_json(fields) != wanted:
         yield Finding(MANIFEST, "config.recipe is not the config of recipe.config_digest")
+
+
+def _list_irregular(directory: Path) -> set[str]:
+    """Return what is no regular file: it may have no end, so nothing looks into it."""
+    return {entry.path for entry in walk_record(directory) if not entry.is_file}
 
 
 def _check_files(directory: Path, named: dict[str, Any]) -> Iterator[Finding]:

@@ -14,6 +14,8 @@ from typing import Any, Final
 
 import yaml
 
+from cxr.bounded_file import read_bounded
+
 MAX_BYTES: Final = 1_000_000
 MAX_DEPTH: Final = 20
 
@@ -120,14 +122,14 @@ def load_document(path: Path) -> Document:
     Problems of content are collected in the result; nothing is raised for them.
 
     Raises:
-        OSError: The file cannot be read.
+        OSError: The file cannot be read, or is no regular one.
     """
     document = Document()
     source = str(path)
     if path.stat().st_size > MAX_BYTES:
         document.problems.append(Problem(f"larger than {MAX_BYTES:,} bytes", source))
         return document
-    node = _compose(path.read_bytes(), source, document)
+    node = _compose(read_bounded(path, max_bytes=MAX_BYTES), source, document)
     if isinstance(node, yaml.MappingNode):
         document.data = _build(node, (), source, document, depth=0)
     elif not document.problems:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from cxr.bounded_file import open_regular
 from cxr.digests.canonical import PREFIX, digest_json
 
 SETTLED_NS: Final = 2 * 10**9
@@ -20,9 +21,9 @@ def digest_file(path: Path) -> str:
     """Return ``sha256:<hex>`` of a file's bytes, read in blocks.
 
     Raises:
-        OSError: The file cannot be read.
+        OSError: The file cannot be read, or is no regular one.
     """
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         return PREFIX + hashlib.file_digest(stream, "sha256").hexdigest()
 
 

@@ -9,6 +9,7 @@ import struct
 from pathlib import Path
 from typing import Any, Final
 
+from cxr.bounded_file import open_regular
 from cxr.digests.canonical import PREFIX, canonical_json
 
 # Source: safetensors' format description; names as torch has them.
@@ -32,11 +33,11 @@ def digest_weights_file(path: Path) -> str:
     """Return ``sha256:<hex>`` over name, dtype, shape and bytes of every tensor, in name order.
 
     Raises:
-        OSError: The file cannot be read.
+        OSError: The file cannot be read, or is no regular one.
         ValueError: It is not safetensors, or is cut short.
     """
     state = hashlib.sha256()
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         size_field = stream.read(8)
         if len(size_field) < 8:  # noqa: PLR2004 - an unsigned 64-bit length
             raise ValueError("the file is cut short")

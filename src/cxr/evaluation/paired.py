@@ -51,14 +51,14 @@ def compare_paired(
         by class, or None and a ``reason``.
 
     Raises:
-        RecordError: They have no image in common, or another label of one.
+        RecordError: They have no image in common, another label of one, or one of no patient.
     """
     from cxr.statistics.bootstrap import bootstrap_differences
     from cxr.statistics.mcnemar import compare_decisions
 
     pairs = _pair(first, second)
     one, other = [a for a, _ in pairs], [b for _, b in pairs]
-    patients = [groups[row.path] for row in one]
+    patients = _find_patients(one, groups)
     cases = (
         build_cases(classes, one, level=determinism),
         build_cases(classes, other, level=determinism),
@@ -117,6 +117,18 @@ def _pair(
             hint="compare runs on the same labels; cxr diff names all that differ",
         )
     return pairs
+
+
+def _find_patients(rows: Sequence[Prediction], groups: Mapping[str, str]) -> list[str]:
+    """Return the patient of each image."""
+    for row in rows:
+        if row.path not in groups:
+            raise RecordError(
+                "an image that was predicted is no sample of the run's data lock",
+                where=row.path,
+                hint="predictions or lock were edited; restore them; cxr verify says more",
+            )
+    return [groups[row.path] for row in rows]
 
 
 def _compare_aurocs(

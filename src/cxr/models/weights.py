@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from cxr.atomic import write_bytes
+from cxr.bounded_file import read_regular
 from cxr.config.schema import FileWeights, HubWeights
 from cxr.digests.canonical import digest_bytes
 from cxr.digests.tensors import digest_weights
@@ -90,7 +91,7 @@ def load_tensors(path: Path) -> dict[str, torch.Tensor]:
 
 def _read_file(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_regular(path)
     except OSError as error:
         raise _refuse_file(error, path) from error
 

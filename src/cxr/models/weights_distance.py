@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cxr.bounded_file import read_regular
 from cxr.errors import WeightsError
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def _load(path: Path) -> dict[str, NDArray[Any]]:
     import safetensors.numpy
 
     try:
-        tensors: dict[str, NDArray[Any]] = safetensors.numpy.load(path.read_bytes())
+        tensors: dict[str, NDArray[Any]] = safetensors.numpy.load(read_regular(path))
     except (OSError, safetensors.SafetensorError) as error:
         raise WeightsError(
             f"cannot read the tensors: {' '.join(str(error).split())[:200]}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from cxr.bounded_file import read_regular
 from cxr.errors import RecordError
 from cxr.records.run_directory import METRICS
 
@@ -19,7 +20,7 @@ def read_epoch_lines(directory: Path) -> list[tuple[int, bytes]]:
     """
     path = directory / METRICS
     try:
-        content = path.read_bytes() if path.exists() else b""
+        content = read_regular(path) if path.exists() else b""
         lines = [raw for raw in content.splitlines(keepends=True) if raw.endswith(b"\n")]
         epochs = [json.loads(raw)["epoch"] for raw in lines]
         if not all(type(epoch) is int for epoch in epochs):

@@ -22,6 +22,7 @@ from typing import Any, Final, Self, cast
 import xxhash
 
 from cxr.atomic import append_whole, storage_errors
+from cxr.bounded_file import open_regular
 from cxr.digests.canonical import canonical_json
 from cxr.errors import DeterminismError, RecordError
 from cxr.records.run_directory import LEDGER
@@ -256,7 +257,7 @@ def read_lines(directory: Path) -> Iterator[bytes]:
     """
     path = directory / LEDGER
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             yield from stream
     except OSError as error:
         raise RecordError(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+import math
+import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
 from cxr.atomic import write_bytes
+from cxr.bounded_file import read_regular
 from cxr.digests.canonical import digest_bytes
 from cxr.errors import RecordError
 
@@ -95,10 +98,11 @@ def load_predictions(path: Path) -> tuple[tuple[str, ...], list[Prediction]]:
     """Read class names and predictions.
 
     Raises:
-        RecordError: The file is missing, cut short, or no predictions.
+        RecordError: The file is missing, cut short, no predictions, or holds what no model says: a
+            logit that is no float32, or a probability that is none.
     """
     try:
-        text = path.read_bytes().decode("utf-8")
+        text = read_regular(path).decode("utf-8")
         if not text.endswith("\n"):
             raise ValueError("the last line has no end")
         head, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
@@ -138,15 +142,18 @@ def _read_row(row: Sequence[str], num_classes: int, *, asks_each_label: bool) ->
     """Return what one line says.
 
     Raises:
-        ValueError: It has other columns, or no numbers in them.
+        ValueError: It has other columns, or no numbers in them that a model gives.
     """
     path, label, decision, *numbers = row
     if len(numbers) != 2 * num_classes:
         raise ValueError(f"a line has {len(row)} columns")
-    probabilities = tuple(float(value) for value in numbers[num_classes:])
     logits = tuple(numbers[:num_classes])
-    for value in logits:
-        float(value)
+    if not all(map(_is_float32, logits)):
+        raise ValueError(f"a logit of {path!r} is none")
+    probabilities = tuple(float(value) for value in numbers[num_classes:])
+    # A comparison with what is not a number is false.
+    if not all(0 <= value <= 1 for value in probabilities):
+        raise ValueError(f"a probability of {path!r} is none")
     return Prediction(
         path=path,
         label=label,
@@ -155,3 +162,18 @@ def _read_row(row: Sequence[str], num_classes: int, *, asks_each_label: bool) ->
         probabilities=probabilities,
         asks_each_label=asks_each_label,
     )
+
+
+def _is_float32(text: str) -> bool:
+    """Say whether a text stands for a finite float32.
+
+    Raises:
+        ValueError: It stands for no number at all.
+    """
+    value = float(text)
+    try:
+        # It is rounded, as by whoever computes with it; a comparison would refuse the largest.
+        struct.pack("<f", value)
+    except OverflowError:
+        return False
+    return math.isfinite(value)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final, cast
 
 from cxr.atomic import append_whole, storage_errors
+from cxr.bounded_file import open_regular
 from cxr.digests.canonical import canonical_json
 from cxr.records.run_directory import TENSORS
 
@@ -106,7 +107,7 @@ def read_tensor_digests(directory: Path, step: int) -> dict[str, bytes] | None:
     found: dict[str, bytes] | None = None
     layout: list[str] = []
     try:
-        with (directory / TENSORS).open("rb") as stream:
+        with open_regular(directory / TENSORS) as stream:
             while len(head := stream.read(_FRAME.size)) == _FRAME.size:
                 kind, size = _FRAME.unpack(head)
                 content = stream.read(size)

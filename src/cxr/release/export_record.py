@@ -73,26 +73,3 @@ def load_export_record(directory: Path) -> ExportRecord:
             hint="export the run again",
         )
     return record
-
-
-def find_changed_files(directory: Path, record: ExportRecord) -> list[str]:
-    """Return, in name order, the files that are missing, other than recorded, or not named at all.
-
-    Args:
-        directory: The export.
-        record: What `load_export_record` returned of it.
-
-    Raises:
-        OSError: A file cannot be read.
-    """
-    wanted: dict[str, str] = record["files"]
-    present = {path.name: path for path in directory.iterdir() if path.name != EXPORT}
-    return sorted(
-        name
-        for name in wanted.keys() | present.keys()
-        if name not in present
-        or name not in wanted
-        or present[name].is_symlink()
-        or not present[name].is_file()
-        or digest_file(present[name]) != wanted[name]
-    )

@@ -65,17 +65,10 @@ def describe_intervals(intervals: Mapping[str, Any] | None) -> list[str]:
     for name, found in intervals["whole"].items():
         if found["reason"] is not None:
             missing.setdefault(found["reason"], []).append(name)
-    lines += [f"no interval of {', '.join(names)}: {why}" for why, names in missing.items()]
-    flat = [
-        name
-        for name, found in intervals["whole"].items()
-        if found["low"] is not None and found["low"] == found["high"]
+    return [
+        *lines,
+        *(f"no interval of {', '.join(names)}: {why}" for why, names in missing.items()),
     ]
-    if flat:
-        lines.append(
-            f"every resample has the same {', '.join(flat)}: that shows no spread, and proves none"
-        )
-    return lines
 
 
 def list_ranks(figures: Mapping[str, Any], intervals: Mapping[str, Any] | None) -> TextTable:

@@ -21,6 +21,7 @@ def test_an_object_is_read():
         (b'{"a": [{"b": 1, "c": 2, "\\u0062": 3}]}', "it has the key 'b' twice"),
         (b'{"a": NaN}', "it holds NaN"),
         (b'{"a": -Infinity}', "it holds -Infinity"),
+        (b'{"a": -1e999}', "it holds -1e999"),
         (b'{"a": "\xff"}', "it is not UTF-8"),
         ('{"a": 1}'.encode("utf-16"), "it is not UTF-8"),
         (b'\xef\xbb\xbf{"a": 1}', "it is not JSON"),

@@ -49,7 +49,7 @@ def test_a_capture_that_would_show_nothing_is_refused(tmp_path, capture, change,
 def test_a_number_that_is_none_is_refused(tmp_path, capture):
     path = tmp_path / "env.json"
     path.write_text(json.dumps({**capture, "gpu": {"cuda": float("nan")}}), encoding="utf-8")
-    with pytest.raises(RecordError, match="holds a number that is none"):
+    with pytest.raises(RecordError, match="it holds NaN, which is no JSON"):
         load_reference(path)
 
 

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from cxr.compare.inputs import find_differences
+from cxr.errors import RecordError
 from cxr.records.manifest import load_manifest
+from cxr.records.run_directory import DATA_LOCK, ENVIRONMENT
 
 
 def compare(a, b):
@@ -369,3 +373,25 @@ def test_a_random_hash_seed_is_named_once(make_run):
     )
     fields = [one[1] for one in compare(make_run(), b)]
     assert sorted(fields) == ["controls.PYTHONHASHSEED", "controls.hash_randomization"]
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [(ENVIRONMENT, b'"2.9"', b'"2.8"'), (DATA_LOCK, b'"group":"5.png"', b'"group":"6.png"')],
+)
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_record_that_was_edited_is_not_believed(
+    make_run, replace_image, name, before, after, place
+):
+    others = replace_image("train/A/1.png", sha256="sha256:other")
+    runs = (make_run(), make_run(samples=others))
+    content = (runs[place] / name).read_bytes()
+    assert before in content
+    (runs[place] / name).write_bytes(content.replace(before, after))
+    with pytest.raises(RecordError, match=f"{re.escape(name)} was changed") as caught:
+        compare(*runs)
+    assert caught.value.where == str(runs[place] / name)
+
+
+def test_records_of_a_run_that_has_not_ended_are_compared(make_run):
+    assert compare(make_run(), make_run(status="running")) == []

@@ -98,3 +98,25 @@ def test_thresholds_of_an_evaluation_are_those_of_the_run_that_it_lies_in(run):
     manifest["metrics"]["thresholds"]["per_class"]["A"]["probability"] = 0.1
     [finding] = check_figures(place, manifest, "strict")
     assert "thresholds" in finding.problem
+
+
+@pytest.mark.parametrize(
+    ("edit", "problem"),
+    [
+        (("0.0", "nan"), "cannot read the predictions: a logit of '3' is none"),
+        (("3,A,A", "3,A,C"), "names what is no class: C"),
+    ],
+)
+def test_validation_predictions_that_no_model_makes_are_named(run, edit, problem):
+    directory, manifest = run
+    path = directory / "validation_predictions.csv"
+    path.write_text(path.read_text().replace(*edit, 1))
+    [finding] = check_figures(directory, manifest, "strict")
+    assert (finding.path, finding.problem) == ("validation_predictions.csv", problem)
+    place = directory / "evaluations" / "one"
+    place.mkdir(parents=True)
+    (place / "predictions.csv").write_bytes((directory / "predictions.csv").read_bytes())
+    later = {**manifest, "schema": "cxr.evaluation/1"}
+    [finding] = check_figures(place, later, "strict")
+    assert finding.is_open
+    assert finding.problem == "metrics.thresholds: the run's validation predictions do not read"

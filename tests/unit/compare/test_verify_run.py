@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 
 import pytest
 import safetensors.torch
@@ -26,6 +25,7 @@ from cxr.records.run_directory import (
     TENSORS,
     WEIGHTS,
 )
+from support.endless import ENDLESS, must_end
 
 FILES = (CONFIG, DATA_LOCK, ENVIRONMENT, LEDGER, METRICS, PREDICTIONS, TENSORS, WEIGHTS)
 
@@ -131,10 +131,49 @@ def test_a_link_to_a_directory_is_named_and_not_followed(run, tmp_path, name):
     assert describe(run) == [(name, NO_FILE)]
 
 
-def test_a_pipe_is_named_and_not_read(run):
-    (run / METRICS).unlink()
-    os.mkfifo(run / METRICS)
-    assert (METRICS, NO_FILE) in describe(run)
+@pytest.mark.parametrize("put", ENDLESS)
+@pytest.mark.parametrize("name", FILES)
+def test_what_never_ends_is_named_and_not_read(run, name, put):
+    put(run / name)
+    with must_end():
+        assert describe(run) == [(name, NO_FILE)]
+
+
+@pytest.mark.parametrize("put", ENDLESS)
+def test_a_manifest_that_never_ends_is_none(run, put):
+    put(run / MANIFEST)
+    with must_end(), pytest.raises(RecordError, match=r"it holds no manifest\.json"):
+        verify_run(run)
+
+
+@pytest.mark.parametrize("put", ENDLESS)
+@pytest.mark.parametrize("name", [PREDICTIONS, ENVIRONMENT])
+def test_what_never_ends_in_an_evaluation_is_named_and_not_read(evaluate, name, put):
+    place = evaluate()
+    put(place / name)
+    with must_end():
+        assert describe(place) == [(name, NO_FILE)]
+
+
+@pytest.mark.parametrize("put", ENDLESS)
+@pytest.mark.parametrize("name", [CONFIG, DATA_LOCK])
+def test_an_evaluation_of_a_run_whose_records_never_end_is_checked(run, evaluate, name, put):
+    place = evaluate(intervals={})
+    put(run / name)
+    with must_end():
+        assert describe(place) == []
+
+
+@pytest.mark.parametrize("put", ENDLESS)
+def test_a_config_that_extends_what_never_ends_is_not_read(run, put):
+    put(run / "more.yaml")
+    text = (run / CONFIG).read_text()
+    (run / CONFIG).write_text(f"extends: more.yaml\n{text}")
+    reseal_files(run)
+    with must_end():
+        assert (CONFIG, "is not read: cannot read the config: it is no regular file") in describe(
+            run
+        )
 
 
 def test_files_below_a_directory_that_is_called_like_a_lock_are_named(run):
@@ -250,6 +289,19 @@ def test_a_part_of_another_kind_is_an_edit_and_no_crash(run, edit_manifest, part
 def test_a_part_that_is_missing_is_an_edit_and_no_crash(run, edit_manifest, part):
     edit_manifest(run, lambda manifest: manifest.pop(part))
     assert (EDITED.path, EDITED.problem) in describe(run)
+
+
+@pytest.mark.parametrize("value", ["NaN", "-Infinity", "1e999"])
+@pytest.mark.parametrize(
+    "part",
+    [b'"recipe":{', b'"trace":{', b'"outcome":{', b'"environment":{', b'"config":{"recipe":{'],
+)
+def test_a_number_that_is_none_is_an_edit_and_no_crash(run, part, value):
+    content = (run / MANIFEST).read_bytes()
+    assert part in content
+    (run / MANIFEST).write_bytes(content.replace(part, part + f'"more":{value},'.encode(), 1))
+    with pytest.raises(RecordError, match=f"the record is not JSON: it holds {value}"):
+        verify_run(run)
 
 
 def test_a_completed_run_without_an_outcome_is_not_consistent(run, edit_manifest):
@@ -428,6 +480,30 @@ def test_a_config_that_was_exchanged_with_its_digest_is_named(run):
 
 
 # Evaluations
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "problem"),
+    [
+        (b",0.25,0.75,0.25,", b",1e39,0.75,0.25,", "a logit of 'test/A/5.png' is none"),
+        (b",0.25,0.75,0.25,", b",nan,0.75,0.25,", "a logit of 'test/A/5.png' is none"),
+        (b",0.25,0.75,0.25,", b",0.25,-inf,0.25,", "a logit of 'test/A/5.png' is none"),
+        (b",0.25,0.75,0.25,", b",0.25,0.75,1.25,", "a probability of 'test/A/5.png' is none"),
+        (b"5.png,A,B,", b"5.png,A,C,", "names what is no class: C"),
+    ],
+)
+def test_predictions_that_no_model_makes_are_named_whatever_their_digest(
+    run, edit_manifest, before, after, problem
+):
+    content = (run / PREDICTIONS).read_bytes()
+    assert before in content
+    (run / PREDICTIONS).write_bytes(content.replace(before, after))
+    digest = digest_file(run / PREDICTIONS)
+    edit_manifest(run, reseal_part("outcome", predictions_digest=digest))
+    reseal_files(run)
+    [(path, found)] = describe(run)
+    assert path == PREDICTIONS
+    assert found.endswith(problem)
 
 
 @pytest.fixture

@@ -8,9 +8,10 @@ import pytest
 
 from cxr.errors import RecordError, RunDirectoryTakenError, UsageError
 from cxr.records.exported import EXPORT
-from cxr.release.export_record import find_changed_files, load_export_record, write_export_record
+from cxr.release.export_record import load_export_record
 from cxr.release.export_run import export_run
-from cxr.release.layout import ALWAYS
+from cxr.release.verify_export import verify_export
+from support.releases import write_small_export
 
 
 def test_a_place_that_cannot_make_way_is_refused(make_run, tmp_path, monkeypatch):
@@ -41,27 +42,25 @@ def test_a_licence_that_is_no_identifier_is_refused(make_run, tmp_path):
 
 
 @pytest.fixture
-def export(tmp_path):
-    """A directory with every file of an export, empty but for the record."""
-    directory = tmp_path / "export"
-    directory.mkdir()
-    for name in {*ALWAYS} - {EXPORT}:
-        (directory / name).write_bytes(b"")
-    write_export_record(directory, {"name": "x"})
-    return directory
+def export(make_run, tmp_path):
+    """An export of a run that nobody trained."""
+    return write_small_export(make_run(computed=True), tmp_path / "export")
 
 
 def test_changed_added_missing_and_linked_files_are_named(export, tmp_path):
-    record = load_export_record(export)
-    assert find_changed_files(export, record) == []
+    assert verify_export(export).findings == []
     (export / "config.json").write_bytes(b"{}")
     (export / "added.py").write_bytes(b"")
     (export / "labels.json").unlink()
     (export / "README.md").unlink()
     (tmp_path / "elsewhere").write_bytes(b"")
     (export / "README.md").symlink_to(tmp_path / "elsewhere")
-    wanted = ["README.md", "added.py", "config.json", "labels.json"]
-    assert find_changed_files(export, record) == wanted
+    assert {one.path: one.problem for one in verify_export(export).findings} == {
+        "README.md": "is a link, a directory or no regular file",
+        "added.py": "was added: export.json does not name it",
+        "config.json": "was changed: its bytes have another digest",
+        "labels.json": "is missing",
+    }
 
 
 @pytest.mark.parametrize(

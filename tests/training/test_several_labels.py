@@ -107,3 +107,22 @@ def test_rows_that_cannot_be_used_are_named_before_anything_is_written(table, tm
     assert ":7: '../05.png' holds '..'" in where
     assert ":9: no such file: 'images/77.png'" in where
     assert not (tmp_path / "run").exists()
+
+
+def test_a_label_that_cannot_be_balanced_is_refused_and_a_repeat_leaves_nothing(table, tmp_path):
+    with table.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    for row in rows:
+        if row["split"] == "train":
+            row["Edema"] = "1.0"
+    shutil.copytree(table.parent / "images", tmp_path / "images")
+    with (tmp_path / "table.csv").open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    recipe = recipes.labels(tmp_path / "table.csv", train__class_weights="balanced")
+    config = write_recipe(tmp_path / "recipe.yaml", recipe)
+    finished = run_cxr("repeat", "-n", "2", "--config", config, "--out", tmp_path / "repeat", "-q")
+    problem, _, _ = read_error(finished, code=3)
+    assert problem == "no training sample without the class Edema"
+    assert not (tmp_path / "repeat").exists()

@@ -112,7 +112,7 @@ class RunRecord(GrowingRecord):
                 write_bytes(self.directory / name, kept.content)
 
     def discard(self) -> None:
-        """Remove what `begin` wrote before it failed: a run that never began leaves nothing."""
+        """Remove what `begin` wrote, if anything: a run that never began leaves nothing."""
         for name in (MANIFEST, CONFIG, ENVIRONMENT, DATA_LOCK, PATCH, PACKAGE_LOCK, LOCK):
             (self.directory / name).unlink(missing_ok=True)
         with contextlib.suppress(OSError):

@@ -252,9 +252,7 @@ def _restore_nearest(plan: ReplayPlan, learner: Learner, wanted: dict[int, StepR
     both_saw = {
         epoch: line
         for epoch, line in load_epoch_ends(plan.run, learner.steps_per_epoch).items()
-        if line.step < plan.step
-        and line.step in wanted
-        and line.chain == wanted[line.step].chain
+        if line.step < plan.step and line.step in wanted and line.chain == wanted[line.step].chain
     }
     for path in reversed(list_checkpoints(plan.run)):
         if int(path.stem.rpartition("-")[2]) > plan.step:

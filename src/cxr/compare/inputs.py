@@ -92,8 +92,10 @@ def _merge_config(manifest: Manifest) -> dict[str, Any]:
 def _compare_data(
     a: Path, b: Path, manifest_a: Manifest, manifest_b: Manifest
 ) -> Iterator[Difference]:
-    """Compare the samples, where the recipes say that they differ."""
-    if manifest_a["recipe"]["data_digest"] != manifest_b["recipe"]["data_digest"]:
+    """Compare the samples, unless both manifests name one lock: recipes tell nothing of groups."""
+    named = [one.get("files", {}).get(DATA_LOCK) for one in (manifest_a, manifest_b)]
+    is_same = manifest_a["recipe"]["data_digest"] == manifest_b["recipe"]["data_digest"]
+    if not is_same or None in named or named[0] != named[1]:
         changed = _name_changed(manifest_a, manifest_b)
         locks = [load_data_lock(run / DATA_LOCK) for run in (a, b)]
         yield from compare_samples(locks[0], locks[1], changed)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -136,13 +136,12 @@ def read_course(manifest: Manifest) -> Course:
 
 def _measure_still(stops: Sequence[Mapping[str, Any]]) -> float | None:
     """Return the seconds between stops and what followed each; None where one stop has no time."""
-    ends = [stop.get("stopped") for stop in stops]
-    if None in ends:
-        return None
-    spans = (
-        datetime.fromisoformat(stop["resumed"]) - datetime.fromisoformat(end)
-        for stop, end in zip(stops, ends, strict=True)
-    )
+    spans: list[timedelta] = []
+    for stop in stops:
+        if stop.get("stopped") is None:
+            return None
+        stopped, resumed = (datetime.fromisoformat(stop[one]) for one in ("stopped", "resumed"))
+        spans.append(resumed - stopped)
     # A clock may have been set back.
     return max(sum(span.total_seconds() for span in spans), 0.0)
 

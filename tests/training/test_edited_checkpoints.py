@@ -116,3 +116,17 @@ def test_a_killed_run_that_lost_ledger_lines_goes_on_from_where_the_ledger_ends(
     lines = (killed / "ledger.jsonl").read_bytes().splitlines(keepends=True)
     (killed / "ledger.jsonl").write_bytes(b"".join(lines[:3]))
     require_same_as_never_stopped(killed, finished_run(vectors()))
+
+
+@pytest.mark.parametrize("edit", [edit_moments, edit_best_weights])
+def test_a_replay_passes_over_an_edited_checkpoint(
+    finished_run: FinishedRuns, tmp_path: Path, edit: Callable[[Path], None]
+):
+    recipe = vectors(train__keep_checkpoints=9)
+    run = copy_run(finished_run(recipe), tmp_path / "run")
+    edit(run)
+    answer = tmp_path / "answer.json"
+    finished = run_cxr("replay", run, "--step", STEPS_PER_EPOCH + 1, "--answer", answer)
+    assert finished.returncode == 0, finished.stderr
+    found = json.loads(answer.read_bytes())
+    assert (found["begun_at"], found["left_at"]) == (-1, None)

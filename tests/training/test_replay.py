@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import time
@@ -9,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import safetensors.numpy
 
+from cxr.records.manifest import write_manifest
 from support.program import DEADLINE_S, read_answer, read_error, run_cxr, started_cxr
-from support.recipes import Recipe, images, vectors
+from support.recipes import STEPS, Recipe, images, vectors
 from support.runs import FinishedRuns, Run, copy_run
 
 
@@ -144,6 +147,46 @@ def test_an_edited_config_is_named_and_not_replayed(finished_run: FinishedRuns, 
     problem, where, _ = read_error(run_cxr("diff", a, b, "--replay"), code=3)
     assert problem == "the config is not the one that the run was trained with"
     assert where == str(a / "config.yaml")
+
+
+def test_a_checkpoint_behind_which_the_runs_parted_leaves_the_initial_state_as_it_was(
+    finished_run: FinishedRuns, tmp_path: Path
+):
+    run = finished_run(vectors(train__keep_checkpoints=9))
+    against = finished_run(vectors(train__keep_checkpoints=9), fault="gradient-noise:1")
+    found = replay(tmp_path, run.directory, 4, "--against", against.directory)
+    assert (found["begun_at"], found["left_at"], found["left_in"]) == (-1, 1, "gradients")
+
+
+@pytest.mark.parametrize("ending", ["completed", "interrupted"])
+def test_predictions_are_replayed_with_the_weights_of_the_outcome_alone(
+    finished_run: FinishedRuns, tmp_path: Path, ending: str
+):
+    run = copy_run(finished_run(vectors()), tmp_path / "run")
+    assert replay(tmp_path, run, STEPS)["left_at"] is None
+    if ending == "completed":
+        tensors = safetensors.numpy.load_file(run / "model.safetensors")
+        changed = {name: value * 2 for name, value in tensors.items()}
+        safetensors.numpy.save_file(changed, run / "model.safetensors")
+        wanted = "the weights are not those of the run's outcome"
+    else:
+        manifest = json.loads((run / "manifest.json").read_bytes())
+        kept = {name: manifest[name] for name in manifest if not name.startswith("outcome")}
+        write_manifest(run, {**kept, "status": ending})
+        wanted = "the run did not complete"
+    answer = tmp_path / "answer.json"
+    finished = run_cxr("replay", run, "--step", STEPS, "--answer", answer)
+    problem, _, _ = read_error(finished, code=3)
+    assert problem.startswith(wanted)
+
+
+def replay(tmp_path: Path, run: Path, step: int, *options: str | Path) -> dict[str, Any]:
+    """Return the answer of a replay of one step."""
+    answer = tmp_path / "answer.json"
+    finished = run_cxr("replay", run, "--step", step, "--answer", answer, *options)
+    assert finished.returncode == 0, finished.stderr
+    found: dict[str, Any] = json.loads(answer.read_bytes())
+    return found
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])

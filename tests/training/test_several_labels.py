@@ -107,3 +107,48 @@ def test_rows_that_cannot_be_used_are_named_before_anything_is_written(table, tm
     assert ":7: '../05.png' holds '..'" in where
     assert ":9: no such file: 'images/77.png'" in where
     assert not (tmp_path / "run").exists()
+
+
+def test_a_label_that_cannot_be_balanced_is_refused_and_a_repeat_leaves_nothing(table, tmp_path):
+    shutil.copytree(table.parent / "images", tmp_path / "images")
+    edited = edit_table(table, tmp_path, "train", {"Edema": "1.0"})
+    recipe = recipes.labels(edited, train__class_weights="balanced")
+    config = write_recipe(tmp_path / "recipe.yaml", recipe)
+    finished = run_cxr("repeat", "-n", "2", "--config", config, "--out", tmp_path / "repeat", "-q")
+    problem, _, _ = read_error(finished, code=3)
+    assert problem == "no training sample without the class Edema"
+    assert not (tmp_path / "repeat").exists()
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_run_is_not_gone_on_with_nor_evaluated_over_other_patients(table, tmp_path, stopped):
+    shutil.copytree(table.parent / "images", tmp_path / "images")
+    edited, run = edit_table(table, tmp_path, "test", {}), tmp_path / "run"
+    config = write_recipe(tmp_path / "recipe.yaml", recipes.labels(edited))
+    fault = {"fault": "signal:2"} if stopped else {}
+    trained = run_cxr("train", "-q", "--config", config, "--out", run, **fault)
+    assert trained.returncode == (130 if stopped else 0), trained.stderr
+    edit_table(table, tmp_path, "test", {"patient": "p30"})
+    command = ("train", "-q", "--resume", run) if stopped else ("evaluate", run, "-q")
+    problem, where, _ = read_error(run_cxr(*command), code=3)
+    if stopped:
+        assert problem.startswith("the run cannot go on: the patient of images/31.png, ")
+        assert problem.endswith(", 6 more images changed since it began")
+        assert where == str(run)
+    else:
+        assert problem == "images of other patients than when the run was trained: 9"
+        assert where == "images/31.png: p31 in the run's data.lock.json, p30 now"
+
+
+def edit_table(table, directory, split, cells):
+    """Write a table with other cells in the rows of a split."""
+    with table.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    for row in rows:
+        if row["split"] == split:
+            row.update(cells)
+    with (directory / "table.csv").open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    return directory / "table.csv"

@@ -15,7 +15,7 @@ from cxr.environment.comparison import SET_FOR_RUNS, compare_captures
 from cxr.environment.facts import ARITHMETIC
 from cxr.records.manifest import Manifest
 from cxr.records.named_files import load_named_lock, load_named_object
-from cxr.records.run_directory import ENVIRONMENT
+from cxr.records.run_directory import DATA_LOCK, ENVIRONMENT
 
 _MISSING: Final = None
 
@@ -92,9 +92,12 @@ def _merge_config(manifest: Manifest) -> dict[str, Any]:
 
 
 def _compare_data(a: tuple[Path, Manifest], b: tuple[Path, Manifest]) -> Iterator[Difference]:
-    """Compare the samples, where the recipes say that they differ."""
-    if a[1]["recipe"]["data_digest"] != b[1]["recipe"]["data_digest"]:
-        changed = _name_changed(a[1], b[1])
+    """Compare the samples, unless both manifests name one lock: recipes tell nothing of groups."""
+    manifest_a, manifest_b = a[1], b[1]
+    named = [one.get("files", {}).get(DATA_LOCK) for one in (manifest_a, manifest_b)]
+    is_same = manifest_a["recipe"]["data_digest"] == manifest_b["recipe"]["data_digest"]
+    if not is_same or None in named or named[0] != named[1]:
+        changed = _name_changed(manifest_a, manifest_b)
         locks = [load_named_lock(*run) for run in (a, b)]
         yield from compare_samples(locks[0], locks[1], changed)
 

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from cxr.compare.report import Difference
+from cxr.data.groups import describe_group
 from cxr.records.data_lock import DataLock, Sample
 
 _MAKE_SAMPLES: Final = ("data.synthetic.", "data.source", "data.csv.path")
@@ -31,8 +32,9 @@ _MAKE_ASPECTS: Final = {
         "data.csv.uncertain",
         "data.csv.blank",
     },
+    "group": {"data.group_pattern", "data.csv.group", "data.layout"},
 }
-"""Config fields from which an image's split or label follows."""
+"""Config fields from which an image's split, label or group follows."""
 
 _Key = Callable[[Sample], Hashable]
 
@@ -95,7 +97,7 @@ def _pair(
 
 
 def _compare_pair(a: Sample, b: Sample, follows: set[str]) -> Iterator[Difference]:
-    """Compare one image's pixels, label, split and name, but for what follows from the config."""
+    """Compare an image's pixels, label, split, group and name, but for what the config explains."""
     moved = False
     for aspect, field, value_a, value_b in (
         ("pixels", a.path, a.sha256, b.sha256),
@@ -108,6 +110,12 @@ def _compare_pair(a: Sample, b: Sample, follows: set[str]) -> Iterator[Differenc
         moved |= aspect != "pixels"
         if aspect not in follows:
             yield Difference(part="data", field=field, a=value_a, b=value_b, affects_bits="yes")
+    groups = [describe_group(one.path, one.group) for one in (a, b)]
+    # Where images have other names, pseudonyms perhaps, so may groups.
+    if a.path == b.path and groups[0] != groups[1] and "group" not in follows:
+        yield Difference(
+            part="data", field=f"{a.path}#group", a=groups[0], b=groups[1], affects_bits="no"
+        )
     renamed = PurePosixPath(a.path).name != PurePosixPath(b.path).name
     if a.path != b.path and (renamed or not moved):
         yield Difference(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from cxr.config.data_section import DataConfig
 from cxr.data.caches.decoded import choose_cache_directory, open_decoded
 from cxr.data.checks.soundness import look_and_require_sound
+from cxr.data.groups import list_other_groups
 from cxr.data.labels import (
     derive_answers,
     derive_indices,
@@ -95,24 +96,32 @@ class Dataset:
 
 
 def load_same_dataset(
-    config: DataConfig, data_digest: str, *, progress: Progress = SILENCE
+    config: DataConfig, lock: DataLock, *, progress: Progress = SILENCE
 ) -> Dataset:
     """Load the data set of a recorded run; see `load_dataset`.
 
     Args:
         config: The data section, with absolute paths.
-        data_digest: Of the data that the run was trained and tested on.
+        lock: Of the data that the run was trained and tested on.
         progress: Told how far it is.
 
     Raises:
-        DataError: It is other data now, or cannot be used.
+        DataError: It is other data now, its images are of other patients, or it cannot be used.
     """
-    dataset = load_dataset(config, recorded={data_digest}, progress=progress)
-    if dataset.lock.digest != data_digest:
+    dataset = load_dataset(config, recorded={lock.digest}, progress=progress)
+    if dataset.lock.digest != lock.digest:
         raise DataError(
             "the data set is not the one that the run used",
             where=config.root or config.source,
             hint="cxr data verify DIR --lock RUN/data.lock.json names what differs",
+        )
+    # The digest tells nothing of patients; intervals and subgroups are taken over them.
+    if others := list_other_groups(lock, dataset.lock):
+        path, then, now = others[0]
+        raise DataError(
+            f"images of other patients than when the run was trained: {len(others)}",
+            where=f"{path}: {then} in the run's data.lock.json, {now} now",
+            hint="restore the patients (a table's column, or the names of files), or train again",
         )
     return dataset
 

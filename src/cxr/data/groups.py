@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from pathlib import PurePosixPath
 
 from cxr.errors import DataError
+from cxr.records.data_lock import DataLock
 
 
 def derive_group(name: str, pattern: str, *, where: str) -> str:
@@ -32,3 +34,18 @@ def derive_group(name: str, pattern: str, *, where: str) -> str:
         )
     captured = [part for part in match.groups() if part is not None]
     return "/".join(captured) if captured else match.group()
+
+
+def describe_group(path: str, group: str) -> str:
+    """Name a group; an image by itself is named by its path, and renamed is still by itself."""
+    return "no group" if group in (path, PurePosixPath(path).name) else group
+
+
+def list_other_groups(recorded: DataLock, found: DataLock) -> list[tuple[str, str, str]]:
+    """Return path, group in the record and group now of each image that is in another one now."""
+    then = {one.path: describe_group(one.path, one.group) for one in recorded.samples}
+    return [
+        (one.path, then[one.path], now)
+        for one in found.samples
+        if (now := describe_group(one.path, one.group)) != then.get(one.path, now)
+    ]

@@ -25,7 +25,7 @@ from cxr.evaluation.trained_network import build_trained_network, load_outcome_w
 from cxr.evaluation.write_evaluation import write_evaluation
 from cxr.models.build import require_known_model
 from cxr.progress import SILENCE, Progress
-from cxr.records.data_lock import load_data_lock
+from cxr.records.data_lock import DataLock, load_data_lock, load_run_lock
 from cxr.records.exported import require_no_export
 from cxr.records.manifest import (
     Manifest,
@@ -84,7 +84,7 @@ def evaluate_run(
     Raises:
         RecordError: The run is not complete, its weights are not those of its outcome, or it is an
             export.
-        DataError: The data is not the run's.
+        DataError: The data is not the run's, or its images are of other patients.
     """
     require_no_export(run)
     manifest = load_sealed_run(run, completed=True)
@@ -94,9 +94,9 @@ def evaluate_run(
     plan = derive_control_plan(config)
     controls = set_controls(plan)
     require_device(config.device)
-    wanted = manifest["recipe"]["data_digest"]
-    dataset = load_same_dataset(config.data, wanted, progress=progress)
-    subgroups = read_subgroup_values(config, dataset.lock)
+    lock = load_run_lock(run, manifest)
+    dataset = load_same_dataset(config.data, lock, progress=progress)
+    subgroups = read_subgroup_values(config, lock)
     ops: Counter[str] = Counter()
     predictions = _predict(run, manifest, config, dataset, ops, progress)
     level = config.determinism
@@ -113,13 +113,13 @@ def evaluate_run(
         "metrics": {
             "split": config.evaluate.split,
             **describe_evaluation(
-                dataset.lock, predictions, validation, subgroups, level=level, missing=missing
+                lock, predictions, validation, subgroups, level=level, missing=missing
             ),
         },
-        "intervals": _derive_intervals(dataset, predictions, config, replicates),
+        "intervals": _derive_intervals(lock, predictions, config, replicates),
     }
     directory, written = write_evaluation(
-        run / EVALUATIONS, described, dataset.lock.classes, predictions, level
+        run / EVALUATIONS, described, lock.classes, predictions, level
     )
     same = None
     if config.evaluate.split == manifest["metrics"]["split"]:
@@ -170,15 +170,15 @@ def _load_validation(run: Path, manifest: Manifest) -> tuple[list[Prediction] | 
 
 
 def _derive_intervals(
-    dataset: Dataset, predictions: list[Prediction], config: RunConfig, replicates: int
+    lock: DataLock, predictions: list[Prediction], config: RunConfig, replicates: int
 ) -> dict[str, Any] | None:
     """Return intervals of the figures, over patients; None where none were asked for."""
     if not replicates:
         return None
     return derive_intervals(
-        dataset.lock.classes,
+        lock.classes,
         predictions,
-        {sample.path: sample.group for sample in dataset.lock.samples},
+        {sample.path: sample.group for sample in lock.samples},
         seed=config.seed,
         replicates=replicates,
         determinism=config.determinism,

@@ -26,7 +26,6 @@ from cxr.determinism.controls import find_untaken, require_device, set_controls
 from cxr.determinism.levels import Level
 from cxr.determinism.seeding import seed_global_generators
 from cxr.determinism.streams import derive_seed
-from cxr.errors import RecordError
 from cxr.evaluation.predict import compute_logits, describe_logits, require_finite
 from cxr.evaluation.trained_network import build_trained_network, load_outcome_weights
 from cxr.inference.answers import Answer, Refusal
@@ -34,9 +33,8 @@ from cxr.inference.inputs import Input, describe_file
 from cxr.inference.open_run import OpenedRun
 from cxr.inference.prepare_image import PreparedImage, decode_input
 from cxr.models.build import require_known_model
-from cxr.records.data_lock import load_data_lock
+from cxr.records.data_lock import load_run_lock
 from cxr.records.exported import is_export, load_exported_classes
-from cxr.records.run_directory import DATA_LOCK
 
 if TYPE_CHECKING:
     import numpy as np
@@ -169,11 +167,4 @@ def _load_classes(opened: OpenedRun) -> tuple[str, ...]:
     """
     if is_export(opened.directory):
         return load_exported_classes(opened.directory, opened.manifest, opened.config)
-    lock = load_data_lock(opened.directory / DATA_LOCK)
-    if lock.digest != opened.manifest["recipe"]["data_digest"]:
-        raise RecordError(
-            "the data lock, which names the classes, is not that of the run",
-            where=str(opened.directory / DATA_LOCK),
-            hint="it was edited; restore it; cxr verify says more",
-        )
-    return lock.classes
+    return load_run_lock(opened.directory, opened.manifest).classes

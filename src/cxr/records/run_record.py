@@ -112,7 +112,7 @@ class RunRecord(GrowingRecord):
                 write_bytes(self.directory / name, kept.content)
 
     def discard(self) -> None:
-        """Remove what `begin` wrote before it failed: a run that never began leaves nothing."""
+        """Remove what `begin` wrote, if anything: a run that never began leaves nothing."""
         for name in (MANIFEST, CONFIG, ENVIRONMENT, DATA_LOCK, PATCH, PACKAGE_LOCK, LOCK):
             (self.directory / name).unlink(missing_ok=True)
         with contextlib.suppress(OSError):
@@ -126,10 +126,18 @@ class RunRecord(GrowingRecord):
         """
         self.manifest = {key: manifest[key] for key in manifest if key not in _ENDINGS}
         before = manifest["volatile"]
-        stop = {"status": manifest["status"], "resumed": tell_time(), "next_step": next_step}
+        status = manifest["status"]
+        stop = {
+            "status": status,
+            # When a process was killed, nobody wrote down.
+            "stopped": before.get("finished") if status != "running" else None,
+            "resumed": tell_time(),
+            "next_step": next_step,
+        }
         stops = [*before.get("interruptions", []), stop]
         self.manifest["status"] = "running"
-        self.manifest["volatile"] = {**before, "interruptions": stops}
+        ends = {"finished": None, "duration_s": None}
+        self.manifest["volatile"] = {**before, **ends, "interruptions": stops}
         write_manifest(self.directory, self.manifest)
 
     def append_metrics(self, line: dict[str, Any]) -> None:

@@ -164,10 +164,10 @@ def check_data(record: Record, config: RunConfig, progress: Progress) -> Iterato
             field=one.field,
             expected=one.a,
             found=one.b,
-            affects_bits="yes",
+            affects_bits=one.affects_bits,
             do="restore the file, or name another data set with --data",
         )
-    if not differences:
+    if all(one.affects_bits == "no" for one in differences):
         yield _other_data(wanted, lock, "its classes or splits are others")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import nn
 
 from cxr.config.control_plan import derive_control_plan
@@ -32,7 +33,11 @@ from cxr.training.tally import Tally
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """Everything that a run starts from, checked."""
+    """Everything that a run starts from, checked.
+
+    Attributes:
+        class_weights: Weights in the loss, as `derive_class_weights` gives them, on the CPU.
+    """
 
     config: RunConfig
     recipe: Recipe
@@ -40,6 +45,7 @@ class Prepared:
     controls_untaken: list[str]
     dataset: Dataset
     subgroups: SubgroupValues
+    class_weights: torch.Tensor | None
     network: nn.Module
     weights_origin: dict[str, str] | None
     preprocessing: dict[str, Any]
@@ -67,6 +73,7 @@ def prepare_run(
     weights = find_initial_weights(config)
     dataset = load_dataset(config.data, recorded=recorded, progress=progress)
     require_enough_samples(config, dataset)
+    class_weights = derive_class_weights(config, dataset.lock)
     subgroups = read_subgroup_values(config, dataset.lock)
     tally = Tally()
     ops = tally.ops_without_kernel
@@ -83,6 +90,7 @@ def prepare_run(
         controls_untaken=untaken,
         dataset=dataset,
         subgroups=subgroups,
+        class_weights=class_weights,
         network=network,
         weights_origin=weights.origin if weights else None,
         preprocessing=record_preprocessing(config.data),
@@ -94,7 +102,7 @@ def build_learner(prepared: Prepared) -> Learner:
     """Put the network on its device and build the optimizer over it."""
     config, network = prepared.config, prepared.network
     network.to(config.device)
-    weights = derive_class_weights(config, prepared.dataset.lock)
+    weights = prepared.class_weights
     return Learner(
         config=config,
         network=network,

@@ -20,14 +20,16 @@ from cxr.config.load import load_config
 from cxr.determinism.arithmetic import arithmetic
 from cxr.errors import RecordError
 from cxr.evaluation.predict import predict_split
+from cxr.evaluation.trained_network import load_outcome_weights
 from cxr.models.build import build_network, find_initial_weights, set_training_mode
-from cxr.models.weights import load_tensors, write_tensors
+from cxr.models.weights import write_tensors
 from cxr.progress import Progress
 from cxr.records.ledger import INITIAL_STEP, PARTS, StepRecord, digest_part, read_ledger
 from cxr.records.manifest import load_sealed_run
 from cxr.records.op_record import OpRecord
 from cxr.records.run_config import describe_overrides, load_recorded_config
-from cxr.records.run_directory import CONFIG, WEIGHTS
+from cxr.records.run_directory import CONFIG
+from cxr.training.agreement import load_epoch_ends
 from cxr.training.batches import iterate_batches
 from cxr.training.checkpoint import list_checkpoints, restore_checkpoint
 from cxr.training.loop import trace_initial_state
@@ -194,10 +196,15 @@ def _replay_initialisation(
 def _replay_predictions(
     plan: ReplayPlan, prepared: Prepared, wanted: dict[int, StepRecord]
 ) -> Replay:
-    """Predict again with the weights that the run ended with."""
+    """Predict again with the weights that the run ended with.
+
+    Raises:
+        RecordError: It did not complete, or its weights are not those of its outcome.
+    """
     replay = Replay(begun_at=plan.step)
     config, network = prepared.config, build_learner(prepared).network
-    network.load_state_dict(load_tensors(plan.run / WEIGHTS))
+    manifest = load_sealed_run(plan.run, completed=True)
+    network.load_state_dict(load_outcome_weights(plan.run, manifest))
     split = prepared.dataset.split(config.evaluate.split)
     classes = prepared.dataset.lock.classes
     with _computing(prepared, f"prediction of {split.name}"), _traced(plan, replay):
@@ -235,19 +242,25 @@ def _replay_training(
 def _restore_nearest(plan: ReplayPlan, learner: Learner, wanted: dict[int, StepRecord]) -> int:
     """Restore the run's newest checkpoint before the step; return the step that follows it.
 
-    One that is damaged, or that is not of the ledger that is held against, is passed over.
+    One that is damaged, or is not what both ledgers saw, the run's own and the one that is held
+    against, is passed over; the learner is as it was then.
+
+    Raises:
+        RecordError: The run's ledger was edited.
     """
+    # Where the chains are equal, so is all that is before.
+    both_saw = {
+        epoch: line
+        for epoch, line in load_epoch_ends(plan.run, learner.steps_per_epoch).items()
+        if line.step < plan.step and line.step in wanted and line.chain == wanted[line.step].chain
+    }
     for path in reversed(list_checkpoints(plan.run)):
-        following = int(path.stem.rpartition("-")[2])
-        before = wanted.get(following - 1)
-        if following > plan.step or before is None:
+        if int(path.stem.rpartition("-")[2]) > plan.step:
             continue
         try:
-            checkpoint = restore_checkpoint(path, learner)
+            return restore_checkpoint(path, learner, both_saw).next_step
         except RecordError:
             continue
-        if checkpoint.ledger_head == before.chain:
-            return checkpoint.next_step
     return INITIAL_STEP
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from cxr.config.fields import find_recipe_fields
+from cxr.data.groups import list_other_groups
 from cxr.determinism.levels import Level
 from cxr.digests.files import digest_file
 from cxr.environment.capture import capture_environment
@@ -108,16 +109,22 @@ def _name_config(manifest: Manifest, prepared: Prepared) -> list[str]:
 
 
 def _name_data(directory: Path, manifest: Manifest, prepared: Prepared) -> list[str]:
-    """Return the first images that were changed, added or removed."""
+    """Return the first images that were changed, added or removed, or are of other patients."""
+    recorded, found = load_data_lock(directory / DATA_LOCK), prepared.dataset.lock
     if prepared.recipe["data_digest"] == manifest["recipe"]["data_digest"]:
-        return []
+        names = [f"the patient of {path}" for path, _, _ in list_other_groups(recorded, found)]
+        return _name_first(names)
     before, now = (
         {sample.path: (sample.sha256, sample.label, sample.split) for sample in lock.samples}
-        for lock in (load_data_lock(directory / DATA_LOCK), prepared.dataset.lock)
+        for lock in (recorded, found)
     )
     names = [f"data {path}" for path in {**before, **now} if before.get(path) != now.get(path)]
+    return _name_first(names) or ["data.classes"]
+
+
+def _name_first(names: list[str]) -> list[str]:
     more = [f"{len(names) - _NAMED} more images"] if len(names) > _NAMED else []
-    return [*names[:_NAMED], *more] or ["data.classes"]
+    return [*names[:_NAMED], *more]
 
 
 def _name_code_and_weights(manifest: Manifest, prepared: Prepared) -> list[str]:

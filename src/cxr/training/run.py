@@ -89,9 +89,10 @@ def run_prepared(
         create_directory(out)
     record = RunRecord(directory=out)
     with hold_lock(out):
-        learner = build_learner(prepared)
-        environment = capture_environment()
-        try:
+        with contextlib.ExitStack() as unless_begun:
+            unless_begun.callback(record.discard)
+            learner = build_learner(prepared)
+            environment = capture_environment()
             record.begin(
                 config=config,
                 lock=prepared.dataset.lock,
@@ -104,9 +105,7 @@ def run_prepared(
                 controls=prepared.controls,
                 controls_untaken=prepared.controls_untaken,
             )
-        except StorageError:
-            record.discard()
-            raise
+            unless_begun.pop_all()
         with resumable(out), _open_ledger(out, config) as ledger:
             return out, _train_and_seal(prepared, learner, record, ledger, progress)
 

@@ -153,8 +153,31 @@ def test_an_image_that_only_one_run_has_is_named(make_run, plain_samples, descri
     assert compare(make_run(samples=more), make_run()) == [turned]
 
 
-def test_the_order_of_the_lock_and_the_groups_are_no_difference(make_run, plain_samples):
+def test_the_order_of_the_lock_is_no_difference(make_run, plain_samples):
     assert compare(make_run(), make_run(samples=plain_samples[::-1])) == []
+
+
+def test_an_image_of_another_patient_is_named_although_the_digest_tells_nothing_of_it(
+    make_run, replace_image
+):
+    one = make_run(samples=replace_image("train/B/2.png", group="P1"))
+    other = make_run(samples=replace_image("train/B/2.png", group="P2"))
+    found = ("data", "train/B/2.png#group", "P1", "P2", "no")
+    assert compare(one, other) == [found]
+    recipes = [load_manifest(run)["recipe"] for run in (one, other)]
+    assert recipes[0] == recipes[1]
+
+
+@pytest.mark.parametrize("group", ["train/B/2.png", "2.png"])
+def test_an_image_by_itself_is_in_no_group_whatever_that_is_called(make_run, replace_image, group):
+    one = make_run(samples=replace_image("train/B/2.png", group="2.png"))
+    assert compare(one, make_run(samples=replace_image("train/B/2.png", group=group))) == []
+
+
+def test_groups_under_other_names_of_images_are_not_compared(make_run, replace_image):
+    one = make_run(samples=replace_image("train/B/2.png", group="P1"))
+    other = make_run(samples=replace_image("train/B/2.png", path="train/B/9.png", group="P2"))
+    assert [one[1] for one in compare(one, other)] == ["train/B/2.png#path"]
 
 
 @pytest.mark.parametrize(
@@ -171,6 +194,7 @@ def test_the_order_of_the_lock_and_the_groups_are_no_difference(make_run, plain_
         ({"data.csv.label": "finding"}, {"label": "A"}),
         ({"data.csv.uncertain": "ones"}, {"label": "A"}),
         ({"data.csv.blank": "ignore"}, {"label": "A"}),
+        ({"data.csv.group": "patient"}, {"group": "P2"}),
     ],
 )
 def test_splits_and_labels_that_follow_from_the_config_are_not_listed_again(

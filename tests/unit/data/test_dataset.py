@@ -11,7 +11,7 @@ from PIL import Image
 
 from cxr.config.data_section import DataConfig, SyntheticConfig
 from cxr.data.checks.locking import lock_target
-from cxr.data.dataset import load_dataset
+from cxr.data.dataset import load_dataset, load_same_dataset
 from cxr.data.sources.npz import NpzSource
 from cxr.errors import DataError, RecordError
 from cxr.records.data_lock import write_data_lock
@@ -258,3 +258,15 @@ def test_errors_in_the_data_of_a_recorded_run_are_told_and_not_refused(noisy):
     with pytest.raises(DataError, match="duplicate-labels-differ") as caught:
         load_dataset(config, recorded={"sha256:0"})
     assert "restore the data" in caught.value.hint
+
+
+def test_images_of_other_patients_are_not_the_data_of_the_run(config):
+    lock = load_dataset(config).lock
+    assert load_same_dataset(config, lock).lock == lock
+    corrected = config.model_copy(update={"group_pattern": "[0-2]|[34]"})
+    assert load_dataset(corrected).lock.digest == lock.digest
+    with pytest.raises(DataError, match=r"images of other patients .*: 5") as caught:
+        load_same_dataset(corrected, lock)
+    first = load_dataset(corrected).lock.samples[0]
+    said = f"{first.path}: no group in the run's data.lock.json, {first.group} now"
+    assert caught.value.where == said

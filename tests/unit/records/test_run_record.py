@@ -224,7 +224,16 @@ def test_a_run_that_goes_on_keeps_its_inputs_and_notes_the_stop(record):
     assert {name: manifest[name] for name in unchanged} == {name: begun[name] for name in unchanged}
     [noted] = manifest["volatile"]["interruptions"]
     assert (noted["status"], noted["next_step"]) == ("interrupted", 2)
+    assert noted["stopped"] == stopped["volatile"]["finished"] <= noted["resumed"]
+    assert manifest["volatile"] == {**begun["volatile"], "interruptions": [noted]}
     assert complete(again)["status"] == "completed"
+
+
+def test_when_a_run_was_killed_stands_in_no_record(record):
+    for _ in range(2):
+        record.go_on(load_manifest(record.directory), next_step=0)
+    stops = complete(record)["volatile"]["interruptions"]
+    assert [(stop["status"], stop["stopped"]) for stop in stops] == [("running", None)] * 2
 
 
 def test_every_stop_is_noted(record):

@@ -28,6 +28,7 @@ from cxr.data.sources.source import FoundImage, Source
 from cxr.digests.canonical import canonical_json, digest_bytes, digest_json
 from cxr.digests.files import digest_file
 from cxr.errors import DataError, RecordError, StorageError
+from cxr.interruption import obey
 from cxr.json_file import load_json_object
 from cxr.places import find_cache_directory
 from cxr.plain_text import list_first
@@ -36,6 +37,7 @@ from cxr.records.data_lock import DataLock, Sample
 
 if TYPE_CHECKING:
     import numpy as np
+    from filelock import FileLock
     from numpy.typing import NDArray
 
 FORMAT: Final = "cxr.decoded/1"
@@ -43,6 +45,8 @@ FORMAT: Final = "cxr.decoded/1"
 _PIXELS: Final = "pixels.u8"
 _INDEX: Final = "index.json"
 _MAX_NAMED: Final = 5
+_TICK_S: Final = 0.5
+"""How often somebody who waits for a cache looks whether a signal has come."""
 _PART_KEPT_S: Final = 7 * 24 * 3600
 """How long what was not finished waits for somebody who goes on with it."""
 
@@ -148,7 +152,7 @@ def prepare_decoded(
         try:
             make_directory(place)
             _remove_remains(directory)
-            with _holding(place):
+            with _holding(place, progress):
                 # Somebody else may have made it while the lock was waited for.
                 if not _is_sound(place):
                     num_decoded = _build(source, found, lock, plan, place, progress)
@@ -171,21 +175,40 @@ def _is_sound(place: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _holding(place: Path, *, timeout_s: float = -1) -> Iterator[None]:
+def _holding(place: Path, progress: Progress | None = None) -> Iterator[None]:
     """Hold the lock of the cache at ``place``, a file beside it.
 
+    Args:
+        place: The cache.
+        progress: Told that the lock is waited for; None: it is not waited for.
+
     Raises:
-        StorageError: The lock cannot be taken, or not within ``timeout_s``; -1 waits for ever.
+        Interrupted: A signal came while it was waited for.
+        StorageError: The lock cannot be taken, or is another process's and not waited for.
     """
     import filelock
 
     lock = filelock.FileLock(place.with_name(f"{place.name}.lock"))
     with storage_errors(place):
-        lock.acquire(timeout=timeout_s)
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout:
+            if progress is None:
+                raise
+            _wait_for(lock, progress)
     try:
         yield
     finally:
         lock.release()
+
+
+def _wait_for(lock: FileLock, progress: Progress) -> None:
+    """Take a lock that another process holds, as soon as it lets go."""
+    progress.note("another process decodes these images: waiting for it")
+    while not lock.is_locked:
+        obey("waiting for the process that decodes the images")
+        with contextlib.suppress(TimeoutError):
+            lock.acquire(timeout=_TICK_S)
 
 
 def _remove_remains(directory: Path) -> None:
@@ -197,7 +220,7 @@ def _remove_remains(directory: Path) -> None:
     for part in name_parts(directory / "*" / _PIXELS):
         remains += [file for file in directory.glob(f"*/{part.name}") if _is_given_up(file)]
     for file in remains:
-        with contextlib.suppress(OSError, StorageError), _holding(file.parent, timeout_s=0):
+        with contextlib.suppress(OSError, StorageError), _holding(file.parent):
             file.unlink()
 
 

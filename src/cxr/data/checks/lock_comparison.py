@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import PurePosixPath
 from typing import Any, Final
 
 from cxr.data.checks.kinds import DataProblem, describe_problem
 from cxr.data.checks.names_alike import fold_name
+from cxr.data.groups import describe_group
 from cxr.data.inspection.look import Look
 from cxr.data.sources.source import FoundImage
 from cxr.records.set_lock import LockedImage, SetLock
@@ -100,16 +100,11 @@ def _compare_images(
     ]
     if not lock.of_run:
         # In a run's lock groups count through their splits alone.
-        groups = _name_group(old.path, old.group), _name_group(image.path, image.group)
+        groups = describe_group(old.path, old.group), describe_group(image.path, image.group)
         aspects.append(("group-changed", *groups))
     for kind, then, now in aspects:
         if then != now:
             yield describe_problem(kind, [image.path], f"{then} in the lock, {now} now")
-
-
-def _name_group(path: str, group: str) -> str:
-    """Name a group; an image by itself is named by its path, and renamed is still by itself."""
-    return "no group" if group in (path, PurePosixPath(path).name) else group
 
 
 def _compare_rules(

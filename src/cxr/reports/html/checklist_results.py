@@ -15,7 +15,7 @@ from cxr.reports.html.checklist_inputs import Answer, tell
 from cxr.reports.html.machine import find, take
 from cxr.reports.html.run_analysis import RunAnalysis
 from cxr.reports.html.run_records import RunRecords
-from cxr.reports.html.wording import show_duration, show_figure, show_interval, show_value
+from cxr.reports.html.wording import show_figure, show_interval, show_run_time, show_value
 
 
 def _level(records: RunRecords, _: RunAnalysis | None) -> str | None:
@@ -127,9 +127,11 @@ def _intervals(_: RunRecords, analysis: RunAnalysis | None) -> str | None:
 
 
 def _duration(records: RunRecords, _: RunAnalysis | None) -> str | None:
-    seconds = records.course.duration_s
+    course = records.course
     processor = show_value(find(records.environment, "cpu", "model"))
-    return None if seconds is None else f"{show_duration(seconds)}; {processor}"
+    if course.duration_s is None:
+        return None
+    return f"{show_run_time(course.duration_s, course.still_s)}; {processor}"
 
 
 def _as_text(value: Any) -> str | None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -43,7 +44,10 @@ class Course:
         num_steps: Steps that the ledger holds; None where the run never ended.
         weights_epoch: The epoch whose weights were chosen, zero-based.
         started: In ISO 8601, UTC.
-        duration_s: None where the run never ended.
+        duration_s: From start to end, with the time that it lay still; None where the run never
+            ended.
+        still_s: How long it lay still between a stop and its going on; None where it was killed,
+            or the record is of a version that did not write when it was stopped.
         num_interruptions: How often it was stopped and went on.
         ops_without_kernel: Ops that have no deterministic kernel.
         controls_untaken: Switches that did not take.
@@ -55,6 +59,7 @@ class Course:
     weights_epoch: int | None
     started: str
     duration_s: float | None
+    still_s: float | None
     num_interruptions: int
     ops_without_kernel: Sequence[str]
     controls_untaken: Sequence[str]
@@ -110,6 +115,7 @@ def read_course(manifest: Manifest) -> Course:
     failure = manifest.get("failure", {})
     volatile = manifest["volatile"]
     duration = volatile.get("duration_s")
+    stops = volatile.get("interruptions", [])
     selection = manifest.get("selection", {}).get("weights_epoch")
     steps = manifest.get("trace", {}).get("steps")
     return Course(
@@ -119,12 +125,25 @@ def read_course(manifest: Manifest) -> Course:
         weights_epoch=None if selection is None else int(selection),
         started=str(volatile["started"]),
         duration_s=_read_figure(duration),
-        num_interruptions=len(volatile.get("interruptions", [])),
+        still_s=_measure_still(stops),
+        num_interruptions=len(stops),
         ops_without_kernel=tuple(
             sorted(map(str, manifest.get("ops_without_deterministic_kernel", {})))
         ),
         controls_untaken=tuple(map(str, manifest.get("controls_untaken", []))),
     )
+
+
+def _measure_still(stops: Sequence[Mapping[str, Any]]) -> float | None:
+    """Return the seconds between stops and what followed each; None where one stop has no time."""
+    spans: list[timedelta] = []
+    for stop in stops:
+        if stop.get("stopped") is None:
+            return None
+        stopped, resumed = (datetime.fromisoformat(stop[one]) for one in ("stopped", "resumed"))
+        spans.append(resumed - stopped)
+    # A clock may have been set back.
+    return max(sum(span.total_seconds() for span in spans), 0.0)
 
 
 def read_subgroups(found: Mapping[str, Any]) -> dict[str, Subgroup]:

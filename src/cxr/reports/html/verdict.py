@@ -20,7 +20,7 @@ from cxr.reports.html.blocks import (
 )
 from cxr.reports.html.run_analysis import MOST_CLASSES, RunAnalysis
 from cxr.reports.html.run_records import RunRecords
-from cxr.reports.html.wording import FIGURE_TITLES, NO_INTERVAL, show_duration, show_interval
+from cxr.reports.html.wording import FIGURE_TITLES, NO_INTERVAL, show_interval, show_run_time
 
 _LARGE: Final = ("auroc", "balanced_accuracy", "accuracy")
 _DIGITS: Final = 3
@@ -126,7 +126,7 @@ def _list_facts(records: RunRecords) -> list[tuple[str, str]]:
         told = f"{images} of {count(patients, 'patient')}, looked at {looks}"
         facts.append((f"The {split} split", told))
     if course.duration_s is not None:
-        facts.append(("Time", show_duration(course.duration_s)))
+        facts.append(("Time", show_run_time(course.duration_s, course.still_s)))
     facts.append(("Started", course.started))
     if course.num_interruptions:
         facts.append(("Stopped and gone on", f"{course.num_interruptions} times"))

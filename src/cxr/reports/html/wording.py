@@ -61,3 +61,18 @@ def show_duration(seconds: float) -> str:
     hours, minutes = divmod(minutes, 60)
     parts = [(hours, "h"), (minutes, "min"), (rest, "s")]
     return " ".join(f"{number} {unit}" for number, unit in parts if number) or "0 s"
+
+
+def show_run_time(duration_s: float, still_s: float | None) -> str:
+    """Return how long a run took, without the time that it lay still where that is known.
+
+    Args:
+        duration_s: From start to end.
+        still_s: Of that, between stops and going on; None: it was stopped, and when is not known.
+    """
+    if still_s is None:
+        return f"{show_duration(duration_s)} from start to end, with the time that it lay still"
+    if not still_s:
+        return show_duration(duration_s)
+    worked = show_duration(max(duration_s - still_s, 0.0))
+    return f"{worked}, without the {show_duration(still_s)} that it lay still"

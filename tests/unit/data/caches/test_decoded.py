@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import errno
+import fcntl
 import io
 import os
 import shutil
+import signal
 import sys
+import threading
 from pathlib import Path
 
 import filelock
@@ -13,6 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cxr import interruption
 from cxr.data.caches import decoded as cache
 from cxr.data.caches import looked_with
 from cxr.data.caches.decoded import default_cache_directory, derive_cache_key
@@ -20,7 +25,7 @@ from cxr.data.decoding.decode import DecodePlan, decode_image
 from cxr.data.decoding.window import Window
 from cxr.data.sources import image_files
 from cxr.digests.canonical import digest_bytes
-from cxr.errors import DataError, StorageError
+from cxr.errors import DataError, Interrupted, StorageError
 from cxr.records.data_lock import DataLock, Sample
 from support.data_sets import open_folder
 
@@ -214,6 +219,63 @@ def test_a_cache_made_while_the_lock_was_waited_for_is_not_made_again(
     monkeypatch.setattr(filelock.FileLock, "acquire", wait)
     open_folder(root, lock, PLAN, directory)
     assert decoded == ["made by somebody else"]
+
+
+@contextlib.contextmanager
+def held_elsewhere(directory, lock):
+    """Hold a cache's lock as another process would, for 5 s at most; yield what releases it."""
+    place = place_of(directory, lock)
+    place.mkdir(parents=True)
+    with Path(f"{place}.lock").open("wb") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        last = threading.Timer(5, fcntl.flock, [stream, fcntl.LOCK_UN])
+        last.start()
+        try:
+            yield lambda: fcntl.flock(stream, fcntl.LOCK_UN)
+        finally:
+            last.cancel()
+
+
+class Waiting:
+    """Does something once it is told that a lock is waited for."""
+
+    def __init__(self, act):
+        self.act = act
+        self.notes = []
+
+    def advance(self, *_):
+        pass
+
+    def note(self, text):
+        self.notes.append(text)
+        self.act()
+
+
+def test_whoever_waits_for_another_process_is_told_and_goes_on(root, lock, directory, decoded):
+    with held_elsewhere(directory, lock) as release:
+        waiting = Waiting(release)
+        open_folder(root, lock, PLAN, directory, progress=waiting)
+    assert waiting.notes == ["another process decodes these images: waiting for it"]
+    assert len(decoded) == 5
+
+
+def test_a_signal_is_obeyed_while_another_process_decodes(root, lock, directory, monkeypatch):
+    monkeypatch.setattr(interruption, "_state", interruption._State())
+    before = signal.signal(signal.SIGTERM, interruption._receive)
+    try:
+        with (
+            held_elsewhere(directory, lock),
+            interruption.held(),
+            pytest.raises(Interrupted, match="SIGTERM") as caught,
+        ):
+            open_folder(root, lock, PLAN, directory, progress=Waiting(send_signal))
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert caught.value.where == "waiting for the process that decodes the images"
+
+
+def send_signal():
+    signal.raise_signal(signal.SIGTERM)
 
 
 def test_what_a_killed_process_left_is_removed_when_a_cache_is_made(root, lock, directory):

@@ -14,10 +14,13 @@ import pytest
 
 from cxr.errors import CxrError
 from cxr.records.manifest import seal_manifest
+from cxr.reports.html.blocks import Facts
+from cxr.reports.html.checklist_results import RESULT_ANSWERS
 from cxr.reports.html.page import render_page
 from cxr.reports.html.run_analysis import MOST_CLASSES, analyse_run
 from cxr.reports.html.run_records import load_run_records
 from cxr.reports.html.run_report import build_run_report
+from cxr.reports.html.verdict import describe_verdict
 from support.html_pages import list_faults
 
 RELEASED = Path(__file__).parents[3] / "formats" / "v0.1.0" / "run"
@@ -156,3 +159,40 @@ def test_the_library_gives_the_same_page_whatever_the_hash_seed():
         pages.add(finished.stdout)
     assert len(pages) == 1
     assert len(pages.pop()) > 10_000
+
+
+@pytest.mark.parametrize(
+    ("stopped", "said"),
+    [
+        ([], "3 h"),
+        (["10:30"], "1 h 30 min, without the 1 h 30 min that it lay still"),
+        (["10:30", None], "3 h from start to end, with the time that it lay still"),
+        (["never said"], "3 h from start to end, with the time that it lay still"),
+    ],
+)
+def test_a_run_did_not_take_the_time_that_it_lay_still(
+    run: Path, stopped: list[str | None], said: str
+):
+    stops: list[dict[str, str | None]] = [
+        {
+            "resumed": "2026-01-01T12:00:00.000+00:00",
+            "stopped": f"2026-01-01T{time}:00.000+00:00" if time else None,
+        }
+        for time in stopped
+    ]
+    if "never said" in stopped:
+        del stops[0]["stopped"]
+    edit_manifest(
+        run, lambda content: content["volatile"].update(duration_s=10800.0, interruptions=stops)
+    )
+    records = load_run_records(run)
+    time = dict(
+        fact
+        for block in describe_verdict(records, None).blocks
+        if isinstance(block, Facts)
+        for fact in block.facts
+    )["Time"]
+    assert time == said
+    duration = RESULT_ANSWERS["duration"](records, None)
+    assert duration is not None
+    assert duration.startswith(f"{said}; ")

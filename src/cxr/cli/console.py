@@ -56,7 +56,7 @@ def shorten(text: str, width: int = _SHORT) -> str:
 def print_table(
     title: str,
     header: Sequence[str],
-    rows: Sequence[Sequence[str]],
+    rows: Sequence[Sequence[str | Sequence[str]]],
     *,
     close: bool = False,
     num_whole: int = 1,
@@ -64,7 +64,8 @@ def print_table(
     """Print a table that fits the terminal, or 80 columns where there is none.
 
     The variable ``COLUMNS`` may say otherwise. With ``close`` its columns stand close together and
-    to the right, as many counts need it. The first ``num_whole`` columns are not folded.
+    to the right, as many counts need it. The first ``num_whole`` columns are not folded. A cell of
+    several lines is a sequence of them: a line end within a text is escaped.
     """
     from rich import box
     from rich.table import Table
@@ -80,8 +81,13 @@ def print_table(
         table.add_column(name, overflow="fold", no_wrap=place < num_whole, justify=justify)
     for row in rows:
         # As Text: a path or a value is never read as markup, and no terminal obeys it.
-        table.add_row(*(Text(show_plainly(cell)) for cell in row))
+        table.add_row(*(Text(_lay_out(cell)) for cell in row))
     console.print(table)
+
+
+def _lay_out(cell: str | Sequence[str]) -> str:
+    """Return a cell's lines, each without what a terminal would obey."""
+    return "\n".join(map(show_plainly, [cell] if isinstance(cell, str) else cell))
 
 
 def count_columns() -> int:

@@ -57,11 +57,7 @@ def _print_problems(problems: Sequence[DataProblem]) -> None:
     """Print the first few problems of each kind, in the order they come in."""
     for kind in dict.fromkeys(problem.kind for problem in problems):
         of_kind = [problem for problem in problems if problem.kind == kind]
-        rows = [[_list_paths(one.paths), show_plainly(one.detail)] for one in of_kind[:_MAX_SHOWN]]
+        rows = [[list_first(one.paths, _MAX_PATHS), one.detail] for one in of_kind[:_MAX_SHOWN]]
         print_table(f"{of_kind[0].severity} {kind}", ["files", "detail"], rows, num_whole=0)
         if len(of_kind) > len(rows):
             print_line(f"and {len(of_kind) - len(rows):,} more; --json has all of them")
-
-
-def _list_paths(paths: Sequence[str]) -> str:
-    return "\n".join(show_plainly(line) for line in list_first(paths, _MAX_PATHS))

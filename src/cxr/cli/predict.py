@@ -161,7 +161,7 @@ def _show(found: PredictedImages, *, csv: str | None, show_all: bool) -> None:
         print_table(
             f"{len(found.refused):,} refused",
             ["image", "kind", "what is wrong"],
-            [[_fit(one.path), one.kind, show_plainly(one.detail)] for one in found.refused],
+            [[_fit(one.path), one.kind, one.detail] for one in found.refused],
         )
     opened = found.predictor.opened
     level = opened.config.determinism
@@ -169,7 +169,7 @@ def _show(found: PredictedImages, *, csv: str | None, show_all: bool) -> None:
     print_line(f"promise  {level}: {PROMISES[level]}")
 
 
-def _list_decisions(found: PredictedImages) -> tuple[list[str], list[list[str]]]:
+def _list_decisions(found: PredictedImages) -> tuple[list[str], list[list[str | list[str]]]]:
     """Return a row an image: what is decided, and its probability."""
     head = "decisions" if found.predictor.config.train.asks_each_label else "decision"
     rows = []
@@ -177,7 +177,7 @@ def _list_decisions(found: PredictedImages) -> tuple[list[str], list[list[str]]]
         decided = _find_decided(found, one.prediction)
         shown = [f"{one.prediction.probabilities[place]:.4f}" for place in decided]
         names = [shorten(found.predictor.classes[place], _NAME) for place in decided]
-        rows.append([_fit(one.prediction.path), "\n".join(names) or NONE, "\n".join(shown)])
+        rows.append([_fit(one.prediction.path), names or NONE, shown])
     return ["image", head, "probability"], rows
 
 

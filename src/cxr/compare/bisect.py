@@ -12,8 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from cxr.compare.recorded_variables import read_choices
 from cxr.compare.replay import describe_replayed, explain_predictions, say_left
-from cxr.compare.replay_process import RecordedRun, ReplayFailedError, read_choices, run_replay
+from cxr.compare.replay_process import RecordedRun, ReplayFailedError, run_replay
 from cxr.compare.report import BisectReport, Difference, Divergence, ReplayedRun
 from cxr.config.load import load_config
 from cxr.determinism.variables import NOT_RECORDED

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -12,13 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cxr.child_process import run_cxr
-from cxr.determinism.variables import (
-    HARMLESS_VARIABLES,
-    OWN_VARIABLES,
-    may_be_set_again,
-    read_variables,
-)
-from cxr.environment.comparison import is_chosen
+from cxr.compare.recorded_variables import derive_variables, read_choices, read_withheld
 from cxr.errors import RecordError
 from cxr.interruption import obey
 from cxr.records.manifest import Manifest
@@ -65,7 +58,10 @@ def run_replay(
         moved = [] if run.root is None else ["--data", str(run.root)]
         code = run_cxr(
             [*program, "--answer", str(answer), *moved, *options],
-            variables=derive_variables(read_choices(run.manifest) if choices is None else choices),
+            variables=derive_variables(
+                read_choices(run.manifest) if choices is None else choices,
+                read_withheld(run.manifest),
+            ),
             silent=True,
         )
         obey("running a step again")
@@ -80,26 +76,3 @@ def run_replay(
             hint="if memory ran out, close other programs; else cxr doctor may say more",
         )
     return found
-
-
-def read_choices(manifest: Manifest) -> dict[str, str]:
-    """Return the variables by which a run's user had chosen kernels, where they are known.
-
-    How threads wait is not among them: that is a matter of what else the machine does.
-    """
-    return {
-        name: value
-        for name, value in manifest["controls"].items()
-        if isinstance(value, str)
-        and name not in HARMLESS_VARIABLES
-        and may_be_set_again(name, value)
-        and is_chosen(name, value)
-    }
-
-
-def derive_variables(choices: Mapping[str, str]) -> dict[str, str]:
-    """Return this process's variables, with these choices instead of its own."""
-    others = {*OWN_VARIABLES, *HARMLESS_VARIABLES}
-    chosen_here = [name for name in read_variables() if name not in others]
-    kept = {name: value for name, value in os.environ.items() if name not in chosen_here}
-    return {**kept, **choices}

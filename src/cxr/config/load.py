@@ -206,15 +206,24 @@ def _apply_overrides(document: Document, overrides: Sequence[str]) -> None:
         tree = document.data
         for length, key in enumerate(path[:-1], start=1):
             inner = tree.get(str(key))
-            if not isinstance(inner, dict):
+            if inner is None:
                 inner = {}
                 tree[str(key)] = inner
                 document.places[path[:length]] = (source, 0)
+            if not isinstance(inner, dict):
+                # Left as it is: validation says where it stands and what it should be.
+                break
             tree = inner
-        tree[str(path[-1])] = value
-        for place in [place for place in document.places if place[: len(path)] == path]:
-            del document.places[place]
-        document.places[path] = (source, 0)
+        else:
+            _put(document, tree, path, value, source)
+
+
+def _put(document: Document, tree: dict[str, Any], path: KeyPath, value: Any, source: str) -> None:
+    """Set the last key of a path, and note where its value comes from."""
+    tree[str(path[-1])] = value
+    for place in [place for place in document.places if place[: len(path)] == path]:
+        del document.places[place]
+    document.places[path] = (source, 0)
 
 
 def _make_paths_absolute(document: Document) -> None:

@@ -22,6 +22,9 @@ from cxr.records.run_directory import PREDICTIONS
 MOST_LISTED: Final = 20
 """Images that are listed of those that runs disagree about."""
 
+SHOWN_DIGITS: Final = 3
+"""Decimals of a probability that tables show."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommonImages:
@@ -58,6 +61,15 @@ class ImageSpread:
     lowest: list[float]
     highest: list[float]
     coefficients: list[float | None]
+
+    def choose_class(self) -> int:
+        """Return the class whose probability spans most; of equals the last, as in two classes.
+
+        Spans are equal here that are so when shown: those of two classes differ by rounding.
+        """
+        pairs = zip(self.lowest, self.highest, strict=True)
+        spans = [round(high - low, SHOWN_DIGITS) for low, high in pairs]
+        return max(range(len(spans)), key=lambda index: (spans[index], index))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -128,8 +128,10 @@ def parse_settings(texts: Sequence[str]) -> tuple[Setting, ...]:
     settings: list[Setting] = []
     for text in texts:
         name, equals, values = text.partition("=")
-        if not equals or name not in FACTORS:
+        if name not in FACTORS:
             raise _refuse(f"no factor is called {name[:40]!r}", text)
+        if not equals:
+            raise _refuse(f"the factor {name} is named without values", text)
         for value in values.split(","):
             _require_value(name, value, text)
             setting = Setting(factor=name, value=value)

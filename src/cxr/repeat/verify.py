@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from cxr.repeat.judge import judge_series, outline_series
 from cxr.repeat.pool import CONFIGS
 from cxr.repeat.record import has_its_config, read_series
 from cxr.repeat.report import RepeatReport, judge_against, name_verdict, summarise_runs
-from cxr.repeat.series import SEEDS, VARY, Series
+from cxr.repeat.series import SEEDS, VARY, Series, plan_series
 from cxr.repeat.verify_plan import compare_with_plan
 
 _ROUNDED: Final = ("seeds", "factors")
@@ -31,12 +32,15 @@ def verify_repeat(directory: Path) -> Verification:
     """Check a repeat and each of its runs.
 
     Raises:
-        RecordError: ``repeat.json`` is no repeat's.
+        RecordError: ``repeat.json`` is no repeat's, or of one that was killed.
     """
     answer = load_json_object(directory / REPEAT)
     runs, num_runs = read_runs(directory, answer)
     findings = [] if is_sealed(answer) else [Finding(REPEAT, EDITED)]
     series, unread = _read_series(directory, answer)
+    beside = {entry.name for entry in directory.iterdir()} - {*runs, REPEAT, CONFIG, CONFIGS, LOCK}
+    if series is not None and answer.get("verdict") == "incomplete":
+        _require_ended(directory, series, beside)
     report = summarise_runs(list(runs.values()), num_runs)
     if series is not None and series.kind in (SEEDS, VARY):
         try:
@@ -52,11 +56,21 @@ def verify_repeat(directory: Path) -> Verification:
         findings.append(Finding(CONFIG, "was changed since the runs began"))
     elif series is not None and "series" in answer:
         findings += compare_with_plan(directory, answer, series)
-    beside = {entry.name for entry in directory.iterdir()} - {*runs, REPEAT, CONFIG, CONFIGS, LOCK}
     findings += [Finding(name, "was added: the repeat does not name it") for name in sorted(beside)]
     num_files = 1 + sum(member.num_files for member in members)
     unchecked = [one for member in members for one in member.unchecked]
     return Verification(str(answer.get("verdict")), num_files, 0, findings, unchecked)
+
+
+def _require_ended(directory: Path, series: Series, beside: set[str]) -> None:
+    """Refuse a repeat that was killed: a run of its plan had begun, and it says nothing of it."""
+    begun = sorted(beside & {plan.name for plan in plan_series(series)})
+    if begun:
+        raise RecordError(
+            f"the repeat never ended: {begun[0]} had begun",
+            where=str(directory),
+            hint=f"go on with cxr repeat --resume {shlex.quote(str(directory))}",
+        )
 
 
 def _read_series(directory: Path, answer: dict[str, Any]) -> tuple[Series | None, CxrError | None]:

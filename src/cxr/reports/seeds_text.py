@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from cxr.records.figures import ALL_SCALARS, LOWER_IS_BETTER
-from cxr.repeat.agreement import Agreement, ImageSpread
+from cxr.repeat.agreement import SHOWN_DIGITS, Agreement, ImageSpread
 from cxr.repeat.seeds import SeedsReport
 from cxr.statistics.intervals import Interval
 from cxr.statistics.seeds import SeedSpread
@@ -71,13 +72,17 @@ def list_variation_rows(agreement: Agreement) -> Rows:
 
 
 def list_image_rows(agreement: Agreement, *, most: int = _NUM_IMAGES) -> Rows:
-    """Return the header and the rows of the images that the runs agree least about."""
+    """Return the header and the rows of the images that the runs agree least about.
+
+    The probability is that of the class for which it spans most, which is named.
+    """
+    classes = list(agreement.variation)
     rows = [
         [
             one.path,
             one.label,
             ", ".join(f"{num} x {name}" for name, num in one.decisions.items()),
-            _describe_reach(one),
+            _describe_reach(one, classes),
         ]
         for one in agreement.worst[:most]
     ]
@@ -100,11 +105,11 @@ def list_ensemble_rows(report: SeedsReport) -> Rows:
     return ["metric", "ensemble", "mean", "best run", "runs better"], rows
 
 
-def _describe_reach(image: ImageSpread) -> str:
-    """Return least and greatest probability of the class for which they lie farthest apart."""
-    pairs = list(zip(image.lowest, image.highest, strict=True))
-    low, high = max(pairs, key=lambda pair: pair[1] - pair[0])
-    return f"{low:.3f} to {high:.3f}"
+def _describe_reach(image: ImageSpread, classes: Sequence[str]) -> str:
+    """Return a class, and its least and greatest probability."""
+    chosen = image.choose_class()
+    low, high = image.lowest[chosen], image.highest[chosen]
+    return f"{classes[chosen]} {low:.{SHOWN_DIGITS}f} to {high:.{SHOWN_DIGITS}f}"
 
 
 def _mean_and_std(spread: SeedSpread) -> str:

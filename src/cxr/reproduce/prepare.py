@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cxr.compare.environment_reference import Reference, load_reference
-from cxr.compare.replay_process import derive_variables, read_choices
+from cxr.compare.recorded_variables import (
+    derive_variables,
+    read_choices,
+    read_choices_here,
+    read_withheld,
+)
 from cxr.compare.verify_environment import verify_environment
 from cxr.config.schema import RunConfig
-from cxr.determinism.variables import OWN_VARIABLES, read_variables
 from cxr.environment.code import PACKAGE, digest_code
-from cxr.environment.comparison import is_chosen
 from cxr.environment.deep import probe_environment
 from cxr.environment.facts import Capture
 from cxr.errors import InstallationError, RecordError
@@ -107,19 +110,17 @@ def prepare_reproduction(request: Request, *, scratch: Path, progress: Progress)
     if request.sync:
         _require_trust(request, record)
         python = build_aside(derive_requirements(record, reference.capture), progress)
-    choices = read_choices(record.manifest)
+    choices, withheld = read_choices(record.manifest), read_withheld(record.manifest)
     # Nothing that came with the record is imported before its user has seen the plan.
     own = Sources(package=PACKAGE, origin="", are_own=True)
     capture = _capture_there(
-        python, _derive_variables(choices, own, python, scratch / "probing"), progress
+        python, _derive_variables(record, own, python, scratch / "probing"), progress
     )
     trusted = request.trust or not sources.came_along
     used = sources if sources.package is not None and trusted else own
-    variables = _derive_variables(choices, used, python, scratch / "running")
+    variables = _derive_variables(record, used, python, scratch / "running")
     chosen_here = {
-        name: value
-        for name, value in read_variables().items()
-        if name not in OWN_VARIABLES and value is not None and is_chosen(name, value)
+        name: value for name, value in read_choices_here().items() if name not in withheld
     }
     report = verify_environment(reference, capture)
     items = [
@@ -165,10 +166,10 @@ def _find_weights(request: Request, record: Record) -> Path | None:
 
 
 def _derive_variables(
-    choices: dict[str, str], sources: Sources, python: Path | None, holder: Path
+    record: Record, sources: Sources, python: Path | None, holder: Path
 ) -> dict[str, str]:
     """Return the variables under which the recorded sources are imported, and kernels chosen."""
-    variables = derive_variables(choices)
+    variables = derive_variables(read_choices(record.manifest), read_withheld(record.manifest))
     package = sources.package or PACKAGE
     if sources.are_own and python is None:
         return variables

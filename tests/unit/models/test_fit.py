@@ -19,6 +19,7 @@ from cxr.determinism.streams import derive_seed
 from cxr.digests.files import digest_file
 from cxr.digests.tensors import digest_weights
 from cxr.errors import WeightsError
+from cxr.models import weights as weights_of_files
 from cxr.models.build import build_network, find_initial_weights
 from cxr.models.fit import loading_whole
 from cxr.models.weights import find_weights
@@ -165,8 +166,10 @@ def test_a_file_is_read_once_and_what_was_checked_is_what_is_used(
     given = {"source": "file", "path": str(path), "sha256": digest_file(path)}
     changes = {"determinism": level, "data__channels": channels, "model__weights": given}
     config = load_recipe(images(Path("x"), **changes))
-    read, opened = Path.read_bytes, []
-    monkeypatch.setattr(Path, "read_bytes", lambda self: (opened.append(self), read(self))[1])
+    read, opened = weights_of_files.read_regular, []
+    monkeypatch.setattr(
+        weights_of_files, "read_regular", lambda file: (opened.append(file), read(file))[1]
+    )
     weights = find_initial_weights(config)
     # Whoever changes the file now is too late.
     path.write_bytes(b"another file")

@@ -156,3 +156,18 @@ def test_what_is_no_repeat_is_refused(repeat, changes):
     edit(repeat, **changes)
     with pytest.raises(RecordError, match="not a repeat"):
         verify_record(repeat)
+
+
+def test_a_repeat_that_was_killed_never_ended_and_another_directory_was_added(repeat):
+    shutil.copy(repeat / "run-1" / CONFIG, repeat / CONFIG)
+    report = summarise_runs([repeat / "run-1", repeat / "run-2"], 3)
+    content = {**report.to_json(), "runs": ["run-1", "run-2"], "schema": REPEAT_SCHEMA}
+    named = {"config_digest": digest_file(repeat / CONFIG), "series": {"kind": "equal"}}
+    edit(repeat, **content, **named, varied={})
+    assert describe(repeat) == []
+    (repeat / "run-4").mkdir()
+    assert describe(repeat) == [("run-4", "was added: the repeat does not name it")]
+    (repeat / "run-3").mkdir()
+    with pytest.raises(RecordError, match="never ended: run-3 had begun") as refused:
+        verify_record(repeat)
+    assert refused.value.hint.startswith("go on with cxr repeat --resume ")

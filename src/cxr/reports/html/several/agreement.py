@@ -113,7 +113,7 @@ def _tabulate_worst(
     """Return the worst-agreed images, with the probability that each run gives one class."""
     shown = len(shared.runs) if len(shared.runs) <= _MOST_COLUMNS else 0
     places = {row.path: place for place, row in enumerate(common.rows[0])}
-    chosen = [_choose_class(image) for image in worst]
+    chosen = [image.choose_class() for image in worst]
     # One class for all needs no column, and leaves room for the runs.
     only = common.classes[chosen[0]] if len(set(chosen)) == 1 else None
     rows: list[list[str | Cell]] = []
@@ -140,15 +140,6 @@ def _shade(rows: Sequence[Prediction], index: int) -> list[Cell]:
         Cell(text=f"{value:.3f}", shade=round(min(max(value, 0.0), 1.0) * _DARKEST))
         for value in values
     ]
-
-
-def _choose_class(image: ImageSpread) -> int:
-    """Return the class whose probability spans most; of equals the last, as in two classes.
-
-    Spans are equal here that are so when shown: those of two classes differ by rounding.
-    """
-    spans = [round(high - low, 3) for low, high in zip(image.lowest, image.highest, strict=True)]
-    return max(range(len(spans)), key=lambda index: (spans[index], index))
 
 
 def _tally(decisions: Mapping[str, int]) -> str:

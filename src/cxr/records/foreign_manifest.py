@@ -119,4 +119,6 @@ def _list_fields(manifest: Manifest) -> dict[str, tuple[type, ...]]:
     status = manifest.get("status")
     if manifest["schema"] == LOOP_SCHEMA:
         return _FIELDS | _LOOP_FIELDS | (_COMPLETED_LOOP if status == "completed" else {})
-    return _FIELDS | _COMMAND_FIELDS | (_ENDED_COMMAND if status == "completed" else {})
+    # A command that failed may have an outcome as well: its outputs were there.
+    has_ended = status == "completed" or "outcome" in manifest
+    return _FIELDS | _COMMAND_FIELDS | (_ENDED_COMMAND if has_ended else {})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -31,6 +32,7 @@ class GrowingRecord:
 
     directory: Path
     manifest: Manifest = field(default_factory=dict)
+    _opened: float | None = field(default=None, init=False, repr=False)
 
     def open(self, content: Mapping[str, Any]) -> None:
         """Write a manifest whose status is ``running``.
@@ -38,6 +40,7 @@ class GrowingRecord:
         Raises:
             StorageError: It cannot be written.
         """
+        self._opened = time.monotonic()
         self.manifest = {
             **content,
             "status": "running",
@@ -62,15 +65,19 @@ class GrowingRecord:
         Raises:
             StorageError: It cannot be written.
         """
-        started = datetime.fromisoformat(self.manifest["volatile"]["started"])
         self.manifest["status"] = status
         self.manifest["files"] = digest_files(self.directory)
-        duration = datetime.now(UTC) - started
-        self.manifest["volatile"] |= {
-            "finished": tell_time(),
-            "duration_s": round(duration.total_seconds(), 3),
-        }
+        ends = {"finished": tell_time(), "duration_s": round(self._measure(), 3)}
+        self.manifest["volatile"] |= ends
         return write_manifest(self.directory, self.manifest)
+
+    def _measure(self) -> float:
+        """Return the seconds since the record began; never negative, though clocks be set back."""
+        if self._opened is not None:
+            return time.monotonic() - self._opened
+        # Another process began it.
+        started = datetime.fromisoformat(self.manifest["volatile"]["started"])
+        return max(0.0, (datetime.now(UTC) - started).total_seconds())
 
 
 def tell_time() -> str:

@@ -277,6 +277,16 @@ def test_set_makes_sections_that_are_not_there_and_takes_equals_signs(write):
     assert config.evaluate.split == "val"
 
 
+def test_set_within_what_is_no_section_leaves_it_to_be_named(write):
+    path = write("{extends: base.yaml, train: 3}\n", "top.yaml")
+    write(FOLDER, "base.yaml")
+    alone = refuse(path)
+    assert alone == [f"{path}:1: train: must be a mapping of keys"]
+    assert refuse(path, ["train.epochs=1"]) == alone
+    [problem] = refuse(write(FOLDER), ["train=3", "train.epochs=1"])
+    assert problem == "--set train=3: train: must be a mapping of keys"
+
+
 @pytest.mark.parametrize("text", ["seed", "=5", "train..lr=1", ".seed=1", "seed.=1", ""])
 def test_set_without_key_or_equals_sign_is_refused(write, text):
     assert refuse(write(SYNTHETIC), [text]) == [f"--set {text}: not of the form key.path=value"]

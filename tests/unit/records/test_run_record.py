@@ -236,6 +236,14 @@ def test_when_a_run_was_killed_stands_in_no_record(record):
     assert [(stop["status"], stop["stopped"]) for stop in stops] == [("running", None)] * 2
 
 
+def test_a_clock_that_is_set_back_makes_no_time_negative(record):
+    record.manifest["volatile"]["started"] = "2999-01-01T00:00:00.000+00:00"
+    assert 0 <= stop(record, "interrupted")["volatile"]["duration_s"] < 600
+    other = RunRecord(directory=record.directory)
+    other.go_on(load_manifest(record.directory), next_step=3)
+    assert stop(other, "interrupted")["volatile"]["duration_s"] == 0
+
+
 def test_every_stop_is_noted(record):
     for number in range(3):
         stopped = stop(record, "interrupted")

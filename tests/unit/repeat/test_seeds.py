@@ -15,7 +15,7 @@ from cxr.repeat.judge import judge_series, outline_series
 from cxr.repeat.only import MOVABLE, move_seed, require_movable
 from cxr.repeat.seeds import describe_seed_runs, parse_seeds, plan_seed_runs
 from cxr.repeat.series import Series
-from cxr.reports.seeds_text import list_ensemble_rows
+from cxr.reports.seeds_text import list_ensemble_rows, list_image_rows
 from support.recipes import load_recipe, vectors
 
 ASKED = {"kind": "seeds", "seeds": [1, 2, 3], "only": None, "root": 1}
@@ -109,6 +109,12 @@ def test_images_that_seeds_disagree_about_are_named(runs):
     assert [one.path for one in found.worst] == ["test/A/5.png", "test/B/6.png"]
     assert worst.decisions == {"A": 2, "B": 1}
     assert (worst.lowest, worst.highest) == ([0.25, 0.25], [0.75, 0.75])
+    # Both span the same: the class that is shown is one for all, and named.
+    assert worst.choose_class() == 1
+    assert replace(worst, lowest=[0.1, 0.9004], highest=[0.4001, 1.2]).choose_class() == 1
+    assert replace(worst, lowest=[0.1, 0.9], highest=[0.5, 1.2]).choose_class() == 0
+    [first, *_] = list_image_rows(found)[1]
+    assert first[-1] == "B 0.250 to 0.750"
     values = [0.75, 0.75, 0.25]
     wanted = statistics.stdev(values) / statistics.mean(values)
     assert worst.coefficients[0] == pytest.approx(wanted)

@@ -59,6 +59,13 @@ def test_other_factors_and_values_are_refused(text):
         parse_settings([text])
 
 
+def test_a_factor_without_values_is_not_said_to_be_unknown():
+    with pytest.raises(UsageError, match="the factor threads is named without values"):
+        parse_settings(["threads"])
+    with pytest.raises(UsageError, match="no factor is called 'cores'"):
+        parse_settings(["cores"])
+
+
 @pytest.mark.parametrize(
     ("text", "fields", "variables"),
     [

@@ -85,4 +85,5 @@ def _format(tick: Decimal) -> str:
         return "0"
     exponent = plain.as_tuple().exponent
     is_short = isinstance(exponent, int) and exponent >= -4 and abs(plain) < 10**5  # noqa: PLR2004
-    return f"{plain:f}" if is_short else f"{plain:.2g}".lower()
+    # With all of its digits: a tick is round, and no two have one text.
+    return f"{plain:f}" if is_short else f"{plain:.{len(plain.as_tuple().digits)}g}".lower()

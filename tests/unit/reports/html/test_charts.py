@@ -24,9 +24,8 @@ def test_an_axis_holds_every_value_between_a_few_round_ticks(values: list[float]
     assert 2 <= len(axis.ticks) <= 8
     assert all(0 <= axis.place(value) <= 1 for value in values)
     assert [value for value, _ in axis.ticks] == sorted({value for value, _ in axis.ticks})
-    # A tick's text is its value, to the digits that it needs.
-    for value, text in axis.ticks:
-        assert math.isclose(float(text), value, rel_tol=0.01, abs_tol=1e-300)
+    # A tick's text is its value.
+    assert [float(text) for _, text in axis.ticks] == [value for value, _ in axis.ticks]
 
 
 @pytest.mark.parametrize(
@@ -34,6 +33,7 @@ def test_an_axis_holds_every_value_between_a_few_round_ticks(values: list[float]
     [
         ([0.0, 1.19], ["0", "0.5", "1", "1.5"]),
         ([0.0, 0.003], ["0", "0.001", "0.002", "0.003"]),
+        ([-1.05e16, -9.1e15], ["-1.05e+16", "-1e+16", "-9.5e+15", "-9e+15"]),
         ([7.0], ["3", "4", "5", "6", "7", "8", "9", "10", "11"]),
         ([], ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]),
     ],

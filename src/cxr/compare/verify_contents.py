@@ -61,7 +61,7 @@ def check_run(
         findings += _check_environment(directory, manifest, recipe.get("determinism"))
     spoiled = spoiled | {finding.path for finding in findings}
     if PREDICTIONS not in spoiled:
-        findings += _check_predicted(directory, manifest, recipe.get("determinism"))
+        findings += _check_predicted(directory, manifest, recipe.get("determinism"), spoiled)
     if CONFIG not in spoiled:
         findings += _check_config(directory, manifest)
     if ENVIRONMENT not in spoiled:
@@ -91,17 +91,19 @@ def check_evaluation(
         findings += _check_environment(directory, manifest, manifest.get("determinism"))
     spoiled = spoiled | {finding.path for finding in findings}
     if PREDICTIONS not in spoiled:
-        findings += _check_predicted(directory, manifest, manifest.get("determinism"))
+        findings += _check_predicted(directory, manifest, manifest.get("determinism"), spoiled)
     if ENVIRONMENT not in spoiled:
         findings += _check_libraries(load_json_object(directory / ENVIRONMENT), manifest)
     return findings
 
 
-def _check_predicted(directory: Path, manifest: Manifest, level: Any) -> Iterator[Finding]:
+def _check_predicted(
+    directory: Path, manifest: Manifest, level: Any, spoiled: set[str]
+) -> Iterator[Finding]:
     """Check all that is computed from predictions."""
     findings = list(check_figures(directory, manifest, level))
-    yield from findings
-    # Of what cannot be computed with, that is said once.
+    # Of what was changed, or cannot be computed with, that is said once.
+    yield from (one for one in findings if one.path == MANIFEST or one.path not in spoiled)
     if PREDICTIONS not in {finding.path for finding in findings}:
         yield from check_resampled(directory, manifest, level)
 

@@ -78,7 +78,7 @@ step_parts = st.fixed_dictionaries(
     }
 )
 
-float32_texts = st.floats(width=32, allow_nan=False).map(repr)
+float32_texts = st.floats(width=32, allow_nan=False, allow_infinity=False).map(repr)
 
 probabilities = st.floats(0, 1)
 

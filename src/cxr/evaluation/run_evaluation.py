@@ -25,12 +25,13 @@ from cxr.evaluation.trained_network import build_trained_network, load_outcome_w
 from cxr.evaluation.write_evaluation import write_evaluation
 from cxr.models.build import require_known_model
 from cxr.progress import SILENCE, Progress
-from cxr.records.data_lock import DataLock, load_data_lock, load_run_lock
+from cxr.records.data_lock import DataLock, load_data_lock
 from cxr.records.exported import require_no_export
 from cxr.records.manifest import (
     Manifest,
     load_sealed_run,
 )
+from cxr.records.named_files import load_named_lock
 from cxr.records.predictions import Prediction, load_predictions
 from cxr.records.run_config import load_recorded_config
 from cxr.records.run_directory import (
@@ -94,7 +95,7 @@ def evaluate_run(
     plan = derive_control_plan(config)
     controls = set_controls(plan)
     require_device(config.device)
-    lock = load_run_lock(run, manifest)
+    lock = load_named_lock(run, manifest)
     dataset = load_same_dataset(config.data, lock, progress=progress)
     subgroups = read_subgroup_values(config, lock)
     ops: Counter[str] = Counter()

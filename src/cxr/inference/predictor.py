@@ -33,8 +33,8 @@ from cxr.inference.inputs import Input, describe_file
 from cxr.inference.open_run import OpenedRun
 from cxr.inference.prepare_image import PreparedImage, decode_input
 from cxr.models.build import require_known_model
-from cxr.records.data_lock import load_run_lock
 from cxr.records.exported import is_export, load_exported_classes
+from cxr.records.named_files import load_named_lock
 
 if TYPE_CHECKING:
     import numpy as np
@@ -167,4 +167,4 @@ def _load_classes(opened: OpenedRun) -> tuple[str, ...]:
     """
     if is_export(opened.directory):
         return load_exported_classes(opened.directory, opened.manifest, opened.config)
-    return load_run_lock(opened.directory, opened.manifest).classes
+    return load_named_lock(opened.directory, opened.manifest).classes

@@ -13,8 +13,6 @@ from cxr.digests.canonical import canonical_json, digest_json
 from cxr.errors import RecordError
 from cxr.json_file import load_json_object
 from cxr.label_text import parse_labels
-from cxr.records.manifest import Manifest
-from cxr.records.run_directory import DATA_LOCK
 
 SCHEMA: Final = "cxr.data-lock/1"
 
@@ -118,22 +116,6 @@ def load_data_lock(path: Path) -> DataLock:
             where=str(path),
             hint="it was edited; restore it from the run that wrote it",
         ) from error
-
-
-def load_run_lock(run: Path, manifest: Manifest) -> DataLock:
-    """Read the lock of a run, once it is known to be the one that its manifest names.
-
-    Raises:
-        RecordError: It is another one, is missing, or cannot be read.
-    """
-    lock = load_data_lock(run / DATA_LOCK)
-    if lock.digest != manifest["recipe"]["data_digest"]:
-        raise RecordError(
-            "the data lock is not that of the run",
-            where=str(run / DATA_LOCK),
-            hint="it was edited; restore it; cxr verify says more",
-        )
-    return lock
 
 
 def _read_samples(rows: Sequence[dict[str, Any]]) -> tuple[Sample, ...]:

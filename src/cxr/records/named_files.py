@@ -39,6 +39,12 @@ def load_named_lock(run: Path, manifest: Manifest) -> DataLock:
     """
     lock = load_data_lock(run / DATA_LOCK)
     _require_named(run, DATA_LOCK, manifest)
+    if lock.digest != manifest["recipe"]["data_digest"]:
+        raise RecordError(
+            "the data lock is not that of the run",
+            where=str(run / DATA_LOCK),
+            hint="restore it; cxr verify says more",
+        )
     return lock
 
 

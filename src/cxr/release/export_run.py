@@ -15,7 +15,7 @@ from cxr.determinism.controls import require_device, set_controls
 from cxr.errors import UsageError
 from cxr.interruption import obey
 from cxr.progress import SILENCE, Progress
-from cxr.records.data_lock import load_run_lock
+from cxr.records.named_files import load_named_lock
 from cxr.records.run_config import load_recorded_config
 from cxr.records.whole_directory import find_target, growing_beside, name_directory
 from cxr.release.export_record import ExportRecord
@@ -83,7 +83,7 @@ def export_run(
     require_timm_model(config)
     set_controls(derive_control_plan(config))
     require_device(config.device)
-    lock = load_run_lock(run, manifest)
+    lock = load_named_lock(run, manifest)
     dataset = load_same_dataset(config.data, lock, progress=progress)
     with growing_beside(target) as growing:
         record = Exporter(

@@ -7,6 +7,7 @@ import pytest
 from cxr.compare.paired_runs import compare_paired_runs
 from cxr.digests.canonical import canonical_json
 from cxr.errors import RecordError
+from cxr.records.data_lock import load_data_lock
 from cxr.records.manifest import digest_files
 from cxr.records.run_directory import DATA_LOCK
 
@@ -55,8 +56,14 @@ def test_a_logit_that_is_none_is_a_record_error(make_run, logit):
 
 def test_a_prediction_of_no_sample_is_a_record_error(runs, edit_manifest):
     edit_lock(runs[0], remove_first)
-    files = digest_files(runs[0])
-    edit_manifest(runs[0], lambda manifest: manifest.update(files=files), seal=True)
+    named = {"files": digest_files(runs[0])}
+    edit_manifest(runs[0], lambda manifest: manifest.update(named), seal=True)
+    with pytest.raises(RecordError, match="the data lock is not that of the run"):
+        compare_paired_runs(*runs, replicates=20)
+    digest = load_data_lock(runs[0] / DATA_LOCK).digest
+    edit_manifest(
+        runs[0], lambda manifest: manifest["recipe"].update(data_digest=digest), seal=True
+    )
     with pytest.raises(RecordError, match="an image that was predicted is no sample") as caught:
         compare_paired_runs(*runs, replicates=20)
     assert caught.value.where == "test/A/5.png"

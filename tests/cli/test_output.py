@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import pty
 import re
@@ -17,7 +16,7 @@ import pytest
 
 from support.program import build_command, build_environment, read_error, run_cxr
 from support.recipes import vectors, write_recipe
-from support.runs import FinishedRuns, copy_run
+from support.runs import FinishedRuns, copy_run, edit_facts
 
 COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:3[0-9]|4[0-9]|9[0-7])[;m]")
 COMMANDS = [
@@ -168,9 +167,8 @@ def test_a_value_that_is_too_long_is_no_fault_in_another_encoding(
 ):
     usual = finished_run(vectors())
     other = copy_run(usual, tmp_path / "other")
-    facts = json.loads((other / "env.json").read_bytes())
-    facts["cpu"]["model"] = "A processor whose name does not fit into a column"
-    (other / "env.json").write_text(json.dumps(facts))
+    name = "A processor whose name does not fit into a column"
+    edit_facts(other, lambda facts: facts["cpu"].update(model=name))
     finished = run_cxr("diff", usual.directory, other, env={"PYTHONIOENCODING": "ascii"})
     assert "bug" not in finished.stderr, finished.stderr
     assert finished.returncode == 0

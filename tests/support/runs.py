@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import filelock
 
+from cxr.records.manifest import digest_files, load_manifest, write_manifest
+from cxr.records.run_directory import ENVIRONMENT
 from support.program import Finished, read_answer, run_cxr
 from support.recipes import Recipe, write_recipe
 
@@ -111,3 +113,13 @@ def copy_run(run: Run, destination: Path) -> Path:
     """Copy a run directory to edit it."""
     shutil.copytree(run.directory, destination)
     return destination
+
+
+def edit_facts(run: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change the environment of a copied run, as if it had been trained there."""
+    path = run / ENVIRONMENT
+    facts = json.loads(path.read_bytes())
+    change(facts)
+    path.write_text(json.dumps(facts), encoding="utf-8")
+    manifest = load_manifest(run)
+    write_manifest(run, {**manifest, "files": digest_files(run)})

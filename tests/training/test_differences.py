@@ -13,7 +13,7 @@ from PIL import Image
 
 from cxr.data.order import derive_epoch_batches
 from support.recipes import STEPS, STEPS_PER_EPOCH, images, vectors
-from support.runs import FinishedRuns, Run, copy_run, diff
+from support.runs import FinishedRuns, Run, copy_run, diff, edit_facts
 
 
 @pytest.mark.parametrize(
@@ -233,9 +233,8 @@ def test_a_fact_of_the_environment_is_the_one_difference(
 ):
     usual = finished_run(vectors())
     other = copy_run(usual, tmp_path / "other")
-    facts = json.loads((other / "env.json").read_bytes())
-    before, facts[group][name] = facts[group][name], value
-    (other / "env.json").write_text(json.dumps(facts))
+    before = json.loads((other / "env.json").read_bytes())[group][name]
+    edit_facts(other, lambda facts: facts[group].update({name: value}))
     code, report = diff(usual, other)
     assert (code, report["verdict"]) == (0, "identical")
     assert report["differences"] == [
@@ -249,10 +248,12 @@ def test_a_fact_of_the_environment_is_the_one_difference(
 def test_a_changed_decoder_is_the_one_difference(finished_run: FinishedRuns, tmp_path: Path):
     usual = finished_run(vectors())
     other = copy_run(usual, tmp_path / "other")
-    facts = json.loads((other / "env.json").read_bytes())
-    facts["images"]["canaries"]["jpeg_grey"] = "sha256:" + "0" * 64
-    facts["images"]["canaries_changed"] = ["jpeg_grey"]
-    (other / "env.json").write_text(json.dumps(facts))
+
+    def change(facts: dict[str, Any]) -> None:
+        facts["images"]["canaries"]["jpeg_grey"] = "sha256:" + "0" * 64
+        facts["images"]["canaries_changed"] = ["jpeg_grey"]
+
+    edit_facts(other, change)
     _, report = diff(usual, other)
     (found,) = report["differences"]
     assert found["field"].startswith("images.canaries")

@@ -193,7 +193,7 @@ def test_a_run_on_vectors_one_that_failed_and_other_weights_are_refused(
         text.replace('["NORMAL","PNEUMONIA"]', '["PNEUMONIA","NORMAL"]')
     )
     problem, _, _ = read_error(run_cxr("predict", swapped, radiographs / "test"), code=3)
-    assert problem == "the data lock, which names the classes, is not that of the run"
+    assert problem.startswith("data.lock.json was changed: its bytes have another digest")
 
 
 def test_two_answers_cannot_share_stdout(run: Run, radiographs: Path):

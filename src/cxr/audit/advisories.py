@@ -11,11 +11,12 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from packaging.version import Version
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from cxr.audit.version_ranges import Event, EventKind, is_in_range
 from cxr.audit.vulnerabilities import (
@@ -65,6 +66,14 @@ class _Record(_Strict):
     aliases: list[str] | None = None
     summary: str | None = None
     details: str | None = None
+
+    @field_validator("withdrawn")
+    @classmethod
+    def _require_time(cls, text: str | None) -> str | None:
+        """Refuse what is no time with a zone: it would do away with a record that stands."""
+        if text is not None and datetime.fromisoformat(text).tzinfo is None:
+            raise ValueError("a time without a zone")
+        return text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,7 +235,9 @@ def _parse(content: bytes, path: Path) -> Iterator[_Record]:
 
 def _counts(record: _Record) -> bool:
     """Say whether a record stands, and is about a Python package."""
-    return record.withdrawn is None and any(_name(place) for place in record.affected)
+    withdrawn = record.withdrawn
+    stands = withdrawn is None or datetime.fromisoformat(withdrawn) > datetime.now(UTC)
+    return stands and any(_name(place) for place in record.affected)
 
 
 def _name(place: _Affected) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 _FIRST: Final = ("PYSEC-", "CVE-")
 """Identifiers that stand first, of several for one vulnerability; as pip-audit has it."""
@@ -73,7 +73,8 @@ def parse_version(text: str) -> Version | None:
     """Return a version, or None where the text is none by PEP 440."""
     try:
         return Version(text)
-    except InvalidVersion:
+    except ValueError:
+        # No version, or a number of more digits than Python takes.
         return None
 
 

@@ -112,8 +112,8 @@ def load_same_dataset(
     if dataset.lock.digest != lock.digest:
         raise DataError(
             "the data set is not the one that the run used",
-            where=config.root or config.source,
-            hint="cxr data verify DIR --lock RUN/data.lock.json names what differs",
+            where=config.root or (config.csv and config.csv.file) or config.source,
+            hint="cxr data verify CONFIG --lock RUN/data.lock.json names what differs",
         )
     # The digest tells nothing of patients; intervals and subgroups are taken over them.
     if others := list_other_groups(lock, dataset.lock):

@@ -61,14 +61,16 @@ def describe_intervals(intervals: Mapping[str, Any] | None) -> list[str]:
         return []
     patients, resamples = count(intervals["num_groups"], "patient"), intervals["replicates"]
     lines = [f"intervals: {resamples:,} resamples of {patients}, seed {intervals['seed']}"]
+    return [*lines, *describe_missing(intervals["whole"])]
+
+
+def describe_missing(figures: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return a line for each reason why figures have no interval."""
     missing: dict[str, list[str]] = {}
-    for name, found in intervals["whole"].items():
+    for name, found in figures.items():
         if found["reason"] is not None:
             missing.setdefault(found["reason"], []).append(name)
-    return [
-        *lines,
-        *(f"no interval of {', '.join(names)}: {why}" for why, names in missing.items()),
-    ]
+    return [f"no interval of {', '.join(names)}: {why}" for why, names in missing.items()]
 
 
 def list_ranks(figures: Mapping[str, Any], intervals: Mapping[str, Any] | None) -> TextTable:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cxr.reports.evaluation_text import TextTable, format_figure, format_range
+from cxr.plain_text import count
+from cxr.reports.evaluation_text import TextTable, describe_missing, format_figure, format_range
 
 _SMALLEST_P = 1e-4
 
@@ -23,15 +24,20 @@ def list_differences(paired: Mapping[str, Any]) -> TextTable:
         for name, one in paired["figures"].items()
     ]
     header = ["figure", "a", "b", "b - a", f"{paired['level']:.0%} interval".replace("%", " %")]
-    title = f"paired, {paired['num_images']:,} images of {paired['num_groups']:,} patients"
+    images, patients = count(paired["num_images"], "image"), count(paired["num_groups"], "patient")
+    title = f"paired, {images} of {patients}"
     return TextTable(title=title, header=header, rows=rows)
 
 
 def describe_tests(paired: Mapping[str, Any]) -> list[str]:
-    """Return the tests of decisions and, where patients have one image each, of AUROCs."""
+    """Return why intervals are missing, and the tests of decisions.
+
+    Where patients have one image each, those of AUROCs as well.
+    """
     decisions = paired["decisions"]
     alone = f"{decisions['only_first']} right in a alone, {decisions['only_second']} in b alone"
-    lines = [f"decisions: {alone}; p {_format_p(decisions['p_value'])} ({decisions['method']})"]
+    lines = describe_missing(paired["figures"])
+    lines += [f"decisions: {alone}; p {_format_p(decisions['p_value'])} ({decisions['method']})"]
     if paired["auroc"] is None:
         lines.append(f"no DeLong test: {paired['reason']}")
         return lines

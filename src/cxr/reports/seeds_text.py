@@ -15,6 +15,10 @@ CLASS_COLUMNS: Final = ("recall", "specificity", "f1", "auroc")
 """Figures of a class that a table has room for; the record has all."""
 
 _UNDEFINED: Final = "undefined"
+
+NO_KAPPA: Final = "undefined: all decisions are one class"
+"""What is told of a kappa where runs could agree on nothing else."""
+
 _NUM_IMAGES: Final = 5
 
 Rows = tuple[list[str], list[list[str]]]
@@ -54,8 +58,8 @@ def describe_agreement(agreement: Agreement) -> list[str]:
         f"{agreement.changing} of {agreement.num_images} images ({agreement.changing_share:.1%})"
     )
     lines = [f"{share} are decided otherwise under another seed"]
-    if agreement.kappa is not None:
-        lines.append(f"Fleiss' kappa of the decisions {agreement.kappa:.3f}")
+    kappa = NO_KAPPA if agreement.kappa is None else f"{agreement.kappa:.3f}"
+    lines.append(f"Fleiss' kappa of the decisions {kappa}")
     if agreement.left_out:
         lines.append(f"{agreement.left_out} images are left out: not every run predicted them")
     return lines

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cxr.atomic import write_text
+from cxr.bounded_file import open_regular
 from cxr.config.fields import digest_config
 from cxr.config.load import load_config
 from cxr.config.schema import RunConfig
@@ -31,6 +32,9 @@ from cxr.reproduce.unpack import unpack_run
 
 _COMPARED: Final = (ENVIRONMENT, DATA_LOCK, LEDGER, PREDICTIONS)
 """What a comparison of two runs reads."""
+
+_ZIP_HEAD: Final = b"PK\x03\x04"
+"""What an archive begins with. Source: PKWARE, APPNOTE.TXT, 4.3.7."""
 
 _UNKNOWN: Final = "not-in-the-manifest"
 _NO_KEY: Final = f"{_UNKNOWN}.key"
@@ -94,7 +98,7 @@ def open_record(path: Path, *, place: Path) -> Record:
         inner = path / REPRODUCED_RUN
         run = inner if (path / REPRODUCTION).is_file() and inner.is_dir() else path
         return _require_whole(Record(manifest=load_sealed_run(run, completed=True), directory=run))
-    if path.is_file() and zipfile.is_zipfile(path):
+    if path.is_file() and _is_archive(path):
         unpack_run(path, place)
         manifest = load_sealed_run(place, completed=True)
         return _require_whole(Record(manifest=manifest, directory=place, is_unpacked=True))
@@ -104,6 +108,14 @@ def open_record(path: Path, *, place: Path) -> Record:
     if path.name == MANIFEST and (path.parent / LEDGER).is_file():
         return _require_whole(Record(manifest=manifest, directory=path.parent))
     return Record(manifest=manifest, directory=None)
+
+
+def _is_archive(path: Path) -> bool:
+    """Say whether a file is to be taken for an archive, be it one that was cut short."""
+    if path.suffix == ".zip" or zipfile.is_zipfile(path):
+        return True
+    with open_regular(path) as stream:
+        return stream.read(len(_ZIP_HEAD)) == _ZIP_HEAD
 
 
 def _require_whole(record: Record) -> Record:

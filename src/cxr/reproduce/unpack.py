@@ -21,7 +21,8 @@ from typing import IO, Any, Final
 from cxr.atomic import atomic_writer, make_directory, write_bytes
 from cxr.digests.canonical import PREFIX
 from cxr.errors import RecordError, StorageError
-from cxr.records.run_directory import PACK_INDEX
+from cxr.json_file import load_json_object
+from cxr.records.run_directory import MANIFEST, PACK_INDEX
 from cxr.reproduce.pack_format import SCHEMA, is_known_entry
 
 _MAX_INDEX_BYTES: Final = 16 << 20
@@ -65,6 +66,7 @@ def unpack_run(path: Path, directory: Path) -> None:
             for name, entry in stated.items():
                 _write_entry(archive, name, entry, directory, path)
             write_bytes(directory / PACK_INDEX, archive.read(PACK_INDEX))
+            _require_stated_manifest(directory, path)
     except _DAMAGED as error:
         shutil.rmtree(directory)
         raise _refuse(path, f"it is damaged: {' '.join(str(error).split())[:200]}") from error
@@ -101,6 +103,15 @@ def _check_index(archive: zipfile.ZipFile, path: Path) -> dict[str, dict[str, An
         if archive.getinfo(name).file_size != entry["bytes"]:
             raise _refuse(path, f"{name!r} is not of the size that it states")
     return index
+
+
+def _require_stated_manifest(directory: Path, path: Path) -> None:
+    """Refuse an archive whose index names another manifest than the one that came out of it."""
+    if not (directory / MANIFEST).is_file():
+        raise _refuse(path, "it holds no manifest")
+    index, manifest = (load_json_object(directory / name) for name in (PACK_INDEX, MANIFEST))
+    if index.get("manifest_digest") != manifest.get("manifest_digest"):
+        raise _refuse(path, f"{PACK_INDEX} names another manifest than the one in it")
 
 
 def _check_entry(info: zipfile.ZipInfo, path: Path) -> None:

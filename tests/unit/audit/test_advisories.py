@@ -222,3 +222,23 @@ def test_what_is_no_advisory_is_refused(tmp_path, content, problem):
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(RecordError, match="cannot read the advisory: No such file"):
         load_advisories([tmp_path / "gone.json"])
+
+
+@pytest.mark.parametrize("time", ["", "soon", "2020-01-01T00:00:00", "2020-13-01T00:00:00Z"])
+def test_a_withdrawal_at_no_time_does_away_with_nothing(tmp_path, time):
+    path = write(tmp_path / "one.json", make_advisory("planted") | {"withdrawn": time})
+    with pytest.raises(RecordError, match="Open Source Vulnerability"):
+        find(path, planted="1")
+
+
+def test_a_withdrawal_counts_from_its_time_on(tmp_path):
+    later = make_advisory("planted", withdrawn="2999-01-01T00:00:00Z")
+    earlier = make_advisory("planted", id="PYSEC-2", withdrawn="2020-01-01T00:00:00Z")
+    path = write(tmp_path / "some.json", [earlier, later])
+    assert [one.id for one in find(path, planted="1").vulnerabilities] == ["PYSEC-2026-1"]
+
+
+def test_a_version_of_thousands_of_digits_is_none(tmp_path):
+    content = json.dumps(make_advisory("planted")).replace('"2.0"', '"' + "9" * 6000 + '"')
+    found = find(write(tmp_path / "one.json", content), planted="1")
+    assert found.unanswered == {"planted": "PYSEC-2026-1 does not say in versions what it affects"}

@@ -12,6 +12,7 @@ import pytest
 from cxr.digests.canonical import digest_bytes
 from cxr.errors import RecordError, StorageError
 from cxr.reproduce import unpack
+from cxr.reproduce.record import open_record
 from cxr.reproduce.unpack import unpack_run
 
 CONTENT = b"one line\n"
@@ -53,6 +54,22 @@ def test_everything_is_written_as_it_was(tmp_path: Path):
     index = json.loads(written.pop("pack.json"))
     assert index["entries"].keys() == entries.keys()
     assert written == entries
+
+
+def test_an_index_that_names_another_manifest_is_refused(tmp_path: Path):
+    manifest = json.dumps({"manifest_digest": "sha256:0"}).encode()
+    path = write_pack(tmp_path / "a.zip", {"manifest.json": manifest})
+    assert "names another manifest" in refuse(path, tmp_path / "out")
+    path = write_pack(tmp_path / "b.zip", {"metrics.jsonl": b""})
+    assert "holds no manifest" in refuse(path, tmp_path / "out")
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 and no end", b"no archive"])
+def test_an_archive_that_was_cut_short_is_said_to_be_damaged(tmp_path: Path, content: bytes):
+    path = tmp_path / "a.cxr.zip"
+    path.write_bytes(content)
+    with pytest.raises(RecordError, match="it is damaged"):
+        open_record(path, place=tmp_path / "out")
 
 
 @pytest.mark.parametrize(

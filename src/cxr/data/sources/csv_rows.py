@@ -57,10 +57,13 @@ def _name_cells(
 ) -> Iterator[Row]:
     for line, cells in rows:
         if len(cells) != len(columns):
+            is_short = len(cells) < len(columns)
             raise _refuse(
                 f"{file}:{line}",
                 f"a row of the table has {len(cells)} cells, its head has {len(columns)}",
-                "put quotes around a cell that holds a comma",
+                "it was cut short, or lacks commas: complete it"
+                if is_short
+                else "put quotes around a cell that holds a comma",
             )
         yield Row(line, dict(zip(columns, cells, strict=True)))
 
@@ -82,8 +85,8 @@ def _read(file: Path) -> Iterator[tuple[int, list[str]]]:
         problem = f"cannot read the table: {error.strerror or error}"
         raise _refuse(file, problem, "correct data.csv.file, or restore the file") from error
     except UnicodeDecodeError as error:
-        problem = "the table is not UTF-8"
-        raise _refuse(f"{file}:{line + 1}", problem, "save it as UTF-8") from error
+        # Where in the file is not known: it is decoded in blocks.
+        raise _refuse(file, "the table is not UTF-8", "save it as UTF-8") from error
     except csv.Error as error:
         problem = f"the table cannot be read on: {error}"
         raise _refuse(

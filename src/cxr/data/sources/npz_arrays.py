@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import math
 import tempfile
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -39,7 +40,9 @@ _FAULTS: Final = (
     NotImplementedError,
     OSError,
     RuntimeError,
+    SyntaxError,
     ValueError,
+    tokenize.TokenError,
 )
 """What zipfile and numpy raise for damaged, encrypted or foreign content."""
 

@@ -209,6 +209,21 @@ def test_a_file_that_was_cut_short_is_refused(file, save, keep):
     assert "the npz file cannot be read" in refuse(file)
 
 
+def test_any_byte_of_an_arrays_head_may_be_another(file):
+    np.savez(file, **draw())
+    content = file.read_bytes()
+    with zipfile.ZipFile(file) as archive:
+        info = archive.getinfo("train_images.npy")
+        start = content.index(b"\x93NUMPY", info.header_offset)
+    for place in range(start, start + 128):
+        for value in b" ({\x00\\'9":
+            changed = bytearray(content)
+            changed[place] = value
+            file.write_bytes(changed)
+            if bytes(changed) != content:
+                refuse(file)
+
+
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
 @pytest.mark.parametrize("name", ["train_images.npy", "train_labels.npy"])
 def test_a_byte_that_changed_is_found(file, save, name):

@@ -25,6 +25,7 @@ from cxr.reports.html.blocks import (
 )
 from cxr.reports.html.several.common_images import SharedImages
 from cxr.reports.html.thumbnails import open_thumbnails
+from cxr.reports.seeds_text import NO_KAPPA
 
 _MOST_PICTURES: Final = 8
 _MOST_COLUMNS: Final = 12
@@ -73,7 +74,9 @@ def _list_blocks(shared: SharedImages, common: CommonImages, found: Agreement) -
             Headline(
                 name="Fleiss' kappa of the decisions",
                 value="undefined" if kappa is None else f"{kappa:.3f}",
-                note="1 is full agreement, 0 that of chance",
+                note="1 is full agreement, 0 that of chance"
+                if kappa is not None or share is None
+                else NO_KAPPA,
             ),
         ]
     )

@@ -183,10 +183,11 @@ def _show_figures(report: DiffReport, *, every: bool) -> None:
 
 def show_paired(paired: dict[str, Any]) -> None:
     """Print what a paired comparison found."""
+    from cxr.reports.evaluation_text import describe_missing
     from cxr.reports.paired_text import describe_tests, list_differences
 
     table = list_differences(paired)
     print_line()
     print_table(table.title, table.header, table.rows)
-    for line in describe_tests(paired):
+    for line in (*describe_missing(paired["figures"]), *describe_tests(paired)):
         print_line(line)

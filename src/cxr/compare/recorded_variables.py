@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping
+from typing import Final
 
 from cxr.determinism.variables import (
     HARMLESS_VARIABLES,
@@ -15,6 +16,9 @@ from cxr.determinism.variables import (
 from cxr.environment.comparison import is_chosen
 from cxr.records.manifest import Manifest
 
+_NO_CHOICES: Final = frozenset({*OWN_VARIABLES, *HARMLESS_VARIABLES})
+"""Variables that choose no kernels: cxr's own, and how threads wait."""
+
 
 def read_choices(manifest: Manifest) -> dict[str, str]:
     """Return the variables by which a run's user had chosen kernels, where they are known.
@@ -25,7 +29,7 @@ def read_choices(manifest: Manifest) -> dict[str, str]:
         name: value
         for name, value in manifest["controls"].items()
         if isinstance(value, str)
-        and name not in HARMLESS_VARIABLES
+        and name not in _NO_CHOICES
         and may_be_set_again(name, value)
         and is_chosen(name, value)
     }
@@ -41,9 +45,7 @@ def read_choices_here() -> dict[str, str]:
     return {
         name: value
         for name, value in read_variables().items()
-        if value is not None
-        and name not in {*OWN_VARIABLES, *HARMLESS_VARIABLES}
-        and is_chosen(name, value)
+        if value is not None and name not in _NO_CHOICES and is_chosen(name, value)
     }
 
 
@@ -54,7 +56,6 @@ def derive_variables(choices: Mapping[str, str], withheld: Collection[str] = ())
         choices: Of `read_choices`.
         withheld: Those that were set to what nobody knows: they stay as they are here.
     """
-    others = {*OWN_VARIABLES, *HARMLESS_VARIABLES, *withheld}
-    chosen_here = [name for name in read_variables() if name not in others]
+    chosen_here = [name for name in read_variables() if name not in {*_NO_CHOICES, *withheld}]
     kept = {name: value for name, value in os.environ.items() if name not in chosen_here}
     return {**kept, **choices}

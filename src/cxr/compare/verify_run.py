@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from cxr.records.manifest import (
     is_sealed,
     load_manifest,
 )
-from cxr.records.run_directory import EVALUATIONS, LEDGER, MANIFEST, METRICS, walk_record
+from cxr.records.run_directory import EVALUATIONS, LEDGER, MANIFEST, METRICS, Entry, walk_record
 
 
 def verify_run(directory: Path) -> Verification:
@@ -39,8 +39,10 @@ def verify_run(directory: Path) -> Verification:
         return _verify_foreign(directory)
     manifest = load_manifest(directory)
     _require_ended(manifest, directory, "go on with cxr train --resume")
-    findings, irregular = list(check_manifest(manifest)), _list_irregular(directory)
-    findings += _check_files(directory, take(manifest, "files"))
+    present = {entry.path: entry for entry in walk_record(directory)}
+    irregular = _list_irregular(present)
+    findings = list(check_manifest(manifest))
+    findings += _check_files(directory, take(manifest, "files"), present)
     num_files, num_evaluations = len(take(manifest, "files")), 0
     if manifest["schema"] == EVALUATION_SCHEMA:
         spoiled = {one.path for one in findings}
@@ -71,8 +73,9 @@ def _verify_foreign(directory: Path) -> Verification:
     manifest = load_foreign_manifest(directory)
     _require_ended(manifest, directory, "run it again, into another directory")
     files = take(manifest, "files")
-    findings = [*check_manifest(manifest), *_check_files(directory, files)]
-    if manifest["schema"] == LOOP_SCHEMA and LEDGER not in _list_irregular(directory):
+    present = {entry.path: entry for entry in walk_record(directory)}
+    findings = [*check_manifest(manifest), *_check_files(directory, files, present)]
+    if manifest["schema"] == LOOP_SCHEMA and LEDGER not in _list_irregular(present):
         findings += _check_ledger(directory, manifest)
     findings += check_foreign(directory, manifest, {one.path for one in findings})
     return Verification(str(manifest.get("status")), len(files), 0, findings)
@@ -129,14 +132,15 @@ def check_manifest(manifest: Manifest) -> Iterator[Finding]:
         yield Finding(MANIFEST, "config.recipe is not the config of recipe.config_digest")
 
 
-def _list_irregular(directory: Path) -> set[str]:
+def _list_irregular(present: Mapping[str, Entry]) -> set[str]:
     """Return what is no regular file: it may have no end, so nothing looks into it."""
-    return {entry.path for entry in walk_record(directory) if not entry.is_file}
+    return {name for name, entry in present.items() if not entry.is_file}
 
 
-def _check_files(directory: Path, named: dict[str, Any]) -> Iterator[Finding]:
+def _check_files(
+    directory: Path, named: dict[str, Any], present: Mapping[str, Entry]
+) -> Iterator[Finding]:
     """Check every file's bytes, and that there is nothing else."""
-    present = {entry.path: entry for entry in walk_record(directory)}
     for name in sorted(named):
         if name not in present:
             yield Finding(name, "is missing")

@@ -25,7 +25,7 @@ from cxr.evaluation.trained_network import build_trained_network, load_outcome_w
 from cxr.evaluation.write_evaluation import write_evaluation
 from cxr.models.build import require_known_model
 from cxr.progress import SILENCE, Progress
-from cxr.records.data_lock import DataLock, load_data_lock
+from cxr.records.data_lock import DataLock
 from cxr.records.exported import require_no_export
 from cxr.records.manifest import (
     Manifest,
@@ -35,7 +35,6 @@ from cxr.records.named_files import load_named_lock
 from cxr.records.predictions import Prediction, load_predictions
 from cxr.records.run_config import load_recorded_config
 from cxr.records.run_directory import (
-    DATA_LOCK,
     EVALUATIONS,
     VALIDATION_PREDICTIONS,
 )
@@ -90,12 +89,12 @@ def evaluate_run(
     require_no_export(run)
     manifest = load_sealed_run(run, completed=True)
     recorded_config = load_recorded_config(run, manifest, root=root)
-    validation, missing = _load_validation(run, manifest)
+    lock = load_named_lock(run, manifest)
+    validation, missing = _load_validation(run, manifest, lock)
     config = _change(recorded_config, split=split, batch_size=batch_size)
     plan = derive_control_plan(config)
     controls = set_controls(plan)
     require_device(config.device)
-    lock = load_named_lock(run, manifest)
     dataset = load_same_dataset(config.data, lock, progress=progress)
     subgroups = read_subgroup_values(config, lock)
     ops: Counter[str] = Counter()
@@ -148,7 +147,9 @@ def _describe_batch(of_run: int, config: RunConfig) -> dict[str, Any]:
     return {"used": used, "of_run": of_run, "affects_bits": "no" if promised else "unknown"}
 
 
-def _load_validation(run: Path, manifest: Manifest) -> tuple[list[Prediction] | None, str]:
+def _load_validation(
+    run: Path, manifest: Manifest, lock: DataLock
+) -> tuple[list[Prediction] | None, str]:
     """Return the predictions that thresholds are chosen by, or None and why there are none.
 
     Raises:
@@ -156,7 +157,7 @@ def _load_validation(run: Path, manifest: Manifest) -> tuple[list[Prediction] | 
     """
     wanted = manifest["files"].get(VALIDATION_PREDICTIONS)
     if wanted is None:
-        has_split = any(one.split == "val" for one in load_data_lock(run / DATA_LOCK).samples)
+        has_split = any(one.split == "val" for one in lock.samples)
         kept = "the run is from before validation predictions were kept"
         return None, kept if has_split else "there is no validation split"
     path = run / VALIDATION_PREDICTIONS

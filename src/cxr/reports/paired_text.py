@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cxr.plain_text import count
-from cxr.reports.evaluation_text import TextTable, describe_missing, format_figure, format_range
+from cxr.reports.evaluation_text import TextTable, format_figure, format_range
 
 _SMALLEST_P = 1e-4
 
@@ -30,14 +30,10 @@ def list_differences(paired: Mapping[str, Any]) -> TextTable:
 
 
 def describe_tests(paired: Mapping[str, Any]) -> list[str]:
-    """Return why intervals are missing, and the tests of decisions.
-
-    Where patients have one image each, those of AUROCs as well.
-    """
+    """Return the tests of decisions and, where patients have one image each, of AUROCs."""
     decisions = paired["decisions"]
     alone = f"{decisions['only_first']} right in a alone, {decisions['only_second']} in b alone"
-    lines = describe_missing(paired["figures"])
-    lines += [f"decisions: {alone}; p {_format_p(decisions['p_value'])} ({decisions['method']})"]
+    lines = [f"decisions: {alone}; p {_format_p(decisions['p_value'])} ({decisions['method']})"]
     if paired["auroc"] is None:
         lines.append(f"no DeLong test: {paired['reason']}")
         return lines

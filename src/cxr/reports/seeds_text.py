@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 from cxr.records.figures import ALL_SCALARS, LOWER_IS_BETTER
@@ -86,7 +85,7 @@ def list_image_rows(agreement: Agreement, *, most: int = _NUM_IMAGES) -> Rows:
             one.path,
             one.label,
             ", ".join(f"{num} x {name}" for name, num in one.decisions.items()),
-            _describe_reach(one, classes),
+            f"{classes[one.choose_class()]} {describe_reach(one, one.choose_class())}",
         ]
         for one in agreement.worst[:most]
     ]
@@ -109,11 +108,9 @@ def list_ensemble_rows(report: SeedsReport) -> Rows:
     return ["metric", "ensemble", "mean", "best run", "runs better"], rows
 
 
-def _describe_reach(image: ImageSpread, classes: Sequence[str]) -> str:
-    """Return a class, and its least and greatest probability."""
-    chosen = image.choose_class()
-    low, high = image.lowest[chosen], image.highest[chosen]
-    return f"{classes[chosen]} {low:.{SHOWN_DIGITS}f} to {high:.{SHOWN_DIGITS}f}"
+def describe_reach(image: ImageSpread, index: int) -> str:
+    """Return the least and the greatest probability of a class."""
+    return f"{image.lowest[index]:.{SHOWN_DIGITS}f} to {image.highest[index]:.{SHOWN_DIGITS}f}"
 
 
 def _mean_and_std(spread: SeedSpread) -> str:

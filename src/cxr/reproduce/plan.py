@@ -223,7 +223,7 @@ def check_variables(
                 field=f"variables.{name}",
                 expected=recorded.get(name),
                 found=here.get(name),
-                # How threads wait is such a choice too, and changes no bit.
+                # At portable no choice of kernels changes a bit.
                 affects_bits="yes" if level in find_levels(f"variables.{name}") else "no",
                 remedy="set",
                 do="is set as recorded, for the reproduction alone",

@@ -15,7 +15,7 @@ from cxr.repeat.judge import judge_series, outline_series
 from cxr.repeat.only import MOVABLE, move_seed, require_movable
 from cxr.repeat.seeds import describe_seed_runs, parse_seeds, plan_seed_runs
 from cxr.repeat.series import Series
-from cxr.reports.seeds_text import list_ensemble_rows, list_image_rows
+from cxr.reports.seeds_text import describe_agreement, list_ensemble_rows, list_image_rows
 from support.recipes import load_recipe, vectors
 
 ASKED = {"kind": "seeds", "seeds": [1, 2, 3], "only": None, "root": 1}
@@ -113,6 +113,8 @@ def test_images_that_seeds_disagree_about_are_named(runs):
     assert worst.choose_class() == 1
     assert replace(worst, lowest=[0.1, 0.9004], highest=[0.4001, 1.2]).choose_class() == 1
     assert replace(worst, lowest=[0.1, 0.9], highest=[0.5, 1.2]).choose_class() == 0
+    told = describe_agreement(replace(found, kappa=None))
+    assert told[1] == "Fleiss' kappa of the decisions undefined: all decisions are one class"
     [first, *_] = list_image_rows(found)[1]
     assert first[-1] == "B 0.250 to 0.750"
     values = [0.75, 0.75, 0.25]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cxr.reports.evaluation_text import describe_missing
 from cxr.reports.paired_text import describe_tests, list_differences
 
 FEW = {"a": 0.5, "b": 0.75, "difference": 0.25, "low": None, "high": None, "reason": "too few"}
@@ -21,8 +22,8 @@ def test_missing_intervals_have_a_reason():
     table = list_differences(PAIRED)
     assert table.title == "paired, 1 image of 2 patients"
     assert [row[-1] for row in table.rows] == ["", "-0.1000 to +0.3000", ""]
+    assert describe_missing(PAIRED["figures"]) == ["no interval of accuracy, loss: too few"]
     assert describe_tests(PAIRED) == [
-        "no interval of accuracy, loss: too few",
         "decisions: 1 right in a alone, 0 in b alone; p 1.0000 (exact)",
         "no DeLong test: several images a patient",
     ]

@@ -227,6 +227,13 @@ def test_what_is_no_table_is_refused(root, content, problem):
     assert error.where.startswith(str(root / "table.csv"))
 
 
+def test_a_row_that_was_cut_short_is_to_be_completed_and_a_long_one_quoted(root):
+    (root / "table.csv").write_bytes(b"path,finding,patient,split\na/1.png\n")
+    assert refuse(root).hint == "it was cut short, or lacks commas: complete it"
+    (root / "table.csv").write_bytes(b"path,finding,patient,split\na/1.png,a,b,c,d\n")
+    assert refuse(root).hint == "put quotes around a cell that holds a comma"
+
+
 def test_a_line_without_end_is_not_read_to_its_end(root, monkeypatch):
     monkeypatch.setattr(csv_rows, "MAX_LINE", 100)
     (root / "table.csv").write_bytes(b"p" * 1000)

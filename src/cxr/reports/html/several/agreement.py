@@ -25,7 +25,7 @@ from cxr.reports.html.blocks import (
 )
 from cxr.reports.html.several.common_images import SharedImages
 from cxr.reports.html.thumbnails import open_thumbnails
-from cxr.reports.seeds_text import NO_KAPPA
+from cxr.reports.seeds_text import NO_KAPPA, describe_reach
 
 _MOST_PICTURES: Final = 8
 _MOST_COLUMNS: Final = 12
@@ -122,7 +122,7 @@ def _tabulate_worst(
     rows: list[list[str | Cell]] = []
     for image, index in zip(worst, chosen, strict=True):
         told = [rows[places[image.path]] for rows in common.rows[:shown]]
-        reach = f"{image.lowest[index]:.3f} to {image.highest[index]:.3f}"
+        reach = describe_reach(image, index)
         named = [] if only is not None else [common.classes[index]]
         texts = [image.path, image.label or "none", _tally(image.decisions), *named, reach]
         rows.append([*texts, *_shade(told, index)])

@@ -9,6 +9,7 @@ from cxr.compare.paired_runs import compare_paired_runs
 from cxr.errors import RecordError
 from cxr.plain_text import count
 from cxr.records.figures import ALL_SCALARS
+from cxr.reports.evaluation_text import describe_missing
 from cxr.reports.html.blocks import Block, Section, Statement, Table, Text, Titled
 from cxr.reports.html.several.judgement import is_equal
 from cxr.reports.html.several.members import Member, Members
@@ -77,8 +78,11 @@ def _compare(a: Member, b: Member, replicates: int) -> list[Block]:
         "makes a patient easy or hard for both cancels. Nothing is corrected for the number of "
         "figures that are compared."
     )
-    tests = Statement(tone="plain", text="Tests", details=describe_tests(paired))
-    return [Titled(title="Paired", blocks=[Text(text=said), _tabulate_pairs(a, b, paired), tests])]
+    blocks: list[Block] = [Text(text=said), _tabulate_pairs(a, b, paired)]
+    if missing := describe_missing(paired["figures"]):
+        blocks.append(Statement(tone="plain", text="Missing intervals", details=missing))
+    blocks.append(Statement(tone="plain", text="Tests", details=describe_tests(paired)))
+    return [Titled(title="Paired", blocks=blocks)]
 
 
 def _tabulate_pairs(a: Member, b: Member, paired: Mapping[str, Any]) -> Table:

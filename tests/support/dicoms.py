@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import pydicom
 from PIL import Image
@@ -16,12 +17,22 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLossless,
+    JPEGLosslessSV1,
     JPEGLSLossless,
     RLELossless,
 )
 
 NATIVE = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian)
-LOSSLESS = (RLELossless, JPEG2000Lossless, JPEGLSLossless)
+BY_PYDICOM = (RLELossless, JPEG2000Lossless, JPEGLSLossless)
+LOSSLESS = (*BY_PYDICOM, JPEGLossless, JPEGLosslessSV1)
+# How libjpeg-turbo encodes what pydicom does not.
+BY_TURBO = {
+    JPEGLossless: {"lossless": True, "predictor": 6},
+    JPEGLosslessSV1: {"lossless": True, "predictor": 1},
+    JPEGExtended12Bit: {"level": 95},
+}
 
 
 def draw_values(*, low: int, high: int, side_px: int = 40) -> np.ndarray:
@@ -64,10 +75,13 @@ def write_dicom(
     """Return the bytes of a file in a transfer syntax, its pixels compressed unless they are."""
     if not compress:
         return _write(made, syntax)
-    if syntax in LOSSLESS:
+    if syntax in BY_PYDICOM:
         made.compress(syntax, generate_instance_uid=False)
     if syntax == JPEGBaseline8Bit:
         made.PixelData = encapsulate([encode_jpeg(made)])
+        made["PixelData"].VR = "OB"
+    if syntax in BY_TURBO:
+        made.PixelData = encapsulate([_encode_by_turbo(made, **BY_TURBO[syntax])])
         made["PixelData"].VR = "OB"
     if syntax == ExplicitVRBigEndian and made.BitsAllocated == 16:
         made.PixelData = np.frombuffer(made.PixelData, "<u2").astype(">u2").tobytes()
@@ -86,6 +100,22 @@ def _write(made: Dataset, syntax: str) -> bytes:
     made.file_meta.TransferSyntaxUID = syntax
     pydicom.dcmwrite(stream, made, enforce_file_format=True)
     return stream.getvalue()
+
+
+def _encode_by_turbo(made: Dataset, **options: Any) -> bytes:
+    """Return the JPEG of a file's values: unused bits are no part of them, and signs are bits."""
+    space = "rgb" if made.SamplesPerPixel == 3 else "gray"
+    shape = (made.Rows, made.Columns, *([3] if space == "rgb" else []))
+    values = np.frombuffer(made.PixelData, f"<u{made.BitsAllocated // 8}").reshape(shape)
+    values = values & (2**made.BitsStored - 1)
+    jpeg: bytes = imagecodecs.jpeg8_encode(
+        values.astype(f"<u{made.BitsAllocated // 8}"),
+        bitspersample=made.BitsStored,
+        colorspace=space,
+        outcolorspace=space,
+        **options,
+    )
+    return jpeg
 
 
 def encode_jpeg(made: Dataset) -> bytes:

@@ -29,7 +29,7 @@ _LIBRARIES: Final = (
     "zlib_ng",
 )
 _DISTRIBUTION: Final = ".dist-info"
-_DECODERS: Final = ("simplejpeg", "pydicom", "pylibjpeg", "pyjpegls")
+_DECODERS: Final = ("simplejpeg", "pydicom", "pylibjpeg", "pyjpegls", "imagecodecs")
 
 
 @functools.cache

@@ -6,7 +6,7 @@ Source: ITU-T T.81 (JPEG), T.87 (JPEG-LS) and T.800 annex A (JPEG 2000).
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 _J2K_START: Final = b"\xff\x4f\xff\x51"
 _JPEG_START: Final = b"\xff\xd8"
@@ -17,6 +17,14 @@ _FRAMES: Final = frozenset({*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC})
 _ALONE: Final = frozenset({0x01, *range(0xD0, 0xD8)})
 
 
+class Frame(NamedTuple):
+    """What a JPEG stream says of its picture: bits of a value, and its size in px."""
+
+    precision: int
+    width: int
+    height: int
+
+
 def find_claimed_size(stream: bytes) -> tuple[int, int] | None:
     """Return (width, height) as a JPEG, JPEG-LS or JPEG 2000 stream has them, or None."""
     if stream.startswith(_J2K_START):
@@ -24,9 +32,8 @@ def find_claimed_size(stream: bytes) -> tuple[int, int] | None:
             int.from_bytes(stream[at : at + 4], "big") for at in (8, 12, 16, 20)
         )
         return right - left, bottom - top
-    if is_jpeg(stream):
-        return _find_jpeg_size(stream)
-    return None
+    frame = find_frame(stream)
+    return (frame.width, frame.height) if frame is not None else None
 
 
 def is_jpeg(stream: bytes) -> bool:
@@ -39,8 +46,10 @@ def is_ended(stream: bytes) -> bool:
     return stream.rstrip(b"\0\xff").endswith(_END)
 
 
-def _find_jpeg_size(stream: bytes) -> tuple[int, int] | None:
-    """Walk from marker to marker to the start of the frame."""
+def find_frame(stream: bytes) -> Frame | None:
+    """Walk from marker to marker to the frame of a JPEG stream; None where there is none."""
+    if not is_jpeg(stream):
+        return None
     at = len(_JPEG_START)
     while at + 9 <= len(stream):
         if stream[at] != 0xFF:  # noqa: PLR2004 - every marker begins with it
@@ -48,7 +57,7 @@ def _find_jpeg_size(stream: bytes) -> tuple[int, int] | None:
         marker = stream[at + 1]
         if marker in _FRAMES:
             height, width = (int.from_bytes(stream[k : k + 2], "big") for k in (at + 5, at + 7))
-            return width, height
+            return Frame(precision=stream[at + 4], width=width, height=height)
         if marker == 0xFF or marker in _ALONE:  # noqa: PLR2004 - a byte of filling
             at += 1 if marker == 0xFF else 2  # noqa: PLR2004
             continue

@@ -32,7 +32,7 @@ _FAULTS: Final = (
     zlib.error,
 )
 
-_SPEAKERS: Final = re.compile(r"(pydicom|pylibjpeg|openjpeg|jpeg_ls)\b")
+_SPEAKERS: Final = re.compile(r"(pydicom|pylibjpeg|openjpeg|jpeg_ls|imagecodecs)\b")
 _FILTER: Final = ("ignore", None, Warning, _SPEAKERS, 0)
 _IMPORTING: Final = threading.Lock()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from cxr.data.decoding import dicom_jpeg
 from cxr.data.decoding.dicom_codestream import find_claimed_size, is_ended, is_jpeg
 from cxr.data.decoding.dicom_header import DicomHeader
 from cxr.data.decoding.dicom_layout import Layout
@@ -64,6 +65,9 @@ def _require_honest_stream(header: DicomHeader, layout: Layout, content: bytes) 
         return
     stream = b"".join(fragments)
     size = find_claimed_size(stream)
+    if size is None and is_jpeg(stream):
+        # A decoder might find one further on, of whatever size.
+        raise header.refuse("damaged", "a DICOM image's compressed part has no frame")
     if size is not None and size != (layout.columns, layout.rows):
         problem = "a DICOM image's compressed part has another size than its header"
         raise header.refuse("damaged", problem)
@@ -91,6 +95,8 @@ def _decode(header: DicomHeader, layout: Layout, syntax: Syntax, content: bytes)
         "pixel_vr": header.pixel_vr,
     }
     decoder = get_decoder(header.syntax)
+    if syntax.plugin == dicom_jpeg.PLUGIN:
+        dicom_jpeg.register(decoder)
     pixels: NDArray[Any]
     pixels, _ = decoder.as_array(content, index=0, decoding_plugin=syntax.plugin or "", **options)
     return pixels

@@ -12,6 +12,7 @@ import os.path
 from dataclasses import dataclass
 from typing import Final
 
+from cxr.data.decoding.dicom_jpeg import PLUGIN
 from cxr.data.decoding.dicom_refusal import DicomRefusedError
 
 SUFFIXES: Final = frozenset({".dcm", ".dicom"})
@@ -52,6 +53,7 @@ _OPENJPEG: Final = ("pylibjpeg", "pylibjpeg-openjpeg", "openjpeg")
 # pydicom's own is slower than pylibjpeg-rle, which panics on damaged files.
 _RLE: Final = ("pydicom", "pydicom", "pydicom")
 _CHARLS: Final = ("pyjpegls", "pyjpegls", "jpeg_ls")
+_TURBO: Final = (PLUGIN, "imagecodecs", "imagecodecs")
 
 SYNTAXES: Final[dict[str, Syntax]] = {
     IMPLICIT_LITTLE: Syntax("Implicit VR Little Endian", ""),
@@ -61,11 +63,9 @@ SYNTAXES: Final[dict[str, Syntax]] = {
     _DEFLATED: Syntax("Deflated Explicit VR Little Endian"),
     "1.2.840.10008.1.2.5": Syntax("RLE Lossless", *_RLE),
     "1.2.840.10008.1.2.4.50": Syntax("JPEG Baseline", *_PILLOW),
-    "1.2.840.10008.1.2.4.51": Syntax("JPEG Extended"),
-    # Of lossless JPEG the decoders under permissive licences, GDCM and imagecodecs, end the whole
-    # process on some damaged files, and a data set has such files.
-    "1.2.840.10008.1.2.4.57": Syntax("JPEG Lossless"),
-    "1.2.840.10008.1.2.4.70": Syntax("JPEG Lossless, First-Order Prediction"),
+    "1.2.840.10008.1.2.4.51": Syntax("JPEG Extended", *_TURBO),
+    "1.2.840.10008.1.2.4.57": Syntax("JPEG Lossless", *_TURBO),
+    "1.2.840.10008.1.2.4.70": Syntax("JPEG Lossless, First-Order Prediction", *_TURBO),
     "1.2.840.10008.1.2.4.80": Syntax("JPEG-LS Lossless", *_CHARLS),
     "1.2.840.10008.1.2.4.81": Syntax("JPEG-LS Near-Lossless", *_CHARLS),
     "1.2.840.10008.1.2.4.90": Syntax("JPEG 2000 Lossless", *_OPENJPEG),
@@ -129,9 +129,7 @@ def require_decoder(uid: str, *, where: str) -> Syntax:
         # A UID may hold an institution's root and a person's number: only known ones are shown.
         name = f"the transfer syntax {syntax.name} ({uid})" if syntax else "an unknown one"
         problem = f"a DICOM image is compressed in a way that cxr does not read: {name}"
-        hint = (
-            "convert it without loss, for instance with dcmdjpeg or gdcmconv --raw, and record how"
-        )
+        hint = "convert it without loss to a transfer syntax that is read, and record how"
         raise DicomRefusedError("unsupported-transfer-syntax", problem, where=where, hint=hint)
     if syntax.module and not _is_installed(syntax.module):
         problem = f"a DICOM image in {syntax.name} needs {syntax.package}, which is not installed"

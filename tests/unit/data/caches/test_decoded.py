@@ -416,12 +416,13 @@ def test_another_decoder_of_dicom_has_a_cache_of_its_own_whatever_files_are_call
     assert {Path(sample.path).suffix for sample in lock.samples} == {".png"}
     monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path / "packages")])
     keys = set()
-    for name in ("pydicom-98.0", "pydicom-98.1", "pylibjpeg_openjpeg-98.0", "pyjpegls-98.0"):
+    names = ("pydicom-98.0", "pydicom-98.1", "pylibjpeg_openjpeg-98.0", "pyjpegls-98.0")
+    for name in (*names, "imagecodecs-98.0"):
         place = tmp_path / "packages" / f"{name}.dist-info"
         place.mkdir(parents=True)
         keys.add(derive_cache_key(lock, PLAN))
         place.rmdir()
-    assert len(keys) == 4
+    assert len(keys) == 5
     assert derive_cache_key(lock, PLAN) not in keys
 
 

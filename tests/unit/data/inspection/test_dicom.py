@@ -38,7 +38,7 @@ def test_equal_pixels_are_equal_however_they_are_stored():
     looks.append(look(make_dicom(values, PatientName="Somebody^Else")))
     assert len({seen.pixels for seen in looks}) == 1
     assert len({seen.likeness for seen in looks}) == 1
-    assert len({seen.sha256 for seen in looks}) == 4
+    assert len({seen.sha256 for seen in looks}) == len(LOSSLESS) + 1
     assert look(make_dicom(values ^ 1)).pixels != looks[0].pixels
 
 

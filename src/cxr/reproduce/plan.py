@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from cxr.compare.report import Affects
 from cxr.compare.samples import compare_samples
@@ -20,6 +20,11 @@ from cxr.records.data_lock import DataLock, load_data_lock
 from cxr.records.run_directory import DATA_LOCK
 from cxr.reproduce.record import Record
 from cxr.reproduce.sources import Sources
+
+_RESTORE_FILE: Final = "restore the file, or name another data set with --data"
+_RESTORE_PATIENTS: Final = (
+    "weights and predictions are the same; restore the patients for intervals and subgroups"
+)
 
 Part = Literal["config", "data", "code", "weights", "environment"]
 Remedy = Literal["set", "checkout"]
@@ -151,12 +156,14 @@ def check_data(record: Record, config: RunConfig, progress: Progress) -> Iterato
     source = open_source(config.data)
     lock = hash_samples(source, source.find(), progress=progress)
     wanted = record.manifest["recipe"]["data_digest"]
-    if lock.digest == wanted:
-        return
+    is_same = lock.digest == wanted
     recorded = record.find_file(DATA_LOCK)
     if recorded is None:
-        yield _other_data(wanted, lock, "the manifest alone names no image: use the run directory")
+        if not is_same:
+            names_none = "the manifest alone names no image: use the run directory"
+            yield _other_data(wanted, lock, names_none)
         return
+    # Of patients the digest tells nothing.
     differences = list(compare_samples(load_data_lock(recorded), lock, set()))
     for one in differences:
         yield Item(
@@ -165,9 +172,9 @@ def check_data(record: Record, config: RunConfig, progress: Progress) -> Iterato
             expected=one.a,
             found=one.b,
             affects_bits=one.affects_bits,
-            do="restore the file, or name another data set with --data",
+            do=_RESTORE_FILE if one.affects_bits == "yes" else _RESTORE_PATIENTS,
         )
-    if all(one.affects_bits == "no" for one in differences):
+    if not is_same and all(one.affects_bits == "no" for one in differences):
         yield _other_data(wanted, lock, "its classes or splits are others")
 
 

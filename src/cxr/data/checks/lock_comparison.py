@@ -51,7 +51,7 @@ def compare_with_lock(
     )
     same = [(locked[path], found[path]) for path in sorted(found.keys() & locked.keys())]
     for old, pair in [*same, *renamed]:
-        yield from _compare_images(old, pair, lock, by_rules=rules is not None)
+        yield from _compare_images(old, pair, by_rules=rules is not None)
     if rules is not None:
         yield from _compare_rules(lock, classes, rules)
 
@@ -79,9 +79,7 @@ def _name_unpaired(missing: Sequence[str], extra: Sequence[str]) -> Iterator[Dat
             yield describe_problem(kind, [path], detail + spelling * (fold_name(path) in respelt))
 
 
-def _compare_images(
-    old: LockedImage, pair: Pair, lock: SetLock, *, by_rules: bool
-) -> Iterator[DataProblem]:
+def _compare_images(old: LockedImage, pair: Pair, *, by_rules: bool) -> Iterator[DataProblem]:
     """Compare one image with its entry, under its path now."""
     image, look = pair
     # Of a file that could not be read nothing is known, and that is a problem of its own.
@@ -97,11 +95,12 @@ def _compare_images(
     aspects = [
         ("label-changed", old.label, image.label),
         ("split-changed", old.split, image.split),
+        (
+            "group-changed",
+            describe_group(old.path, old.group),
+            describe_group(image.path, image.group),
+        ),
     ]
-    if not lock.of_run:
-        # In a run's lock groups count through their splits alone.
-        groups = describe_group(old.path, old.group), describe_group(image.path, image.group)
-        aspects.append(("group-changed", *groups))
     for kind, then, now in aspects:
         if then != now:
             yield describe_problem(kind, [image.path], f"{then} in the lock, {now} now")

@@ -77,9 +77,10 @@ def test_without_rules_images_alone_are_compared():
     assert compare([locked("x")], [other], rules={}) == []
 
 
-def test_of_a_run_s_lock_groups_do_not_count_and_splits_do():
+def test_of_a_run_s_lock_groups_and_splits_count_and_rules_do_not():
     other = found("x", group="person2", split="val")
-    assert compare([locked("x")], [other], of_run=True) == [("split-changed", ("x",))]
+    problems = compare([locked("x")], [other], of_run=True, rules={"validation_fraction": 0.2})
+    assert problems == [("split-changed", ("x",)), ("group-changed", ("x",))]
 
 
 def test_another_order_of_classes_and_another_share_are_named():

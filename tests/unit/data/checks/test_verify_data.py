@@ -89,11 +89,17 @@ def test_a_sound_set_is_verified(root, lock, config):
         verify_target(root),
         verify_target(root, lock=lock),
         verify_target(config(), lock=lock),
-        verify_target(config(group_pattern=r"person\d+"), lock=lock),
     ):
         assert report.verdict == "verified"
         assert (report.samples, report.bytes) == (7, size)
         assert report.problems == ()
+
+
+def test_patients_of_a_run_that_are_others_now_are_named(lock, config):
+    report = verify_target(config(group_pattern=r"person\d+"), lock=lock)
+    assert report.verdict == "differs"
+    assert {problem.kind for problem in report.problems} == {"group-changed"}
+    assert len(report.problems) == 7
 
 
 def test_the_answer_is_plain_json(root):

@@ -133,6 +133,11 @@ def test_a_record_that_could_not_be_written_stops_before_anything_is_trained(tmp
     assert read_error(run_cxr("doctor", "--selftest", "--out", out), code=3)[0] == (
         "cannot write: File exists"
     )
+    (tmp_path / "repeat.json").touch()
+    out = tmp_path / "selftest.json"
+    assert read_error(run_cxr("doctor", "--selftest", "--out", out), code=2)[0] == (
+        "the record of the self-test would be written into another record"
+    )
 
 
 def test_a_record_goes_with_the_selftest(tmp_path: Path):

@@ -296,6 +296,15 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path: Path):
     assert where == str(out)
 
 
+def test_a_capture_is_not_written_into_a_record(tmp_path: Path):
+    (tmp_path / "export.json").touch()
+    out = tmp_path / "env.json"
+    problem, _, hint = read_error(run_cxr("env", "capture", "--out", out), code=2)
+    assert problem == "the capture would be written into an export or a release"
+    assert "--out" in hint
+    assert not out.exists()
+
+
 def test_a_bill_of_materials_is_one_valid_document_wherever_it_goes(tmp_path: Path):
     out = tmp_path / "bill.json"
     printed = run_cxr("env", "capture", "--format", "cyclonedx", blocked=HEAVY)

@@ -120,8 +120,9 @@ def _run(out: Path | None, *, quiet: bool) -> dict[str, Any]:
 def _require_place(out: Path) -> None:
     """Refuse, before anything is trained, a file that could not be written in the end."""
     from cxr.atomic import make_directory
-    from cxr.records.free_place import require_writable
+    from cxr.records.free_place import require_outside_records, require_writable
 
+    require_outside_records(out, what="record of the self-test")
     if out.is_dir():
         raise UsageError(
             "a directory stands where the record would be written",

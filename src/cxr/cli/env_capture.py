@@ -56,6 +56,10 @@ def capture(
     from cxr.digests.canonical import canonical_json
     from cxr.environment.facts import NOT_READ
 
+    if out is not None:
+        from cxr.records.free_place import require_outside_records
+
+        require_outside_records(out, what="capture")
     found = _read(deep=deep, quiet=quiet)
     content = canonical_json(found) + b"\n"
     bill = None

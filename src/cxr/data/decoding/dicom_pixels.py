@@ -37,7 +37,7 @@ def read_stored(header: DicomHeader, layout: Layout) -> NDArray[Any]:
         problem = f"a DICOM image has {len(content):,} of {layout.num_bytes:,} bytes of pixels"
         raise header.refuse("truncated", problem)
     if syntax.plugin:
-        _require_honest_stream(header, layout, content)
+        _require_honest_stream(header, layout)
     faults = list_faults(import_pydicom(where=header.where))
     try:
         pixels = _decode(header, layout, syntax, content)
@@ -48,22 +48,32 @@ def read_stored(header: DicomHeader, layout: Layout) -> NDArray[Any]:
     return _correct_bits(pixels, layout)
 
 
-def _require_honest_stream(header: DicomHeader, layout: Layout, content: bytes) -> None:
-    """Refuse a compressed image that is cut, is several, or has another size than the header."""
+def join_fragments(header: DicomHeader) -> bytes:
+    """Return the compressed part of an image, which may lie in several fragments.
+
+    Raises:
+        DicomRefusedError: They end too early, or there is none.
+    """
     faults = list_faults(import_pydicom(where=header.where))
     from pydicom.encaps import generate_fragments
 
+    content = header.elements["PixelData"] or b""
     order = "<" if header.little else ">"
     try:
-        # An item of the offsets comes first; one picture may be in several fragments.
+        # An item of the offsets comes first.
         fragments = list(generate_fragments(content, endianness=order))[1:]
     except faults:
         raise header.refuse("truncated", "a DICOM image's fragments end too early") from None
     if not fragments:
         raise header.refuse("truncated", "a DICOM image has no fragment of pixels")
+    return b"".join(fragments)
+
+
+def _require_honest_stream(header: DicomHeader, layout: Layout) -> None:
+    """Refuse a compressed image that is cut, is several, or has another size than the header."""
+    stream = join_fragments(header)
     if header.syntax == _RLE:
         return
-    stream = b"".join(fragments)
     size = find_claimed_size(stream)
     if size is None and is_jpeg(stream):
         # A decoder might find one further on, of whatever size.

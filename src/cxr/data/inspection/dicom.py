@@ -5,9 +5,12 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
+from cxr.data.decoding.dicom_codestream import is_jpeg
 from cxr.data.decoding.dicom_header import DicomHeader
 from cxr.data.decoding.dicom_picture import DicomImage, find_padding, load_dicom, paint
+from cxr.data.decoding.dicom_pixels import join_fragments
 from cxr.data.decoding.dicom_refusal import DicomRefusedError
+from cxr.data.decoding.dicom_syntaxes import SYNTAXES
 from cxr.data.decoding.dicom_window import (
     derive_rescale,
     describe_depth,
@@ -15,6 +18,8 @@ from cxr.data.decoding.dicom_window import (
     needs_window,
 )
 from cxr.data.decoding.ramp import Ramp, Rescale
+from cxr.data.inspection.jpeg_scan import check_jpeg_scan
+from cxr.data.inspection.jpeg_stream import read_jpeg
 from cxr.data.inspection.likeness import derive_likeness
 from cxr.data.inspection.look import Look
 from cxr.data.inspection.pixels_digest import digest_pixels
@@ -69,7 +74,7 @@ def _name_mode(image: DicomImage) -> str:
 
 def _judge(image: DicomImage) -> tuple[NDArray[np.uint8], Findings]:
     """Return the picture from its darkest value to its brightest, and what is wrong with it."""
-    findings = _judge_annotation(image.header)
+    findings = [*_judge_annotation(image.header), *_judge_scan(image.header)]
     if image.stored.min() == image.stored.max():
         findings.append(("constant", "all pixels are equal"))
     if image.layout.samples > 1:
@@ -89,6 +94,18 @@ def _judge_annotation(header: DicomHeader) -> Findings:
     if header.read_text("BurnedInAnnotation").upper() == "YES":
         return [("burned-in", "its header says that text stands in its pixels")]
     return []
+
+
+def _judge_scan(header: DicomHeader) -> Findings:
+    """Return what is wrong with the scans of a JPEG within, as of a JPEG file."""
+    syntax = SYNTAXES[header.syntax]
+    if not syntax.plugin:
+        return []
+    stream = join_fragments(header)
+    if not is_jpeg(stream):
+        return []
+    head, findings = read_jpeg(stream)
+    return findings or check_jpeg_scan(stream, head)
 
 
 def _judge_window(image: DicomImage, rescale: Rescale) -> Findings:

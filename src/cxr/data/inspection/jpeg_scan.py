@@ -8,6 +8,9 @@ drifts out of what eight bits can hold; decoders clip it, and nobody sees it.
 Both come out of one decoding at an eighth of the size, in which a block is one pixel and no other
 coefficient is looked at. The table's step for the brightness is halved in a copy of the file, so
 that what is out of range is not clipped. That takes about a quarter of the time of decoding.
+
+A lossless JPEG has no blocks, and libjpeg writes it whole into the room for an eighth of it: it is
+decoded at its own size, and only codes that lead nowhere give it away.
 """
 
 from __future__ import annotations
@@ -26,6 +29,10 @@ Source: ISO/IEC 10918-1, A.3.3 with samples from -128 to 127.
 _SLACK_PX: Final = 1.0
 """For rounding in an encoder's transform: sixteen times what libjpeg's fastest one needs."""
 
+_BLOCKWISE: Final = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})
+"""Frames of blocks: baseline, extended and progressive, and the latter with arithmetic codes."""
+_LOSSLESS: Final = 0xC3
+
 _RGB_IDENTIFIERS: Final = (ord("R"), ord("G"), ord("B"))
 _PRECISION: Final = 8
 _SHIFT: Final = 128
@@ -42,18 +49,15 @@ def check_jpeg_scan(content: bytes, head: JpegHead) -> list[Finding]:
 
     if head.precision != _PRECISION or len(head.components) not in (1, 3, 4):
         return []
-    if head.num_pixels > MAX_PIXELS:
+    if head.num_pixels > MAX_PIXELS or head.frame not in {*_BLOCKWISE, _LOSSLESS}:
         return []
-    step, copy = _halve_step(content, head)
+    step, copy, size = 0, content, dict[str, int]()
+    if head.frame != _LOSSLESS:
+        step, copy = _halve_step(content, head)
+        size = {"min_height": 1, "min_width": 1}
+    colours = "CMYK" if len(head.components) == 4 else "GRAY"  # noqa: PLR2004 - inks
     try:
-        eighth = simplejpeg.decode_jpeg(
-            copy,
-            colorspace="CMYK" if len(head.components) == 4 else "GRAY",  # noqa: PLR2004 - inks
-            fastdct=True,
-            min_height=1,
-            min_width=1,
-            strict=True,
-        )
+        eighth = simplejpeg.decode_jpeg(copy, colorspace=colours, fastdct=True, strict=True, **size)
     except ValueError as error:
         return _explain(str(error))
     return _check_range(eighth, step) if step else []

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from pydicom.uid import JPEGBaseline8Bit, JPEGExtended12Bit
 
 from cxr.data.checks.kinds import KINDS
 from cxr.data.decoding.decode import DecodePlan, decode_image
@@ -102,3 +103,13 @@ def test_inspection_and_training_agree_on_what_needs_a_window(made, window):
         assert errors
     else:
         assert not errors
+
+
+@pytest.mark.parametrize("syntax", [JPEGBaseline8Bit, JPEGExtended12Bit], ids=lambda uid: uid.name)
+def test_the_scan_of_a_jpeg_within_is_checked_as_that_of_a_file(syntax):
+    values = draw_values(low=0, high=255, side_px=64)
+    content = write_dicom(make_dicom(values, bits=8), syntax)
+    place = content.index(b"\xff\xda") + 200
+    assert look(content).findings == ()
+    seen = look(content[:place] + bytes(100) + content[place + 100 :])
+    assert [kind for kind, _ in seen.findings] == ["damaged"]

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import random
 
+import imagecodecs
 import numpy as np
 import pytest
 
+from cxr.data.inspection.inspect_file import inspect_file
 from cxr.data.inspection.jpeg_scan import _halve_step, check_jpeg_scan
 from cxr.data.inspection.jpeg_stream import read_jpeg
 from support.hostile_images import COLOUR, draw_picture, encode, find_scan, set_step
@@ -112,3 +114,36 @@ def test_a_thumbnails_end_is_not_that_of_the_picture():
 
 def test_what_follows_the_end_is_nobodys_business():
     assert check(encode() + b"made by a camera") == []
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_lossless_jpeg_is_never_scaled(channels):
+    # libjpeg scales none, and writes all of it where an eighth has room: the process would end.
+    pixels = np.random.default_rng(2).integers(0, 255, (600, 600, channels), dtype=np.uint8)
+    pixels = pixels[..., 0] if channels == 1 else pixels
+    content = imagecodecs.jpeg8_encode(pixels, lossless=True)
+    assert read_jpeg(content)[0].frame == 0xC3
+    look = inspect_file(content, name="a.jpg")
+    assert look.findings == ()
+    assert look.pixels == inspect_file(encode(pixels, "PNG"), name="a.png").pixels
+
+
+def test_codes_that_lead_nowhere_give_a_lossless_jpeg_away():
+    pixels = draw_picture(60)
+    content = imagecodecs.jpeg8_encode(pixels, lossless=True)
+    rng = random.Random(0)  # noqa: S311 - the same places each time
+    found = [check(flip(content, 3, rng)) for _ in range(200)]
+    assert check(content) == []
+    assert 20 < sum(map(bool, found)) < 180
+    assert {kind for findings in found for kind, _ in findings} == {"damaged"}
+
+
+@pytest.mark.parametrize("frame", [0xC5, 0xC7, 0xCB, 0xCF, 0])
+def test_frames_that_nothing_decodes_are_given_to_no_decoder(frame, monkeypatch):
+    import simplejpeg
+
+    content = encode(COLOUR)
+    head, _ = read_jpeg(content)
+    head.frame = frame
+    monkeypatch.setattr(simplejpeg, "decode_jpeg", lambda *_, **__: pytest.fail("decoded"))
+    assert check_jpeg_scan(content, head) == []

@@ -91,6 +91,9 @@ def test_an_evaluation_has_a_manifest_that_names_the_run(
     of_run = json.loads((run / "manifest.json").read_bytes())
     assert manifest["run"] == {key: of_run[key] for key in ("manifest_digest", "outcome_digest")}
     assert (place / "predictions.csv").read_bytes() == (run / "predictions.csv").read_bytes()
+    # Its intervals are SciPy's work, whose BLAS computed no prediction.
+    assert manifest["intervals"] is not None
+    assert manifest["environment_digest"] == of_run["environment_digest"]
     assert run_cxr("verify", place, blocked=HEAVY).returncode == 0
     edited = shutil.copytree(place, tmp_path / "edited")
     (edited / "predictions.csv").write_text("edited")

@@ -104,6 +104,7 @@ def prepare(
 @app.command("verify")
 def verify(
     target: Annotated[Path, _TARGET],
+    overrides: options.Set = None,
     lock: Annotated[
         Path | None,
         typer.Option(help="A lock to compare with, such as a run's; default: the set's own."),
@@ -127,18 +128,26 @@ def verify(
 
     Example: cxr data verify data/sample --lock runs/a/data.lock.json
     """
-    if target.suffix == ".dvc" and (lock or full or bytes_only):
+    changes = overrides or ()
+    if target.suffix == ".dvc" and (lock or full or bytes_only or changes):
         raise UsageError(
             "of a .dvc file all bytes are hashed, against the file itself alone",
             where=str(target),
-            hint="leave out --lock, --full and --bytes-only, or name the set in its place",
+            hint="leave out --lock, --full, --bytes-only and --set, or name the set in its place",
         )
     from cxr.data.checks.unchanged import verify_unless_unchanged
 
     def look() -> DataReport:
         from cxr.data.checks.verify import verify_target
 
-        return verify_target(target, lock=lock, strict=strict, bytes_only=True, progress=progress)
+        return verify_target(
+            target,
+            overrides=changes,
+            lock=lock,
+            strict=strict,
+            bytes_only=True,
+            progress=progress,
+        )
 
     def look_at_all() -> DataReport:
         from cxr.data.caches.first_look import prepare_inspectors
@@ -149,6 +158,7 @@ def verify(
 
             return verify_target(
                 target,
+                overrides=changes,
                 lock=lock,
                 strict=strict,
                 full=full,
@@ -166,7 +176,13 @@ def verify(
             progress.note("only bytes were looked at: no image was decoded")
         else:
             report = verify_unless_unchanged(
-                target, look_at_all, lock=lock, strict=strict, is_used=not full, progress=progress
+                target,
+                look_at_all,
+                overrides=changes,
+                lock=lock,
+                strict=strict,
+                is_used=not full,
+                progress=progress,
             )
     if json:
         print_json(report.to_json())
@@ -184,6 +200,7 @@ def verify(
 @app.command("lock")
 def lock(
     target: Annotated[Path, _LOCKED],
+    overrides: options.Set = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="The lock; default: beside TARGET.")
     ] = None,
@@ -207,7 +224,12 @@ def lock(
         from cxr.data.checks.locking import LOCKED, lock_target
 
         locking = lock_target(
-            target, out=out, update=update, progress=progress, inspectors=inspectors
+            target,
+            overrides=overrides or (),
+            out=out,
+            update=update,
+            progress=progress,
+            inspectors=inspectors,
         )
     if json:
         print_json(locking.to_json())

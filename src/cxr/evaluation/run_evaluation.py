@@ -15,6 +15,7 @@ from cxr.determinism.arithmetic import arithmetic
 from cxr.determinism.controls import find_untaken, require_device, set_controls
 from cxr.determinism.levels import Level
 from cxr.digests.files import digest_file
+from cxr.environment.capture import capture_environment
 from cxr.environment.code import digest_code
 from cxr.errors import DataError, RecordError
 from cxr.evaluation.describe import describe_evaluation
@@ -99,6 +100,8 @@ def evaluate_run(
     subgroups = read_subgroup_values(config, lock)
     ops: Counter[str] = Counter()
     predictions = _predict(run, manifest, config, dataset, ops, progress)
+    # Before SciPy brings a BLAS of its own, for intervals alone: it computed no prediction.
+    environment = capture_environment()
     level = config.determinism
     batch = _describe_batch(recorded_config.evaluate.batch_size, config)
     described = {
@@ -119,7 +122,7 @@ def evaluate_run(
         "intervals": _derive_intervals(lock, predictions, config, replicates),
     }
     directory, written = write_evaluation(
-        run / EVALUATIONS, described, lock.classes, predictions, level
+        run / EVALUATIONS, described, lock.classes, predictions, environment, level
     )
     same = None
     if config.evaluate.split == manifest["metrics"]["split"]:

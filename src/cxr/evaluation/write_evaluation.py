@@ -10,8 +10,7 @@ from typing import Any
 from cxr.atomic import flush_directory, make_directory, storage_errors, write_bytes
 from cxr.determinism.levels import Level
 from cxr.digests.canonical import canonical_json
-from cxr.environment.capture import capture_environment
-from cxr.environment.facts import digest_environment
+from cxr.environment.facts import Capture, digest_environment
 from cxr.records.manifest import EVALUATION_SCHEMA, Manifest, digest_files, write_manifest
 from cxr.records.predictions import Prediction, write_predictions
 from cxr.records.run_directory import ENVIRONMENT, PREDICTIONS
@@ -22,6 +21,7 @@ def write_evaluation(
     described: dict[str, Any],
     classes: tuple[str, ...],
     predictions: list[Prediction],
+    environment: Capture,
     level: Level,
 ) -> tuple[Path, Manifest]:
     """Write an evaluation's directory, which has its name only when all of it is there.
@@ -31,6 +31,7 @@ def write_evaluation(
         described: What its manifest says of itself, ``split`` and ``metrics`` included.
         classes: Class names in label order.
         predictions: One an image.
+        environment: As it was when they were made.
         level: The promise.
 
     Returns:
@@ -41,7 +42,6 @@ def write_evaluation(
     """
     now = datetime.now(UTC)
     directory = place / f"{described['split']}-{now:%Y%m%dT%H%M%S%fZ}"
-    environment = capture_environment()
     make_directory(place)
     with storage_errors(place), tempfile.TemporaryDirectory(prefix=".", dir=place) as temporary:
         growing = Path(temporary) / directory.name

@@ -54,6 +54,7 @@ class Locking:
 def lock_target(
     path: Path,
     *,
+    overrides: Sequence[str] = (),
     out: Path | None = None,
     update: bool = False,
     progress: Progress = SILENCE,
@@ -63,6 +64,7 @@ def lock_target(
 
     Args:
         path: See `cxr.data.checks.verify.verify_target`.
+        overrides: Likewise.
         out: Where to write; by default where the config's ``data.lock`` says, or beside the target.
         update: Whether to replace a lock that the set is no longer equal to. Groups keep the
             splits that the config's lock has given them.
@@ -74,7 +76,7 @@ def lock_target(
             the place is in the set.
         StorageError: The lock cannot be written.
     """
-    target = open_target(path)
+    target = open_target(path, overrides)
     place = out or target.lock
     _require_outside(place, target)
     before = load_lock(place) if place.exists() else None

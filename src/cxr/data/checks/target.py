@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -56,19 +56,30 @@ class Target:
     note: str = ""
 
 
-def open_target(path: Path) -> Target:
+def open_target(path: Path, overrides: Sequence[str] = ()) -> Target:
     """Open what a user named.
+
+    Args:
+        path: What it was.
+        overrides: Fields of a config to change, as ``KEY=VALUE``.
 
     Raises:
         ConfigError: The config cannot be used.
         DataError: There is nothing, or nothing that holds images.
         RecordError: A lock cannot be read.
-        UsageError: The set has no files, or a lock does not say what it is of.
+        UsageError: The set has no files, a lock does not say what it is of, or there is no config
+            to change a field of.
     """
+    if overrides and path.suffix not in _CONFIG_SUFFIXES:
+        raise UsageError(
+            "--set changes a field of a config, and this is none",
+            where=str(path),
+            hint="name a config (.yaml), or leave out --set",
+        )
     if path.name.endswith(SUFFIX):
         return _open_locked(path)
     if path.suffix in _CONFIG_SUFFIXES:
-        config = load_config(path).data
+        config = load_config(path, overrides).data
         if config.source == "synthetic":
             raise UsageError(
                 "the config's data is synthetic: there are no files to look at",

@@ -24,7 +24,7 @@ from cxr.errors import CxrError
 from cxr.progress import Progress
 from cxr.records.set_lock import SUFFIX, load_lock
 
-_SCHEMA: Final = "cxr.unchanged/1"
+_SCHEMA: Final = "cxr.unchanged/2"
 _CONFIG_SUFFIXES: Final = (".yaml", ".yml")
 
 
@@ -32,6 +32,7 @@ def verify_unless_unchanged(
     target: Path,
     verify: Callable[[], DataReport],
     *,
+    overrides: Sequence[str],
     lock: Path | None,
     strict: bool,
     is_used: bool,
@@ -42,6 +43,7 @@ def verify_unless_unchanged(
     Args:
         target: What is verified.
         verify: Verifies it.
+        overrides: Fields of the config that are changed.
         lock: A lock that was named beside it.
         strict: Whether warnings make the set differ.
         is_used: Whether an answer that is remembered may be given.
@@ -50,14 +52,14 @@ def verify_unless_unchanged(
     Raises:
         CxrError: What ``verify`` raises; nothing is remembered then.
     """
-    question = _derive_question(target, lock, strict=strict)
+    question = _derive_question(target, overrides, lock, strict=strict)
     places = recall(question) if is_used else None
     if places is not None:
         answer = recall(_derive_key(question, [Path(place) for place in places]))
         if answer is not None:
             progress.note("nothing changed since it was last looked at; --full looks again")
             return DataReport.from_json(answer)
-    depends_on = _find_dependencies(target, lock)
+    depends_on = _find_dependencies(target, lock, overrides)
     # Before anything is read: what changes meanwhile will have another footprint.
     footprint = capture_footprint(depends_on)
     report = verify()
@@ -67,7 +69,9 @@ def verify_unless_unchanged(
     return report
 
 
-def _derive_question(target: Path, lock: Path | None, *, strict: bool) -> str:
+def _derive_question(
+    target: Path, overrides: Sequence[str], lock: Path | None, *, strict: bool
+) -> str:
     """Return the digest of what is asked, and of who answers."""
     return digest_json(
         [
@@ -76,6 +80,7 @@ def _derive_question(target: Path, lock: Path | None, *, strict: bool) -> str:
             # What a path in a config may begin with.
             os.path.expanduser("~"),  # noqa: PTH111 - as text
             ascii(str(target)),
+            [ascii(override) for override in overrides],
             ascii(str(lock)),
             strict,
             # A root is named in the config: only who can read it may learn that.
@@ -91,7 +96,9 @@ def _derive_key(question: str, places: Sequence[Path]) -> str:
     return digest_json([question, capture_footprint(places).digest])
 
 
-def _find_dependencies(target: Path, lock: Path | None) -> list[Path]:
+def _find_dependencies(
+    target: Path, lock: Path | None, overrides: Sequence[str] = ()
+) -> list[Path]:
     """Return every file and directory that the answer may depend on, absolute."""
     target = Path(os.path.abspath(target))  # noqa: PTH100 - links stay
     places = [target, *(target.with_name(name) for name in _name_locks(target))]
@@ -101,7 +108,7 @@ def _find_dependencies(target: Path, lock: Path | None) -> list[Path]:
         from cxr.config.load import find_config_files, load_config
 
         try:
-            data = load_config(target).data
+            data = load_config(target, overrides).data
         except CxrError:
             # Whoever verifies it says what is wrong, and nothing is remembered.
             return places

@@ -39,6 +39,7 @@ class Seen:
 def verify_target(
     path: Path,
     *,
+    overrides: Sequence[str] = (),
     lock: Path | None = None,
     strict: bool = False,
     full: bool = False,
@@ -51,6 +52,7 @@ def verify_target(
     Args:
         path: A config, whose classes, groups and splits are applied; a directory, npz or CSV
             file; or a lock, which stands for the set beside it.
+        overrides: Fields of the config to change, as ``KEY=VALUE``.
         lock: The lock to hold it against, a run's perhaps. By default the one that the config
             names, or the one beside the target, if there is one.
         strict: Whether warnings make the set differ.
@@ -66,7 +68,7 @@ def verify_target(
         RecordError: The lock cannot be read.
         UsageError: There are no files to look at.
     """
-    target = open_target(path)
+    target = open_target(path, overrides)
     notes = [target.note] if target.note else []
     place = lock or _find_lock(target, notes)
     wanted = load_lock(place) if place is not None else None

@@ -64,6 +64,24 @@ def test_a_config_s_lock_lies_where_the_config_says(root, tmp_path):
     assert str(tmp_path) not in elsewhere.read_text(encoding="utf-8")
 
 
+def test_fields_of_the_config_can_be_changed(root, tmp_path):
+    config = write_set_config(tmp_path / "c.yaml", root)
+    moved = root.rename(tmp_path / "moved")
+    there = [f"data.root={moved}"]
+    assert lock_target(config, overrides=there).outcome == "locked"
+    report = verify_target(config, overrides=there)
+    assert (report.verdict, report.lock) == ("verified", str(tmp_path / "c.lock.json"))
+    assert lock_target(config, overrides=[*there, "data.split_seed=3"]).outcome == "unchanged"
+    moved.joinpath(NAMES[0]).unlink()
+    assert kinds(verify_target(config, overrides=there))[0] == ("missing", (NAMES[0],))
+
+
+@pytest.mark.parametrize("look", [lock_target, verify_target])
+def test_a_directory_has_no_fields_to_change(root, look):
+    with pytest.raises(UsageError, match="--set changes a field of a config"):
+        look(root, overrides=["data.split_seed=1"])
+
+
 def test_a_set_that_is_as_it_was_leaves_its_lock_alone(root):
     path = lock_target(root).path
     before = path.stat()

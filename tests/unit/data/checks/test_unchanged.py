@@ -36,12 +36,13 @@ def target(tmp_path, monkeypatch, radiographs):
     return config
 
 
-def ask(target, *, is_used=True, lock=None):
+def ask(target, *, overrides=(), is_used=True, lock=None):
     """Return the report, and whether it was remembered."""
     hearing = Hearing()
     report = verify_unless_unchanged(
         target,
-        lambda: verify_target(target, lock=lock, progress=hearing),
+        lambda: verify_target(target, overrides=overrides, lock=lock, progress=hearing),
+        overrides=overrides,
         lock=lock,
         strict=False,
         is_used=is_used,
@@ -55,6 +56,18 @@ def test_an_answer_stands_while_nothing_changes(target):
     assert not was_remembered
     assert ask(target) == (first, True)
     assert ask(target, is_used=False) == (first, False)
+
+
+def test_an_answer_is_that_of_the_fields_that_were_changed(target):
+    elsewhere = shutil.copytree(target.parent / "images", target.parent / "elsewhere")
+    there = (f"data.root={elsewhere}",)
+    assert not ask(target)[1]
+    assert not ask(target, overrides=there)[1]
+    assert ask(target, overrides=there)[1]
+    next(elsewhere.rglob("*.png")).write_bytes(b"")
+    report, was_remembered = ask(target, overrides=there)
+    assert (report.verdict, was_remembered) == ("differs", False)
+    assert ask(target)[1]
 
 
 def test_a_directory_is_remembered_as_well(target):
@@ -129,7 +142,7 @@ def test_a_change_while_it_is_looked_at_is_not_missed(target):
         empty_an_image(target.parent)
         return report
 
-    options = {"lock": None, "strict": False, "is_used": True, "progress": Hearing()}
+    options = {"overrides": (), "lock": None, "strict": False, "is_used": True, "progress": Hearing()}
     assert verify_unless_unchanged(target, change_and_verify, **options).verdict == "verified"
     report, was_remembered = ask(target)
     assert (report.verdict, was_remembered) == ("differs", False)

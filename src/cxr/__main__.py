@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
-from typing import Final, TextIO
+from typing import Any, Final, TextIO
 
 from cxr.determinism.variables import reexecute_prepared
 from cxr.errors import CxrError, ExitCode
@@ -28,10 +28,10 @@ def main() -> None:
     _open_closed_streams()
     if _needs_preparation():
         reexecute_prepared(sys.orig_argv)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # A letter that the terminal's encoding lacks is no reason to stop.
-            stream.reconfigure(errors="backslashreplace")
+    sys.stderr = _open_stderr()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A letter that the terminal's encoding lacks is no reason to stop.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         from cxr.cli.app import app
 
@@ -45,6 +45,12 @@ def main() -> None:
         # The reader of a pipe went away; nothing more can be said to it.
         _drop(sys.stdout)
         code = ExitCode.UNCHECKED
+    except SystemExit as stop:
+        # typer's own way out of the same, with a code that says that something differs.
+        if not isinstance(stop.__context__, BrokenPipeError):
+            raise
+        _drop(sys.stdout)
+        code = ExitCode.UNCHECKED
     except OSError as error:
         _drop(sys.stdout)
         code = _complain(
@@ -55,11 +61,7 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001 - the one place that catches everything
         code = _handle_unexpected(error)
     ignore_signals()
-    try:
-        sys.stderr.flush()
-    except OSError:
-        # Python would end with a code of its own for what nobody reads.
-        _drop(sys.stderr)
+    sys.stderr.flush()
     sys.exit(int(code or 0))
 
 
@@ -89,18 +91,38 @@ def _open_closed_streams() -> None:
         sys.stderr = os.fdopen(2, "w", encoding="utf-8")
 
 
+class _Unheard(io.FileIO):
+    """A file that loses what cannot be written."""
+
+    def write(self, content: Any, /) -> int:
+        """Write, or say so."""
+        try:
+            written = super().write(content)
+        except OSError:
+            written = None
+        return len(content) if written is None else written
+
+
+def _open_stderr() -> TextIO:
+    """Return a stream on stderr that never fails.
+
+    What stands there is progress, notes and errors, never a result: a training does not end because
+    nobody reads how it goes on.
+    """
+    raw = io.BufferedWriter(_Unheard(sys.stderr.fileno(), "w", closefd=False))
+    encoding = sys.stderr.encoding
+    return io.TextIOWrapper(raw, encoding, errors="backslashreplace", line_buffering=True)
+
+
 def _drop(stream: TextIO) -> None:
     """Send what is left in a stream's buffer nowhere, so that nothing fails once more at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _complain(text: str, code: ExitCode) -> ExitCode:
-    """Print an error on stderr, unless nothing can be said there."""
+    """Print an error on stderr."""
     ignore_signals()
-    try:
-        print(f"error: {text}", file=sys.stderr)  # noqa: T201 - the last place that can print
-    except OSError:
-        _drop(sys.stderr)
+    print(f"error: {text}", file=sys.stderr)  # noqa: T201 - the last place that can print
     return code
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from cxr.data.sources.npz import NpzSource
 from cxr.errors import DataError, RecordError
 from cxr.records.data_lock import write_data_lock
 from cxr.records.set_lock import load_lock
+from support.dicoms import draw_values, make_dicom, write_dicom
 from support.noise import draw_noise, make_noise_set, write_set_config
 
 
@@ -236,6 +238,15 @@ def test_what_is_accepted_is_trained_on_and_what_is_not_is_refused(noisy):
         load_dataset(config)
     accepted = config.model_copy(update={"accept": ("duplicate-labels-differ",)})
     assert len(load_dataset(accepted).lock.samples) == 13
+
+
+def test_where_nothing_decodes_an_image_the_hint_is_to_install_what_does(config, monkeypatch):
+    file = Path(config.root, "test/A/4.dcm")
+    file.write_bytes(write_dicom(make_dicom(draw_values(low=0, high=255), bits=8)))
+    monkeypatch.setitem(sys.modules, "pydicom", None)
+    with pytest.raises(DataError, match="no-decoder") as caught:
+        load_dataset(config.model_copy(update={"accept": ("too-small", "constant")}))
+    assert "cxr[dicom]" in caught.value.hint
 
 
 def test_errors_in_the_data_of_a_recorded_run_are_told_and_not_refused(noisy):

@@ -219,7 +219,9 @@ class _Memory:
         samples = [(read.image, read.content) for read in unknown.values()]
         looks = self.source.inspect(samples, self.inspectors.inspect)
         return {
-            place: _Seen(look, read.file_row, (read.key, dump_look(look)))
+            place: _Seen(
+                look, read.file_row, (read.key, dump_look(look)) if look.is_of_the_file else None
+            )
             for (place, read), look in zip(unknown.items(), looks, strict=True)
         }
 

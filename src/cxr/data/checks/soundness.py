@@ -14,6 +14,7 @@ from cxr.data.checks.examine import examine
 from cxr.data.checks.kinds import DataProblem
 from cxr.data.checks.report import find_grave, summarise_kinds
 from cxr.data.checks.target import derive_rules
+from cxr.data.decoding.dicom_syntaxes import INSTALL
 from cxr.data.inspection.look import Look
 from cxr.data.labels import require_known_labels
 from cxr.data.sources.scan import derive_data_lock
@@ -53,7 +54,7 @@ def look_and_require_sound(
     if errors := find_grave(problems):
         is_recorded = derive_data_lock(source.classes, found, looks).digest in recorded
         if not is_recorded or any(error.kind in NEVER_ACCEPTED for error in errors):
-            raise _refuse(errors, source.root, hint=_HINT_RECORDED if recorded else _HINT)
+            raise _refuse(errors, source.root, hint=_advise(errors, is_of_run=bool(recorded)))
         progress.note(f"errors in the data that the run was trained on: {_count_kinds(errors)}")
     if warned := [problem for problem in problems if problem.severity == "warning"]:
         progress.note(f"warnings about the data: {_count_kinds(warned)}; see cxr data verify")
@@ -104,6 +105,12 @@ def _refuse(errors: Sequence[DataProblem], root: Path, *, hint: str) -> DataErro
         where="\n         ".join(lines),
         hint=hint,
     )
+
+
+def _advise(errors: Sequence[DataProblem], *, is_of_run: bool) -> str:
+    if all(error.kind == "no-decoder" for error in errors):
+        return INSTALL
+    return _HINT_RECORDED if is_of_run else _HINT
 
 
 def _describe(error: DataProblem) -> str:

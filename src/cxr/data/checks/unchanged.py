@@ -17,6 +17,7 @@ from cxr.data.caches.answers import recall, remember
 from cxr.data.caches.footprint import capture_footprint
 from cxr.data.caches.looked_with import digest_inspection
 from cxr.data.checks.report import DataReport
+from cxr.data.inspection.look import OF_THIS_MACHINE
 from cxr.digests.canonical import digest_json
 from cxr.digests.files import digest_file
 from cxr.environment.code import digest_code
@@ -63,7 +64,8 @@ def verify_unless_unchanged(
     # Before anything is read: what changes meanwhile will have another footprint.
     footprint = capture_footprint(depends_on)
     report = verify()
-    if footprint.is_settled:
+    is_of_the_files = OF_THIS_MACHINE.isdisjoint(problem.kind for problem in report.problems)
+    if footprint.is_settled and is_of_the_files:
         remember(question, [str(place) for place in depends_on])
         remember(digest_json([question, footprint.digest]), report.to_json())
     return report

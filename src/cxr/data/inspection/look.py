@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
+
+OF_THIS_MACHINE: Final = frozenset({"no-decoder", "unreadable"})
+"""Findings that say nothing of the file: what can be read, or is installed, may be another soon."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,3 +34,8 @@ class Look:
     mode: str = ""
     likeness: int | None = None
     findings: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def is_of_the_file(self) -> bool:
+        """Whether it would be the same at any time, as long as the decoders are."""
+        return OF_THIS_MACHINE.isdisjoint(kind for kind, _ in self.findings)

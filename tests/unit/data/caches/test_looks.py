@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from cxr.data.inspection.look import Look
 from cxr.data.sources.folder import FolderSource
 from cxr.data.sources.source import FoundImage
 from cxr.errors import Interrupted
+from support.dicoms import draw_values, make_dicom, write_dicom
 
 
 def draw(number):
@@ -229,6 +231,15 @@ def test_what_cannot_be_read_is_never_remembered(root, source):
     assert look.findings == (("unreadable", "cannot read an image: No such file or directory"),)
     (root / "1.bmp").write_bytes(draw(1))
     assert look_at_images(source, found, trust_stat=True)[1].findings == ()
+
+
+def test_that_nothing_decodes_a_file_here_is_never_remembered(root, source, monkeypatch):
+    (root / "4.dcm").write_bytes(write_dicom(make_dicom(draw_values(low=0, high=255), bits=8)))
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "pydicom", None)
+        look = look_at_images(source, find(root), trust_stat=True)[4]
+        assert [kind for kind, _ in look.findings] == ["no-decoder"]
+    assert look_at_images(source, find(root), trust_stat=True)[4].findings == ()
 
 
 class Rows(Counting):

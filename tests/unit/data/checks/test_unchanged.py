@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 
 import pytest
 
@@ -11,6 +12,7 @@ from cxr.data.checks.locking import lock_target
 from cxr.data.checks.unchanged import verify_unless_unchanged
 from cxr.data.checks.verify import verify_target
 from cxr.errors import ConfigError
+from support.dicoms import draw_values, make_dicom, write_dicom
 from support.recipes import images
 
 
@@ -68,6 +70,18 @@ def test_an_answer_is_that_of_the_fields_that_were_changed(target):
     report, was_remembered = ask(target, overrides=there)
     assert (report.verdict, was_remembered) == ("differs", False)
     assert ask(target)[1]
+
+
+def test_what_is_of_this_machine_is_looked_at_again(target, monkeypatch):
+    content = write_dicom(make_dicom(draw_values(low=0, high=255), bits=8))
+    (target.parent / "images" / "train" / "NORMAL" / "a.dcm").write_bytes(content)
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "pydicom", None)
+        for _ in range(2):
+            report, was_remembered = ask(target)
+            assert ("no-decoder" in str(report.problems), was_remembered) == (True, False)
+    report, _ = ask(target)
+    assert "no-decoder" not in str(report.problems)
 
 
 def test_a_directory_is_remembered_as_well(target):

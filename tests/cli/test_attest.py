@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from cxr.attestation.keys import derive_keyid
+from cxr.records.manifest import REPEAT_SCHEMA, seal_manifest
 from support.attesting import (
     GOLDEN,
     OTHER,
@@ -113,6 +114,19 @@ def test_processes_that_differ_in_everything_else_write_the_same_bytes(
     assert (tmp_path / "first.json").read_bytes() == (tmp_path / "other.json").read_bytes()
     # A change here makes attestations of earlier versions differ: it needs another build type.
     assert (tmp_path / "first.json").read_bytes() == GOLDEN.read_bytes()
+
+
+def test_a_repeat_is_told_to_be_one_ahead_of_the_key(run: Path, tmp_path: Path):
+    repeat = tmp_path / "repeat"
+    repeat.mkdir()
+    run.rename(repeat / "run-1")
+    answer = seal_manifest({"schema": REPEAT_SCHEMA, "n": 1, "runs": ["run-1"]})
+    (repeat / "repeat.json").write_text(json.dumps(answer), encoding="utf-8")
+    refused = run_cxr("attest", repeat, "--new-key", tmp_path / "new.pem", blocked=HEAVY)
+    problem, where, hint = read_error(refused, code=3)
+    assert (problem, where) == ("this is a repeat, which has no signature of its own", str(repeat))
+    assert f"cxr attest {repeat}/run-1 --key FILE --out FILE" in hint
+    assert not (tmp_path / "new.pem").exists()
 
 
 def test_what_came_after_the_run_is_not_called_signed(run: Path, key: Path, signed: Path):

@@ -11,6 +11,7 @@ import pytest
 
 from support.program import read_answer, read_error, run_cxr
 from support.recipes import images
+from support.resuming import resume_run, stop_run
 from support.runs import FinishedRuns, Run, copy_run
 
 REFUSED = "the run's images have pseudonyms, and their key is not here"
@@ -83,6 +84,20 @@ def test_a_run_whose_key_was_moved_is_not_evaluated_under_real_names(
     assert not (moved / "evaluations").exists()
     finished = run_cxr("reproduce", moved, "--data", radiographs, "--out", tmp_path / "again")
     assert read_error(finished, code=3)[0] == REFUSED
+
+
+def test_a_stopped_run_does_not_go_on_with_another_key(
+    finished_run: FinishedRuns, radiographs: Path, key: Path, tmp_path: Path
+):
+    stopped = stop_run(finished_run, images(radiographs, data__pseudonym_key=str(key)), 1)
+    # Its config says where the key lies, seen from the run.
+    moved = copy_run(stopped, tmp_path / "runs" / "one" / "run")
+    other = tmp_path / key.name
+    other.write_text(hashlib.sha256(b"others").hexdigest(), encoding="ascii")
+    other.chmod(0o600)
+    problem, _, _ = read_error(resume_run(moved, "--data", radiographs, code=3), code=3)
+    named = "the key of the pseudonyms (data.pseudonym_key)"
+    assert problem == f"the run cannot go on: {named} changed since it began"
 
 
 def test_a_key_that_a_run_has_no_use_for_is_refused(

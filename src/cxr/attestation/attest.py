@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,9 +17,10 @@ from cxr.bounded_file import read_bounded
 from cxr.compare.sound_run import load_sound_run
 from cxr.digests.canonical import canonical_json, digest_bytes
 from cxr.digests.files import digest_file
-from cxr.errors import UsageError
+from cxr.errors import RecordError, UsageError
 from cxr.json_file import load_json_object
 from cxr.records.free_place import require_outside_records
+from cxr.records.repeat_record import find_first_run
 from cxr.records.run_directory import ENVIRONMENT, MANIFEST
 
 if TYPE_CHECKING:
@@ -102,7 +104,7 @@ def attest_run(
         with_times: Whether to sign as well when the run began and ended.
 
     Raises:
-        RecordError: The run did not complete, or does not verify.
+        RecordError: The run did not complete, or does not verify, or it is a repeat.
         RunDirectoryTakenError: The envelope would lie inside a record.
         StorageError: It cannot be written.
         UsageError: Another attestation stands there.
@@ -116,9 +118,10 @@ def prepare_statement(
     """Return what `attest_run` signs; nothing is written, and no key is needed.
 
     Raises:
-        RecordError: The run did not complete, or does not verify.
+        RecordError: The run did not complete, or does not verify, or it is a repeat.
         RunDirectoryTakenError: The envelope would lie inside a record.
     """
+    require_no_repeat(directory)
     path = find_place(directory) if out is None else out
     require_outside_records(path, what="attestation")
     manifest = load_sound_run(
@@ -133,6 +136,22 @@ def prepare_statement(
     return UnsignedStatement(
         path=path, payload=canonical_json(statement), num_subjects=len(statement["subject"])
     )
+
+
+def require_no_repeat(directory: Path) -> None:
+    """Refuse a repeat, of which each run is signed by itself.
+
+    Raises:
+        RecordError: It is one.
+    """
+    if (first := find_first_run(directory)) is not None:
+        # Beside a run of a repeat is inside of the repeat, so the place must be named.
+        raise RecordError(
+            "this is a repeat, which has no signature of its own",
+            where=str(directory),
+            hint="sign each of its runs by itself: "
+            f"cxr attest {shlex.quote(str(first))} --key FILE --out FILE",
+        )
 
 
 def sign_statement(payload: bytes, key: Ed25519PrivateKey) -> Envelope:

@@ -57,6 +57,7 @@ def attest(
     Example: cxr attest runs/sample-20261121T120000Z-0123abcd --key signer.pem
     """
     place, is_new = _choose_key(run, key, new_key, out, p256=p256), key is None
+    from cxr.attestation.attest import require_no_repeat
     from cxr.attestation.keys import derive_keyid, require_cryptography
     from cxr.cli.signing_keys import make_export_key
     from cxr.records.exported import is_export
@@ -73,6 +74,7 @@ def attest(
             found = _attest_export(run, place, is_new=is_new, is_p256=p256, quiet=quiet)
         else:
             # Ahead of the key: what is no record at all has no wrong kind of key.
+            require_no_repeat(run)
             require_manifest(run)
             _require_no_export(p256=p256)
             found = _attest_run(run, place, out, is_new=is_new, times=times, quiet=quiet)

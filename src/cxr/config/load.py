@@ -109,7 +109,12 @@ def find_config_files(path: Path) -> list[Path]:
 
 
 def _load_chain(path: Path, files: list[Path] | None = None, *, alone: bool = False) -> Document:
-    """Load ``path`` and what it extends, the extending file winning; ``files`` hears of each."""
+    """Load ``path`` and what it extends, the extending file winning; ``files`` hears of each.
+
+    Raises:
+        ConfigError: A file cannot be opened, or nothing can be read of it: what it would hold is
+            not told to be missing.
+    """
     chain: list[Document] = []
     seen: list[Path] = []
     following: Path | None = path
@@ -126,6 +131,8 @@ def _load_chain(path: Path, files: list[Path] | None = None, *, alone: bool = Fa
             files += [following, resolved]
         document = _load_file(following, asked_at)
         chain.append(document)
+        if document.problems and not document.data:
+            raise _describe([problem for one in chain for problem in one.problems])
         parent = document.data.pop("extends", None)
         asked_at = document.places.get(("extends",))
         here, following = following, None

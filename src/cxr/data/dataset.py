@@ -17,6 +17,7 @@ from cxr.data.labels import (
 )
 from cxr.data.preprocessing import derive_decode_plan
 from cxr.data.sources.open import open_source
+from cxr.data.sources.other_key import require_same_key
 from cxr.data.sources.scan import derive_data_lock
 from cxr.data.sources.vectors import draw_vectors
 from cxr.errors import DataError
@@ -106,10 +107,12 @@ def load_same_dataset(
         progress: Told how far it is.
 
     Raises:
-        DataError: It is other data now, its images are of other patients, or it cannot be used.
+        DataError: It is other data now, its images are of other patients or have pseudonyms by
+            another key, or it cannot be used.
     """
     dataset = load_dataset(config, recorded={lock.digest}, progress=progress)
     if dataset.lock.digest != lock.digest:
+        require_same_key(config, lock.samples, dataset.lock.samples)
         raise DataError(
             "the data set is not the one that the run used",
             where=config.root or (config.csv and config.csv.file) or config.source,

@@ -123,8 +123,12 @@ def write_set_lock(path: Path, lock: SetLock) -> int:
     return len(content)
 
 
-def load_lock(path: Path) -> SetLock:
+def load_lock(path: Path, *, target: str = "TARGET") -> SetLock:
     """Read the lock of a set, or the one that a run wrote.
+
+    Args:
+        path: The lock.
+        target: Of what ``cxr data lock`` would write it, as a shell reads it, where that is known.
 
     Raises:
         RecordError: It is missing, unreadable, or not a lock.
@@ -133,7 +137,7 @@ def load_lock(path: Path) -> SetLock:
         raise RecordError(
             "there is no such lock",
             where=str(path),
-            hint="cxr data lock TARGET writes the lock of a set; check the path",
+            hint=f"cxr data lock {target} writes the lock of a set; check the path",
         )
     content = load_json_object(path)
     if content.get("schema") == RUN_SCHEMA:

@@ -9,6 +9,8 @@ from cxr.reports.values import describe_values
 from cxr.reproduce.plan import Item, Plan
 
 _SHOWN: Final = 30
+_NO_IMAGES: Final = ("data.root", "data.pseudonym_key")
+"""Fields of data that are no image's."""
 
 
 def describe_plan(plan: Plan) -> str:
@@ -61,4 +63,4 @@ def describe_command(plan: Plan) -> str | None:
 
 
 def _name(item: Item) -> str:
-    return "images" if item.part == "data" and item.field != "data.root" else item.field
+    return "images" if item.part == "data" and item.field not in _NO_IMAGES else item.field

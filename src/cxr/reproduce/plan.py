@@ -11,6 +11,7 @@ from cxr.compare.report import Affects
 from cxr.compare.samples import compare_samples
 from cxr.config.schema import FileWeights, RunConfig
 from cxr.data.sources.open import open_source
+from cxr.data.sources.other_key import is_other_key
 from cxr.data.sources.scan import hash_samples
 from cxr.determinism.levels import Level
 from cxr.digests.weights_file import digest_weights_file
@@ -134,7 +135,7 @@ def check_sources(
 
 
 def check_data(record: Record, config: RunConfig, progress: Progress) -> Iterator[Item]:
-    """Yield an item for each image that is not as the run used it.
+    """Yield an item for each image that is not as the run used it, or one for another key.
 
     Raises:
         DataError: A data set is there, and cannot be read.
@@ -163,8 +164,19 @@ def check_data(record: Record, config: RunConfig, progress: Progress) -> Iterato
             names_none = "the manifest alone names no image: use the run directory"
             yield _other_data(wanted, lock, names_none)
         return
+    then = load_data_lock(recorded)
+    if is_other_key(config.data, then.samples, lock.samples):
+        yield Item(
+            part="data",
+            field="data.pseudonym_key",
+            expected="the run's key",
+            found="another key",
+            affects_bits="yes",
+            do="say with --key FILE where the run's is",
+        )
+        return
     # Of patients the digest tells nothing.
-    differences = list(compare_samples(load_data_lock(recorded), lock, set()))
+    differences = list(compare_samples(then, lock, set()))
     for one in differences:
         yield Item(
             part="data",

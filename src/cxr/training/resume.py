@@ -10,6 +10,7 @@ from typing import Final
 
 from cxr.config.fields import find_recipe_fields
 from cxr.data.groups import list_other_groups
+from cxr.data.sources.other_key import is_other_key
 from cxr.determinism.levels import Level
 from cxr.digests.files import digest_file
 from cxr.environment.capture import capture_environment
@@ -109,11 +110,16 @@ def _name_config(manifest: Manifest, prepared: Prepared) -> list[str]:
 
 
 def _name_data(directory: Path, manifest: Manifest, prepared: Prepared) -> list[str]:
-    """Return the first images that were changed, added or removed, or are of other patients."""
+    """Return the first images that were changed, added or removed, or are of other patients.
+
+    Where all have other names by another key, that is named alone.
+    """
     recorded, found = load_data_lock(directory / DATA_LOCK), prepared.dataset.lock
     if prepared.recipe["data_digest"] == manifest["recipe"]["data_digest"]:
         names = [f"the patient of {path}" for path, _, _ in list_other_groups(recorded, found)]
         return _name_first(names)
+    if is_other_key(prepared.config.data, recorded.samples, found.samples):
+        return ["the key of the pseudonyms (data.pseudonym_key)"]
     before, now = (
         {sample.path: (sample.sha256, sample.label, sample.split) for sample in lock.samples}
         for lock in (recorded, found)

@@ -10,6 +10,7 @@ import pytest
 from cxr.attestation.attest import attest_run
 from cxr.attestation.place import find_place
 from cxr.errors import RecordError, RunDirectoryTakenError, StorageError, UsageError
+from cxr.records.manifest import REPEAT_SCHEMA, seal_manifest
 from support.attesting import OTHER, SIGNER, find_problems, read_statement
 
 
@@ -61,6 +62,19 @@ def test_another_attestation_is_not_written_over(run: Path):
         attest_run(run, SIGNER, with_times=True)
     assert path.read_bytes() == before
     assert {one.name for one in run.parent.iterdir()} == {"run", path.name}
+
+
+def test_of_a_repeat_each_run_is_signed_by_itself(run: Path, tmp_path: Path):
+    repeat = tmp_path / "three runs"
+    repeat.mkdir()
+    run.rename(repeat / "run-1")
+    answer = seal_manifest({"schema": REPEAT_SCHEMA, "n": 3, "runs": ["run-1"]})
+    (repeat / "repeat.json").write_text(json.dumps(answer), encoding="utf-8")
+    with pytest.raises(RecordError, match="this is a repeat, which has no signature") as caught:
+        attest_run(repeat, SIGNER)
+    assert caught.value.where == str(repeat)
+    assert f"cxr attest '{repeat}/run-1' --key FILE --out FILE" in caught.value.hint
+    assert attest_run(repeat / "run-1", SIGNER, out=tmp_path / "one.json").num_subjects
 
 
 @pytest.mark.parametrize("name", ["attestation.json", "evaluations/attestation.json"])

@@ -103,6 +103,33 @@ def test_what_cannot_be_read_is_one_problem_and_not_a_list_of_missing_fields(wri
     assert problem.startswith(f"{path}{message}")
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name: t\ntrain:\n\tlr: 1\n", ":4: not YAML: found character"),
+        ("name: t\n---\nseed: 1\n", ":3: not YAML: but found another document"),
+        ("name: &n t\n", ":2: anchors and aliases (& and *) are refused"),
+        ("name: !own t\n", ":2: the tag !own is refused: only plain values"),
+        ("{\n", ":3: not YAML: "),
+    ],
+)
+def test_a_file_of_a_chain_that_cannot_be_read_is_its_own_problem_alone(write, text, message):
+    write(SYNTHETIC, "base.yaml")
+    path = write(f"extends: base.yaml\n{text}")
+    for overrides in ([], ["data.image_size=32"]):
+        [problem] = refuse(path, overrides)
+        assert problem.startswith(f"{path}{message}")
+    base = write(f"seed: 1\n{text}", "base.yaml")
+    [problem] = refuse(write("extends: base.yaml\nthreads: 1\n"))
+    assert problem.startswith(f"{base}{message}")
+
+
+def test_a_key_that_stands_twice_above_a_file_that_cannot_be_read_is_told_as_well(write):
+    base = write("seed: [\n", "base.yaml")
+    path = write("extends: base.yaml\nthreads: 1\nthreads: 1\n")
+    assert [one.partition(": ")[0] for one in refuse(path)] == [f"{path}:3", f"{base}:2"]
+
+
 def test_every_problem_is_reported_at_once_with_file_line_and_key(write):
     path = write(
         "seed: -1\n"

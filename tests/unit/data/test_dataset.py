@@ -281,3 +281,21 @@ def test_images_of_other_patients_are_not_the_data_of_the_run(config):
     first = load_dataset(corrected).lock.samples[0]
     said = f"{first.path}: no group in the run's data.lock.json, {first.group} now"
     assert caught.value.where == said
+
+
+@pytest.mark.parametrize("fields", [{}, {"validation_fraction": 0.5}], ids=["as it is", "divided"])
+def test_another_key_of_the_pseudonyms_is_one_error(config, tmp_path, fields):
+    key = tmp_path / "key"
+    key.write_text("one key of this test, long enough")
+    key.chmod(0o600)
+    config = config.model_copy(update={"pseudonym_key": str(key), **fields})
+    lock = load_dataset(config).lock
+    write_data_lock(tmp_path / "data.lock.json", lock)
+    if fields:
+        # As of a recorded run that was divided: the run's own lock holds its splits.
+        config = config.model_copy(update={"lock": str(tmp_path / "data.lock.json")})
+    assert load_same_dataset(config, lock).lock == lock
+    key.write_text("another key of it, of some length")
+    with pytest.raises(DataError, match="the key of the pseudonyms is another one") as caught:
+        load_same_dataset(config, lock)
+    assert caught.value.where == str(key)

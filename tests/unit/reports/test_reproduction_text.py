@@ -51,6 +51,14 @@ def test_what_is_in_the_way_comes_first_with_what_to_do():
     assert reproduction_text.list_advice(found) == ["code_digest: mend code_digest"]
 
 
+def test_a_field_of_the_data_is_told_by_its_name():
+    found = plan(*(item(name, part="data") for name in ("data.root", "data.pseudonym_key")))
+    assert [one.partition(":")[0] for one in reproduction_text.list_advice(found)] == [
+        "data.root",
+        "data.pseudonym_key",
+    ]
+
+
 def test_many_images_are_one_advice_and_are_counted():
     found = plan(*(item(f"train/{n}.png", part="data", expected=None) for n in range(1000)))
     rows = reproduction_text.list_rows(found)

@@ -19,16 +19,19 @@ def config(tmp_path):
     return load_recipe(labels(tmp_path / "table.csv"))
 
 
-@pytest.fixture
-def record(config, tmp_path):
-    """A run of the table, as far as its data are concerned."""
+def record_data(config, directory):
+    """Return a run of a config, as far as its data are concerned."""
     lock = scan(config.data)
-    directory = tmp_path / "run"
     directory.mkdir()
     write_data_lock(directory / "data.lock.json", lock)
     files = {"data.lock.json": digest_file(directory / "data.lock.json")}
     manifest = {"recipe": {"data_digest": lock.digest}, "files": files}
     return Record(manifest=manifest, directory=directory)
+
+
+@pytest.fixture
+def record(config, tmp_path):
+    return record_data(config, tmp_path / "run")
 
 
 def rewrite(table, old, new):
@@ -64,3 +67,22 @@ def test_another_label_is_in_the_way(record, config, tmp_path):
     assert item.field == "images/33.png#label"
     assert item.is_in_the_way
     assert "restore the file" in item.do
+
+
+@pytest.fixture
+def key(tmp_path):
+    file = tmp_path / "key"
+    file.write_text("one key of this test, long enough")
+    file.chmod(0o600)
+    return file
+
+
+def test_another_key_of_the_pseudonyms_is_one_thing_in_the_way(config, tmp_path, key):
+    data = config.data.model_copy(update={"pseudonym_key": str(key)})
+    config = config.model_copy(update={"data": data})
+    record = record_data(config, tmp_path / "run")
+    assert check(record, config) == []
+    key.write_text("another key of it, of some length")
+    [item] = check(record, config)
+    assert (item.field, item.is_in_the_way) == ("data.pseudonym_key", True)
+    assert item.do == "say with --key FILE where the run's is"

@@ -17,6 +17,7 @@ from cxr.data.checks.target import derive_rules
 from cxr.data.decoding.dicom_syntaxes import INSTALL
 from cxr.data.inspection.look import Look
 from cxr.data.labels import require_known_labels
+from cxr.data.sources.other_key import require_same_key
 from cxr.data.sources.scan import derive_data_lock
 from cxr.data.sources.source import FoundImage, Source
 from cxr.errors import DataError
@@ -47,12 +48,17 @@ def look_and_require_sound(
 
     Raises:
         ConfigError: The config accepts what nobody can.
-        DataError: Something is wrong with the set; the first few problems are named.
+        DataError: Something is wrong with the set; the first few problems are named. Or images
+            have pseudonyms by another key than in ``data.lock``.
         RecordError: ``data.lock`` is missing or cannot be read.
     """
     found, looks, problems = look_and_examine(source, config, progress)
     if errors := find_grave(problems):
-        is_recorded = derive_data_lock(source.classes, found, looks).digest in recorded
+        now = derive_data_lock(source.classes, found, looks)
+        if config.lock is not None:
+            # Ahead of an error for each image.
+            require_same_key(config, load_lock(Path(config.lock)).images, now.samples)
+        is_recorded = now.digest in recorded
         if not is_recorded or any(error.kind in NEVER_ACCEPTED for error in errors):
             raise _refuse(errors, source.root, hint=_advise(errors, is_of_run=bool(recorded)))
         progress.note(f"errors in the data that the run was trained on: {_count_kinds(errors)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,8 +71,12 @@ def verify_target(
     """
     target = open_target(path, overrides)
     notes = [target.note] if target.note else []
-    place = lock or _find_lock(target, notes)
-    wanted = load_lock(place) if place is not None else None
+    wanted = None
+    if (place := lock) is not None:
+        wanted = load_lock(place)
+    elif (place := _find_lock(target, notes)) is not None:
+        changes = [text for override in overrides for text in ("--set", override)]
+        wanted = load_lock(place, target=shlex.join([str(path), *changes]))
     notes += describe_comparison(target, wanted)
     seen = look_at_target(target, progress, full=full, bytes_only=bytes_only, inspectors=inspectors)
     problems = examine(

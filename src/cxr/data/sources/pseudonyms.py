@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+import re
 import stat
 from collections.abc import Sequence
 from dataclasses import replace
@@ -125,6 +126,11 @@ def derive_path_pseudonym(key: bytes, path: str) -> str:
     suffix = PurePosixPath(path).suffix.lower()
     kept = suffix if suffix in IMAGE_SUFFIXES else ""
     return derive_pseudonym(key, "path", path) + kept
+
+
+def is_pseudonym(path: str) -> bool:
+    """Say whether a record's path has the form that `derive_path_pseudonym` gives."""
+    return re.fullmatch(rf"[0-9a-f]{{{NUM_HEX}}}(\.[a-z0-9]+)?", path) is not None
 
 
 def derive_pseudonym(key: bytes, what: str, name: str) -> str:

@@ -151,9 +151,13 @@ def test_a_lock_that_names_no_set_is_refused(root, tmp_path, target):
 
 
 def test_a_lock_that_the_config_names_must_be_there(root, tmp_path):
-    config = write_set_config(tmp_path / "mine.yaml", root, lock="mine.lock.json")
-    with pytest.raises(RecordError, match="there is no such lock"):
+    config = write_set_config(tmp_path / "its own.yaml", root, lock="mine.lock.json")
+    with pytest.raises(RecordError, match="there is no such lock") as caught:
         verify_target(config)
+    assert f"cxr data lock '{config}' writes" in caught.value.hint
+    with pytest.raises(RecordError, match="there is no such lock") as caught:
+        verify_target(config, overrides=["data.split_seed=3"])
+    assert f"cxr data lock '{config}' --set data.split_seed=3 writes" in caught.value.hint
 
 
 def test_a_directory_is_found_from_within(root, tmp_path, monkeypatch):

@@ -446,8 +446,9 @@ def test_a_config_without_files_is_refused(tmp_path):
 
 
 def test_a_lock_that_is_none_is_refused(root, tmp_path):
-    with pytest.raises(RecordError, match="there is no such lock"):
+    with pytest.raises(RecordError, match="there is no such lock") as caught:
         verify_target(root, lock=tmp_path / "nothing.json")
+    assert "cxr data lock TARGET writes" in caught.value.hint
 
 
 def test_progress_ends_at_all_images(root):

@@ -142,7 +142,13 @@ def test_a_change_while_it_is_looked_at_is_not_missed(target):
         empty_an_image(target.parent)
         return report
 
-    options = {"overrides": (), "lock": None, "strict": False, "is_used": True, "progress": Hearing()}
+    options = {
+        "overrides": (),
+        "lock": None,
+        "strict": False,
+        "is_used": True,
+        "progress": Hearing(),
+    }
     assert verify_unless_unchanged(target, change_and_verify, **options).verdict == "verified"
     report, was_remembered = ask(target)
     assert (report.verdict, was_remembered) == ("differs", False)

@@ -17,30 +17,31 @@ TEMPORARY: Final = ".tmp"
 
 
 @contextlib.contextmanager
-def storage_errors(path: Path, *, option: str = "--out") -> Iterator[None]:
+def storage_errors(path: Path, *, option: str | None = None) -> Iterator[None]:
     """Turn an operating-system error of the block into a `StorageError` that names ``path``.
 
     Args:
         path: What is written.
-        option: Which one names another place for it.
+        option: Which one names another place for it, if one does.
     """
     try:
         yield
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        elsewhere = f", or write elsewhere ({option})" if option else ""
         raise StorageError(
             f"cannot write: {error.strerror or error}",
             where=str(path),
             hint=(
-                f"free space there, or write elsewhere ({option}, data.cache_dir), and start again"
+                f"free space there{elsewhere}, and start again"
                 if full
-                else f"check the path and its permissions, or write elsewhere ({option})"
+                else f"check the path and its permissions{elsewhere}"
             ),
         ) from error
 
 
 @contextlib.contextmanager
-def atomic_writer(path: Path, *, option: str = "--out") -> Iterator[IO[bytes]]:
+def atomic_writer(path: Path, *, option: str | None = None) -> Iterator[IO[bytes]]:
     """Open a temporary file beside ``path`` that takes its name when the block ends well.
 
     The content is flushed to the disk before the rename, and the directory after it. When the
@@ -48,7 +49,7 @@ def atomic_writer(path: Path, *, option: str = "--out") -> Iterator[IO[bytes]]:
 
     Args:
         path: What is written.
-        option: Which one names another place for it.
+        option: Which one names another place for it, if one does.
 
     Raises:
         StorageError: The file cannot be written.
@@ -127,17 +128,22 @@ def append_whole(path: Path, stream: io.RawIOBase, content: bytes) -> None:
             raise
 
 
-def write_bytes(path: Path, content: bytes) -> None:
+def write_bytes(path: Path, content: bytes, *, option: str | None = None) -> None:
     """Write ``content`` to ``path`` atomically.
+
+    Args:
+        path: What is written.
+        content: All that it holds then.
+        option: Which one names another place for it, if one does.
 
     Raises:
         StorageError: The file cannot be written.
     """
-    with atomic_writer(path) as stream:
+    with atomic_writer(path, option=option) as stream:
         stream.write(content)
 
 
-def create_file(path: Path, content: bytes, *, mode: int, option: str = "--out") -> None:
+def create_file(path: Path, content: bytes, *, mode: int, option: str) -> None:
     """Write a file that must not be there yet, whole and never over another one.
 
     It has its permissions from its first byte on.
@@ -181,13 +187,17 @@ def write_text(path: Path, content: str) -> None:
     write_bytes(path, content.encode("utf-8"))
 
 
-def make_directory(path: Path) -> None:
+def make_directory(path: Path, *, option: str | None = None) -> None:
     """Make ``path`` and its parents; one that exists is left as it is.
+
+    Args:
+        path: The directory.
+        option: Which one names another place for it, if one does.
 
     Raises:
         StorageError: The directory cannot be made.
     """
-    with storage_errors(path):
+    with storage_errors(path, option=option):
         path.mkdir(parents=True, exist_ok=True)
 
 

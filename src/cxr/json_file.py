@@ -14,10 +14,15 @@ MAX_RECORD_BYTES: Final = 512 * 2**20
 """Of a record. The largest is a data lock, with some hundred bytes an image."""
 
 _SHOWN: Final = 40
+_RUN: Final = "check the path; a run directory holds manifest.json"
 
 
-def load_json_object(path: Path) -> dict[str, Any]:
+def load_json_object(path: Path, *, hint: str = _RUN) -> dict[str, Any]:
     """Return the JSON object in ``path``.
+
+    Args:
+        path: The record.
+        hint: What to do where it cannot be read.
 
     Raises:
         RecordError: The file is missing, unreadable, no regular file, too large, holds something
@@ -30,7 +35,7 @@ def load_json_object(path: Path) -> dict[str, Any]:
         raise RecordError(
             f"cannot read the record: {error.strerror or error}",
             where=str(path),
-            hint="check the path; a run directory holds manifest.json",
+            hint=hint,
         ) from error
     except (ValueError, RecursionError) as error:
         raise RecordError(

@@ -247,6 +247,15 @@ def test_a_record_that_is_there_is_left_alone_and_the_hint_names_the_option(work
     assert [path.name for path in (work / "r" / "a").iterdir()] == ["mine"]
 
 
+def test_a_record_that_cannot_be_written_names_the_option_too(work):
+    (work / "r").touch()
+    finished = run(work, "a")
+    problem, _, hint = read_error(finished, code=3)
+    assert problem == "cannot write: Not a directory"
+    assert "--record" in hint
+    assert "--out" not in hint
+
+
 def test_no_secret_of_the_command_line_or_the_environment_reaches_the_record(work):
     variables = {"OMP_TOKEN": SECRET, "HF_TOKEN": SECRET, "OMP_PLACES": "cores"}
     words = ("fit.py", "--token", "mild", f"--x={SECRET}", "/root/private/x.txt")

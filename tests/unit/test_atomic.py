@@ -128,6 +128,21 @@ def test_the_hint_tells_a_full_disk_from_a_forbidden_one(file, monkeypatch, numb
     assert caught.value.hint.startswith(hint)
 
 
+@pytest.mark.parametrize(
+    ("number", "hint"),
+    [
+        (errno.ENOSPC, "free space there{}, and start again"),
+        (errno.EROFS, "check the path and its permissions{}"),
+    ],
+)
+def test_the_hint_names_an_option_only_where_there_is_one(file, monkeypatch, number, hint):
+    monkeypatch.setattr(Path, "open", fail_with(number))
+    for option, elsewhere in ((None, ""), ("--out", ", or write elsewhere (--out)")):
+        with pytest.raises(StorageError) as caught:
+            write_bytes(file, b"new", option=option)
+        assert caught.value.hint == hint.format(elsewhere)
+
+
 @pytest.mark.parametrize("name", ["nothing/file", "."])
 def test_the_hint_names_the_option_that_named_the_file(tmp_path, name):
     with (
@@ -224,7 +239,7 @@ def test_a_directory_is_no_output(tmp_path, monkeypatch, name):
 
 @pytest.mark.parametrize("mode", [0o600, 0o640])
 def test_a_new_file_has_its_content_and_permissions(tmp_path, mode):
-    create_file(tmp_path / "key", b"new", mode=mode)
+    create_file(tmp_path / "key", b"new", mode=mode, option="--out")
     assert (tmp_path / "key").read_bytes() == b"new"
     assert stat.S_IMODE((tmp_path / "key").stat().st_mode) == mode
     assert [path.name for path in tmp_path.iterdir()] == ["key"]
@@ -233,12 +248,12 @@ def test_a_new_file_has_its_content_and_permissions(tmp_path, mode):
 @pytest.mark.parametrize("target", ["record.json", "nothing"])
 def test_a_new_file_takes_nobodys_place(file, target):
     with pytest.raises(FileExistsError):
-        create_file(file, b"new", mode=0o600)
+        create_file(file, b"new", mode=0o600, option="--out")
     require_untouched(file)
     link = file.with_name("link")
     link.symlink_to(target)
     with pytest.raises(FileExistsError):
-        create_file(link, b"new", mode=0o600)
+        create_file(link, b"new", mode=0o600, option="--out")
     assert link.is_symlink()
     link.unlink()
     require_untouched(file)
@@ -248,7 +263,7 @@ def test_a_new_file_takes_nobodys_place(file, target):
 def test_a_new_file_that_cannot_be_finished_is_none(tmp_path, monkeypatch, function):
     monkeypatch.setattr(atomic.os, function, fail_with(errno.EPERM))
     with pytest.raises(StorageError, match="cannot write: Operation not permitted"):
-        create_file(tmp_path / "key", b"new", mode=0o600)
+        create_file(tmp_path / "key", b"new", mode=0o600, option="--out")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -256,6 +271,6 @@ def test_what_a_killed_process_left_does_not_keep_a_new_file_from_being_made(tmp
     left = tmp_path / f".key.{os.getpid()}.tmp"
     left.write_bytes(b"half")
     left.chmod(0o644)
-    create_file(tmp_path / "key", b"new", mode=0o600)
+    create_file(tmp_path / "key", b"new", mode=0o600, option="--out")
     assert stat.S_IMODE((tmp_path / "key").stat().st_mode) == 0o600
     assert [path.name for path in tmp_path.iterdir()] == ["key"]

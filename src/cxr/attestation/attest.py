@@ -168,7 +168,7 @@ def sign_statement(payload: bytes, key: Ed25519PrivateKey) -> Envelope:
 def _write(path: Path, content: bytes) -> None:
     """Write the envelope, unless these very bytes are there already."""
     try:
-        create_file(path, content, mode=_MODE)
+        create_file(path, content, mode=_MODE, option="--out")
     except FileExistsError:
         if not _holds(path, content):
             raise _describe_taken(path) from None

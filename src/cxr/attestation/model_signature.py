@@ -126,7 +126,7 @@ def _sign(directory: Path, key: EllipticCurvePrivateKey) -> bytes:
         forms.Encoding.PEM, forms.PrivateFormat.PKCS8, forms.BestAvailableEncryption(password)
     )
     place = Path(tempfile.gettempdir())
-    with storage_errors(place), tempfile.TemporaryDirectory() as temporary:
+    with storage_errors(place, option="TMPDIR"), tempfile.TemporaryDirectory() as temporary:
         scratch = Path(temporary)
         (scratch / "private.pem").write_bytes(private)
         ignored = hashing.Config().set_ignored_paths(
@@ -172,7 +172,7 @@ def _ask_library(
     from model_signing import verifying
 
     place = Path(tempfile.gettempdir())
-    with storage_errors(place), tempfile.TemporaryDirectory() as temporary:
+    with storage_errors(place, option="TMPDIR"), tempfile.TemporaryDirectory() as temporary:
         scratch = Path(temporary)
         (scratch / "public.pem").write_bytes(_render_public(key))
         # A copy: what was read here is what the library reads.

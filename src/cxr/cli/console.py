@@ -72,7 +72,7 @@ def print_table(
     from rich.text import Text
 
     print_line(f"{title}:")
-    console = _open_console(sys.stdout)
+    console = open_console(sys.stdout)
     padding = 0 if close else 1
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, padding))
     for place, name in enumerate(header):
@@ -92,10 +92,10 @@ def _lay_out(cell: str | Sequence[str]) -> str:
 
 def count_columns() -> int:
     """Return how many columns a table on stdout may take."""
-    return _open_console(sys.stdout).width
+    return open_console(sys.stdout).width
 
 
-def _open_console(stream: TextIO) -> Console:
+def open_console(stream: TextIO) -> Console:
     """Return rich's console on a stream, as wide as its terminal or as ``COLUMNS`` says.
 
     Source: POSIX.1-2017, Base Definitions, 8.3: a user-preferred width in column positions.
@@ -182,7 +182,7 @@ class _Bars:
             MofNCompleteColumn(),
             RateColumn(""),
             TimeRemainingColumn(),
-            console=_open_console(sys.stderr),
+            console=open_console(sys.stderr),
             transient=True,
         )
         self._task: TaskID | None = None

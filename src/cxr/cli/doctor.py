@@ -129,7 +129,7 @@ def _require_place(out: Path) -> None:
             where=str(out),
             hint="name a file with --out",
         )
-    make_directory(out.parent)
+    make_directory(out.parent, option="--out")
     require_writable(out.parent)
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
+import sys
 from typing import TYPE_CHECKING, Final, Self
 
-from rich.console import Console
 from rich.progress import BarColumn, ProgressColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
 from rich.text import Text
 
-from cxr.cli.console import format_rate
+from cxr.cli.console import format_rate, open_console
 from cxr.errors import ExitCode
 from cxr.plain_text import show_plainly
 from cxr.reports.repeat_text import describe_end
@@ -36,7 +36,7 @@ class _RateColumn(ProgressColumn):
 
 
 class SeriesBars:
-    """A bar for each run that has begun, and below them one for all.
+    """A bar for each run that has begun, and below them one that counts those that completed.
 
     Args:
         num_runs: How many there are.
@@ -50,11 +50,11 @@ class SeriesBars:
             TextColumn("{task.fields[where]}", markup=False),
             _RateColumn(),
             TimeRemainingColumn(compact=True, elapsed_when_finished=True),
-            console=Console(stderr=True, highlight=False),
+            console=open_console(sys.stderr),
             expand=True,
         )
         self._tasks: dict[str, TaskID] = {}
-        self._num_runs, self._num_ended = num_runs, 0
+        self._num_runs, self._num_completed = num_runs, 0
         self._all = self._add("runs", num_runs, f"0 of {num_runs}")
 
     def __enter__(self) -> Self:
@@ -71,20 +71,20 @@ class SeriesBars:
         self._bars.remove_task(self._all)
         task = self._add(plan.name, plan.config.train.epochs, "starting")
         self._tasks[plan.name] = task
-        where = f"{self._num_ended} of {self._num_runs}"
+        where = f"{self._num_completed} of {self._num_runs}"
         self._all = self._add("runs", self._num_runs, where)
-        self._bars.update(self._all, completed=self._num_ended)
+        self._bars.update(self._all, completed=self._num_completed)
         return _RunBar(self._bars, task, plan)
 
     def end(self, plan: RunPlan, end: RunEnd) -> None:
         """Say how the run ended."""
         task = self._tasks[plan.name]
-        self._num_ended += 1
-        where = f"{self._num_ended} of {self._num_runs}"
-        self._bars.update(self._all, completed=self._num_ended, where=where)
-        self._bars.update(task, where=describe_end(end))
         if end.code == ExitCode.OK:
+            self._num_completed += 1
             self._bars.update(task, completed=plan.config.train.epochs)
+        where = f"{self._num_completed} of {self._num_runs}"
+        self._bars.update(self._all, completed=self._num_completed, where=where)
+        self._bars.update(task, where=describe_end(end))
         self._bars.stop_task(task)
         if not self._keeps:
             self._bars.remove_task(task)

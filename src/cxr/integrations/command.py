@@ -100,14 +100,14 @@ def record_command(
     job = _Job(arguments=arguments, inputs=inputs, outputs=outputs, directory=Path.cwd())
     if out is not None:
         require_free(out, what="record", option=_OPTION)
-    require_writable(out or RUNS)
+    require_writable(out or RUNS, option=_OPTION)
     command = describe_command(arguments, job.directory)
     _require_matches(inputs, job.directory)
     given, before = job.hash_inputs(None), job.hash_outputs(None)
     environment, checkout = capture_environment(), job.capture_code()
     if out is None:
         digest = digest_json(list(command.arguments))
-        out = create_named(name_run(name, digest, datetime.now(UTC)))
+        out = create_named(name_run(name, digest, datetime.now(UTC)), option=_OPTION)
     else:
         create_directory(out, what="record", option=_OPTION)
     record = CommandRecord(directory=out)

@@ -52,7 +52,7 @@ def download_files(
     """
     wanted = {name: files[name] for name in sorted(files.keys() & {*RELEASED})}
     total = sum(one.size_bytes for one in wanted.values())
-    with storage_errors(directory):
+    with storage_errors(directory, option="--out"):
         free = shutil.disk_usage(directory).free
     if total > free:
         raise StorageError(
@@ -89,7 +89,10 @@ def _download(
     def ask() -> str | None:
         num_bytes = 0
         where = f"{name} of {repo}@{commit} at {hub.endpoint}"
-        with open_answer(hub, url, where=where) as answer, atomic_writer(path) as stream:
+        with (
+            open_answer(hub, url, where=where) as answer,
+            atomic_writer(path, option="--out") as stream,
+        ):
             found = answer.headers.get(COMMIT_HEADER, commit)
             if found != commit:
                 return f"is of another commit than the one that was asked for: {found[:40]!r}"

@@ -194,7 +194,7 @@ def _copy_export(export: Path, directory: Path) -> None:
         StorageError: It cannot be copied.
     """
     load_sound_export(export)
-    make_directory(directory)
+    make_directory(directory, option="TMPDIR")
     with storage_errors(directory, option="TMPDIR"):
         for name in RELEASED:
             if (export / name).exists():

@@ -15,18 +15,23 @@ from cxr.records.exported import is_export
 from cxr.records.run_directory import ENVIRONMENT, MANIFEST, REPEAT, REPRODUCTION, RUNS
 
 
-def create_named(name: str, parent: Path = RUNS) -> Path:
+def create_named(name: str, parent: Path = RUNS, *, option: str = "--out") -> Path:
     """Make a directory of this name below ``parent``, with a number behind it if it is taken.
 
     Of two processes that ask for one name at the same time, each gets a directory of its own.
 
+    Args:
+        name: Of the directory.
+        parent: Where it is made.
+        option: Which one names another place for it.
+
     Raises:
         StorageError: It cannot be made.
     """
-    make_directory(parent)
+    make_directory(parent, option=option)
     for number in itertools.count(1):
         path = parent / (name if number == 1 else f"{name}-{number}")
-        with storage_errors(path), contextlib.suppress(FileExistsError):
+        with storage_errors(path, option=option), contextlib.suppress(FileExistsError):
             path.mkdir()
             break
     return path
@@ -40,7 +45,7 @@ def create_directory(path: Path, *, what: str = "run", option: str = "--out") ->
         StorageError: It cannot be made.
     """
     require_free(path, what=what, option=option)
-    make_directory(path)
+    make_directory(path, option=option)
 
 
 def require_free(path: Path, *, what: str = "run", option: str | None = "--out") -> None:
@@ -113,12 +118,12 @@ def _holds_record(path: Path) -> bool:
     return is_whole or any((path / name).is_file() for name in (REPEAT, REPRODUCTION))
 
 
-def require_writable(path: Path, *, option: str = "--out") -> None:
+def require_writable(path: Path, *, option: str | None = "--out") -> None:
     """Refuse, before long work, a path below which nothing can be written.
 
     Args:
         path: What would be written.
-        option: Which one names another place for it.
+        option: Which one names another place for it, if one does.
 
     Raises:
         StorageError: The nearest directory above it that exists allows no new entry.
@@ -128,4 +133,6 @@ def require_writable(path: Path, *, option: str = "--out") -> None:
         if not nearest.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         if not os.access(nearest, os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            is_read_only = os.statvfs(nearest).f_flag & os.ST_RDONLY
+            number = errno.EROFS if is_read_only else errno.EACCES
+            raise OSError(number, os.strerror(number))

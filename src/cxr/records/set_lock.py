@@ -119,7 +119,7 @@ def write_set_lock(path: Path, lock: SetLock) -> int:
         StorageError: It cannot be written.
     """
     content = render_set_lock(lock)
-    write_bytes(path, content)
+    write_bytes(path, content, option="--out")
     return len(content)
 
 

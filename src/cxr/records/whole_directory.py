@@ -41,8 +41,8 @@ def find_target(directory: Path, *, what: str, option: str | None = "--out") -> 
             hint=f"name a new directory, or one inside of it,{by}".rstrip(","),
         )
     require_free(directory, what=what, option=option)
-    require_writable(directory)
-    with storage_errors(directory):
+    require_writable(directory, option=option)
+    with storage_errors(directory, option=option):
         return directory.resolve()
 
 

@@ -55,7 +55,10 @@ def load_series(directory: Path) -> Series:
         RecordError: It is no repeat's directory, or its record or config was edited.
         ConfigError: The config cannot be read.
     """
-    answer = load_json_object(directory / REPEAT)
+    answer = load_json_object(
+        directory / REPEAT,
+        hint=f"check the path; a directory that cxr repeat wrote holds {REPEAT}",
+    )
     _, num_runs = read_runs(directory, answer)
     if not is_sealed(answer) or not isinstance(answer.get("series", {}), dict) or num_runs < 1:
         raise _refuse("the repeat was edited", directory / REPEAT)

@@ -71,15 +71,17 @@ def find_rest(directory: Path, plans: Sequence[RunPlan]) -> Rest:
         plans: All of its runs.
 
     Raises:
-        RecordError: A run that completed was changed since, or is of another recipe.
+        RecordError: A run that completed was changed since, or one is of another recipe or lost a
+            file that it began with.
         RunDirectoryError: Another process is writing to one.
         StorageError: One cannot be removed.
     """
     left, going_on = [], set()
     for plan in plans:
         run = directory / plan.name
-        if run.is_dir() and not all((run / name).is_file() for name in _INPUTS):
-            _remove(run)
+        lacking = [name for name in _INPUTS if not (run / name).is_file()]
+        if run.is_dir() and lacking:
+            _remove(run, lacking)
         if not run.is_dir():
             left.append(plan)
         elif not _is_complete(run, plan):
@@ -92,7 +94,11 @@ def _is_complete(run: Path, plan: RunPlan) -> bool:
     """Say whether a run came to its end, and stands as it did then."""
     manifest = load_sealed_run(run)
     if manifest["recipe"]["config_digest"] != digest_config(plan.config):
-        raise _refuse("the run is of another recipe than the repeat", run)
+        raise RecordError(
+            "the run is of another recipe than the repeat",
+            where=str(run),
+            hint="restore it, or start a new repeat in another directory; cxr verify says more",
+        )
     if manifest["status"] != "completed":
         return False
     verify_run(run).require_consistent(
@@ -103,14 +109,18 @@ def _is_complete(run: Path, plan: RunPlan) -> bool:
     return True
 
 
-def _remove(run: Path) -> None:
+def _remove(run: Path, lacking: Sequence[str]) -> None:
     """Remove what a process left that was killed before the first step of its run.
 
     Raises:
         RecordError: It holds a ledger, so steps were trained.
     """
     if (run / LEDGER).exists() and (run / LEDGER).stat().st_size:
-        raise _refuse("the run lacks one of its inputs", run)
+        raise RecordError(
+            f"the run has steps, and lacks {', '.join(lacking)}",
+            where=str(run),
+            hint="restore it, or remove the run's directory to have it trained afresh",
+        )
     with hold_lock(run), storage_errors(run):
         for entry in run.iterdir():
             if entry.is_dir():
@@ -119,11 +129,3 @@ def _remove(run: Path) -> None:
                 entry.unlink()
     with storage_errors(run):
         run.rmdir()
-
-
-def _refuse(problem: str, where: Path) -> RecordError:
-    return RecordError(
-        problem,
-        where=str(where),
-        hint="restore it, or start a new repeat in another directory; cxr verify says more",
-    )

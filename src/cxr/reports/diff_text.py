@@ -189,6 +189,8 @@ def describe_predictions(report: DiffReport) -> str | None:
     changed = report.predictions
     if changed is None:
         return None
+    if not changed.images:
+        return "no image was predicted by both"
     return (
         f"{changed.changed_decisions} of {changed.images} decisions changed; "
         f"largest change of a probability {changed.largest_probability_change:.3g}"

@@ -29,6 +29,9 @@ _MAX_INDEX_BYTES: Final = 16 << 20
 _MAX_ENTRIES: Final = 10_000
 _BLOCK_BYTES: Final = 1 << 20
 
+_OPTION: Final = "TMPDIR"
+"""What names another place for it: it is unpacked into a temporary directory."""
+
 _SMALL_BYTES: Final = 1 << 20
 _MAX_RATIO: Final = 100
 """Records are packed to a third or a tenth; only what was made to grow is packed to less."""
@@ -58,14 +61,14 @@ def unpack_run(path: Path, directory: Path) -> None:
             is damaged. What had been written is removed.
         StorageError: There is not enough space, or it cannot be written.
     """
-    make_directory(directory)
+    make_directory(directory, option=_OPTION)
     try:
         with zipfile.ZipFile(path) as archive:
             stated = _check_index(archive, path)
             _require_space(sum(entry["bytes"] for entry in stated.values()), directory)
             for name, entry in stated.items():
                 _write_entry(archive, name, entry, directory, path)
-            write_bytes(directory / PACK_INDEX, archive.read(PACK_INDEX))
+            write_bytes(directory / PACK_INDEX, archive.read(PACK_INDEX), option=_OPTION)
             _require_stated_manifest(directory, path)
     except _DAMAGED as error:
         shutil.rmtree(directory)
@@ -171,7 +174,7 @@ def _require_space(num_bytes: int, directory: Path) -> None:
         raise StorageError(
             f"the packed run states {num_bytes:,} bytes, and {free_bytes:,} are free",
             where=str(directory),
-            hint="free space there, or name another directory with --out",
+            hint=f"free space there, or write elsewhere ({_OPTION})",
         )
 
 
@@ -180,8 +183,8 @@ def _write_entry(
 ) -> None:
     """Write one entry, and never more of it than is stated."""
     target = directory / name
-    make_directory(target.parent)
-    with archive.open(name) as content, atomic_writer(target) as stream:
+    make_directory(target.parent, option=_OPTION)
+    with archive.open(name) as content, atomic_writer(target, option=_OPTION) as stream:
         digest = _copy(content, stream, entry["bytes"], name, path)
         if digest != entry["sha256"]:
             raise _refuse(path, f"{name!r} has another digest than it states")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import os
 import shlex
@@ -21,14 +20,12 @@ from cxr.environment.install_commands import derive_reinstall
 from cxr.environment.lock_file import find_lock_file
 from cxr.errors import IMPORT_FAULTS, CxrError
 from cxr.progress import Progress
-from cxr.records.free_place import require_writable
+from cxr.selftest.check import Check
+from cxr.selftest.free_space import check_cache, check_runs
 
 _LIBRARIES: Final = ("numpy", "torch", "torchvision", "timm")
 _THREAD_POOLS: Final = "threadpoolctl"
 """What sets and reads back the threads; a person need not hear of it unless it is missing."""
-
-_ENOUGH_BYTES: Final = 2**30
-"""Free space below which a warning is due: some checkpoints of a large model."""
 
 _SHOWN: Final = 3
 _FRESH: Final = 'start it without what this shell has set: env -i HOME="$HOME" PATH="$PATH" cxr ...'
@@ -47,23 +44,6 @@ class Promise:
 
     holds: bool
     why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One line about the installation.
-
-    Attributes:
-        name: What was looked at.
-        ok: Whether it will bear; otherwise it is worth a warning.
-        found: What was found, in one line.
-        mend: What mends it, a command where there is one; None where nothing needs mending.
-    """
-
-    name: str
-    ok: bool
-    found: str
-    mend: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +78,8 @@ def check_installation(progress: Progress) -> Health:
         *([_check_switches(capture)] if able else []),
         _check_cores(capture),
         _check_canaries(capture),
-        _check_cache(),
-        _check_disk("runs", Path.cwd()),
+        check_cache(),
+        check_runs(),
         *_check_imports(capture),
         *_check_lock(capture),
         _check_code(capture),
@@ -188,38 +168,6 @@ def _check_canaries(capture: dict[str, Any]) -> Check:
         return Check("decoders", ok=False, found=found, mend=_derive_mend("pillow"))
     found = f"all {len(images['canaries'])} canaries give the expected pixels"
     return Check("decoders", ok=True, found=found)
-
-
-def _check_cache() -> Check:
-    """Look at the place of decoded images."""
-    # Late: it stands on numpy, which may be what is missing.
-    from cxr.data.caches.decoded import default_cache_directory
-
-    try:
-        directory = default_cache_directory()
-        require_writable(directory)
-    except CxrError as error:
-        found = f"{error.problem} ({_name_place(Path(error.where))})"
-        return Check("cache", ok=False, found=found, mend="export XDG_CACHE_HOME=DIR")
-    return _check_disk("cache", directory)
-
-
-def _check_disk(name: str, place: Path) -> Check:
-    """Look at the space of the disk that ``place`` is on, or would be."""
-    nearest = next(above for above in (place, *place.parents) if above.exists())
-    free_bytes = shutil.disk_usage(nearest).free
-    found = f"{free_bytes / 2**30:,.1f} GiB free for {_name_place(place)}"
-    if free_bytes >= _ENOUGH_BYTES:
-        return Check(name, ok=True, found=found)
-    elsewhere = "export XDG_CACHE_HOME=DIR" if name == "cache" else "cxr train --out DIR"
-    return Check(name, ok=False, found=found, mend=f"free space there, or {elsewhere}")
-
-
-def _name_place(place: Path) -> str:
-    """Return a path without the name of whose home it is in."""
-    with contextlib.suppress(RuntimeError, ValueError):
-        return str("~" / place.relative_to(Path.home()))
-    return str(place)
 
 
 def _check_cores(capture: dict[str, Any]) -> Check:

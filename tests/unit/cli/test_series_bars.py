@@ -38,9 +38,33 @@ def test_each_run_has_one_line(width):
     bars.end(first, RunEnd(name="run-1", code=0, last_words=""))
     bars.end(second, RunEnd(name="run-2", code=-9, last_words=""))
     lines = show(bars, width)
-    assert ["completed" in lines[0], "killed (SIGKILL)" in lines[1], "2 of 3" in lines[2]] == [
+    assert ["completed" in lines[0], "killed (SIGKILL)" in lines[1], "1 of 3" in lines[2]] == [
         True
     ] * 3
+
+
+@pytest.mark.parametrize(
+    ("columns", "width"), [("200000000", 80), ("5", 80), ("wide", 80), ("100", 100)]
+)
+def test_a_width_that_nobody_can_read_is_not_used(
+    monkeypatch: pytest.MonkeyPatch, columns: str, width: int
+):
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.delenv("LINES", raising=False)
+    assert SeriesBars(3)._bars.console.width == width
+
+
+@pytest.mark.parametrize("code", [3, -9, 130])
+def test_only_runs_that_completed_are_counted(code: int):
+    first, second, _ = plan_equal_runs(CONFIG, 3)
+    bars = SeriesBars(3)
+    bars.start(first)
+    bars.end(first, RunEnd(name="run-1", code=code, last_words=""))
+    assert "0 of 3" in show(bars, 80)[-1]
+    bars.start(second)
+    bars.end(second, RunEnd(name="run-2", code=0, last_words=""))
+    assert "1 of 3" in show(bars, 80)[-1]
+    assert bars._bars.tasks[-1].completed == 1
 
 
 def test_many_runs_leave_the_screen_when_they_have_ended():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -56,6 +57,32 @@ def test_a_path_that_cannot_be_written_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(free_place.os, "access", lambda place, _: place != tmp_path)
     with pytest.raises(StorageError, match="cannot write: Permission denied"):
         require_writable(tmp_path / "runs" / "one")
+
+
+def test_a_file_system_that_is_read_only_is_told_from_a_lack_of_permissions(tmp_path, monkeypatch):
+    read_only = os.statvfs_result((*os.statvfs(tmp_path)[:8], os.ST_RDONLY, 255))
+    monkeypatch.setattr(free_place.os, "access", lambda *_: False)
+    monkeypatch.setattr(free_place.os, "statvfs", lambda _: read_only)
+    with pytest.raises(StorageError, match="cannot write: Read-only file system"):
+        require_writable(tmp_path / "runs" / "one")
+
+
+@pytest.mark.parametrize("option", ["--record", None])
+def test_a_hint_names_no_option_that_the_command_does_not_have(tmp_path, monkeypatch, option):
+    monkeypatch.setattr(free_place.os, "access", lambda *_: False)
+    with pytest.raises(StorageError) as caught:
+        require_writable(tmp_path / "one", option=option)
+    elsewhere = f", or write elsewhere ({option})" if option else ""
+    assert caught.value.hint == f"check the path and its permissions{elsewhere}"
+
+
+def test_a_name_or_a_directory_that_cannot_be_made_names_the_commands_own_option(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError) as named:
+        create_named("one", tmp_path / "file", option="--record")
+    with pytest.raises(StorageError) as made:
+        create_directory(tmp_path / "file" / "one", option="--record")
+    assert [caught.value.hint.endswith("(--record)") for caught in (named, made)] == [True, True]
 
 
 @pytest.mark.parametrize("name", ["manifest.json", ".hidden"])

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
-from cxr.errors import RecordError, RunDirectoryTakenError, UsageError
+from cxr.errors import RecordError, RunDirectoryTakenError, StorageError, UsageError
 from cxr.records.exported import EXPORT
 from cxr.release.export_record import load_export_record
 from cxr.release.export_run import export_run
@@ -29,6 +30,15 @@ def test_a_place_that_cannot_make_way_is_refused(make_run, tmp_path, monkeypatch
         assert found.value.hint.startswith(("name another directory", "name a new directory"))
     with pytest.raises(RunDirectoryTakenError, match="into another record"):
         export_run(run, run / "export")
+
+
+def test_a_place_that_cannot_be_written_is_told_without_an_option_that_nobody_has(
+    make_run, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(StorageError) as caught:
+        export_run(make_run(), tmp_path / "export")
+    assert caught.value.hint == "check the path and its permissions"
 
 
 def test_a_run_that_did_not_complete_is_refused(make_run, tmp_path):

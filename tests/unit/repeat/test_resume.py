@@ -60,8 +60,11 @@ def test_a_run_that_never_came_to_a_step_is_trained_afresh(stopped, plans):
 
 def test_a_run_with_steps_that_lost_an_input_is_not_removed(stopped, plans):
     (stopped / "run-3" / "env.json").unlink()
-    with pytest.raises(RecordError, match="the run lacks one of its inputs"):
+    with pytest.raises(RecordError, match="lacks") as caught:
         find_rest(stopped, plans)
+    assert caught.value.problem == "the run has steps, and lacks env.json"
+    assert caught.value.where == str(stopped / "run-3")
+    assert "remove the run's directory to have it trained afresh" in caught.value.hint
     assert (stopped / "run-3" / "ledger.jsonl").exists()
 
 
@@ -98,6 +101,14 @@ def test_a_kind_that_is_not_known_is_refused(stopped):
     series = load_series(stopped)
     with pytest.raises(RecordError, match="unknown kind: moons"):
         plan_series(Series(config=series.config, num_runs=2, asked={"kind": "moons"}))
+
+
+def test_a_directory_that_holds_no_repeat_is_told_what_one_holds(stopped):
+    for directory in (stopped / "run-1", stopped / "nothing"):
+        with pytest.raises(RecordError, match="cannot read the record") as caught:
+            load_series(directory)
+        assert caught.value.where == str(directory / "repeat.json")
+        assert "cxr repeat wrote holds repeat.json" in caught.value.hint
 
 
 def test_two_do_not_go_on_at_once(stopped):

@@ -12,7 +12,12 @@ from cxr.compare.report import (
     ReplayReport,
 )
 from cxr.reports.diff_markdown import render_markdown
-from cxr.reports.diff_text import describe_findings, describe_other_figures, list_figure_rows
+from cxr.reports.diff_text import (
+    describe_findings,
+    describe_other_figures,
+    describe_predictions,
+    list_figure_rows,
+)
 
 SIZE = {
     "shape": [50, 128],
@@ -68,6 +73,14 @@ def test_a_table_has_the_main_figures_those_with_a_tolerance_or_all():
     assert "loss by" not in page
     assert "`per_class.B.auroc`" not in page
     assert "`per_class.B.auroc`" in render_markdown(asked, "a", "b", every_figure=True)
+
+
+def test_runs_that_share_no_image_are_not_said_to_agree():
+    none = PredictionChange(images=0, changed_decisions=0, largest_probability_change=0.0)
+    assert describe_predictions(build(predictions=none)) == "no image was predicted by both"
+    page = render_markdown(build(predictions=none), "a", "b")
+    assert "no image was predicted by both" in page
+    assert "0 of 0" not in page
 
 
 def test_a_comparison_alone_says_where_the_runs_parted():

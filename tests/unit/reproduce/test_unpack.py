@@ -224,6 +224,8 @@ def test_what_the_disk_cannot_hold_is_not_begun(tmp_path: Path, monkeypatch: pyt
     path = write_pack(tmp_path / "a.zip", {"ledger.jsonl": CONTENT})
     usage = type("Usage", (), {"free": 3})
     monkeypatch.setattr(unpack.shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(StorageError, match="states 9 bytes, and 3 are free"):
+    with pytest.raises(StorageError, match="states 9 bytes, and 3 are free") as caught:
         unpack_run(path, tmp_path / "out")
+    # It is unpacked beside nothing that an option names.
+    assert "TMPDIR" in caught.value.hint
     assert not (tmp_path / "out").exists()

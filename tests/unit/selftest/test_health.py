@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,8 @@ from typing import Any
 import pytest
 
 from cxr.selftest import health
+from cxr.selftest.check import Check
 
-Usage = namedtuple("Usage", "total used free")  # noqa: PYI024 - as shutil has it
 CODE = {"version": "0.1.0", "digest": "sha256:0", "commit": "0123456789abcdef", "dirty": False}
 
 
@@ -64,30 +63,6 @@ def test_a_gpu_that_torch_does_not_find_is_a_warning(
         assert health._check_gpu({"gpu": {"devices": devices}}).ok
         monkeypatch.setattr(health, "_NVIDIA_DRIVER", tmp_path)
         assert not health._check_gpu({"gpu": {"devices": devices}}).ok
-
-
-@pytest.mark.parametrize(("free", "ok"), [(2**30, True), (2**30 - 1, False)])
-def test_little_space_is_a_warning(
-    free: int,
-    ok: bool,  # noqa: FBT001
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-):
-    monkeypatch.setattr(health.shutil, "disk_usage", lambda _: Usage(0, 0, free))
-    place = tmp_path / "not" / "there" / "yet"
-    check = health._check_disk("runs", place)
-    assert (check.ok, check.found) == (ok, f"1.0 GiB free for {place}")
-
-
-def test_a_user_without_a_home_has_no_cache(monkeypatch: pytest.MonkeyPatch):
-    def fail() -> Path:
-        raise RuntimeError("no home")
-
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setattr(Path, "home", fail)
-    check = health._check_cache()
-    assert not check.ok
-    assert "no home directory" in check.found
 
 
 @pytest.mark.parametrize(
@@ -153,28 +128,20 @@ def test_a_capture_that_tells_of_no_lock_gives_no_line():
     assert health._check_lock({}) == []
 
 
-def test_a_directory_is_named_without_whose_home_it_is_in(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-):
-    monkeypatch.setattr(Path, "home", lambda: tmp_path)
-    assert health._name_place(tmp_path / "cache") == "~/cache"
-    assert health._name_place(Path("/srv/cache")) == "/srv/cache"
-
-
 def test_strict_holds_only_where_libraries_and_switches_bear():
-    gpu = health.Check("gpu", ok=True, found="A, CUDA 13.0")
+    gpu = Check("gpu", ok=True, found="A, CUDA 13.0")
     capture = {"gpu": {"devices": [{"name": "A"}]}}
-    sound = health.derive_promises([health.Check("torch", ok=True, found="2"), gpu], capture)
+    sound = health.derive_promises([Check("torch", ok=True, found="2"), gpu], capture)
     assert [promise.holds for promise in sound.values()] == [True, True, True]
     assert sound["gpu"].why == "A, CUDA 13.0"
     for name in ("torch", "switches", "timm"):
-        broken = health.Check(name, ok=False, found="is broken")
+        broken = Check(name, ok=False, found="is broken")
         found = health.derive_promises([broken, gpu], {"gpu": {"devices": "not_read"}})
         for level in ("strict", "portable"):
             assert (found[level].holds, found[level].why) == (False, f"{name}: is broken")
         assert not found["gpu"].holds
     # Images that decode otherwise do so on every run of this machine.
-    decoders = health.Check("decoders", ok=False, found="other pixels")
+    decoders = Check("decoders", ok=False, found="other pixels")
     found = health.derive_promises([decoders, gpu], capture)
     assert found["strict"].holds
     # On another machine they decode to what is expected: the promise is between machines.

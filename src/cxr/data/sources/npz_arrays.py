@@ -162,7 +162,10 @@ def map_array(header: ArrayHeader) -> NDArray[Any]:
             return np.memmap(header.file, header.dtype, "r", offset, header.shape)
     if header.num_bytes > MAX_UNPACKED_BYTES:
         raise _too_large(header, MAX_UNPACKED_BYTES)
-    with storage_errors(Path(tempfile.gettempdir())), tempfile.TemporaryFile() as unpacked:
+    with (
+        storage_errors(Path(tempfile.gettempdir()), option="TMPDIR"),
+        tempfile.TemporaryFile() as unpacked,
+    ):
         for chunk in _iterate_values(header):
             unpacked.write(chunk)
         unpacked.flush()

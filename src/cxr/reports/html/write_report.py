@@ -29,7 +29,7 @@ def write_report(path: Path, text: str, *, force: bool = False) -> None:
     """
     require_outside_records(path, what="report")
     if path.is_file() and not force:
-        with storage_errors(path), path.open("rb") as stream:
+        with storage_errors(path, option="--out"), path.open("rb") as stream:
             head = stream.read(_HEAD_BYTES)
         if head and not begins_as_page(head) and not head.startswith(START.encode()):
             raise UsageError(

@@ -118,6 +118,15 @@ def test_a_set_that_was_stopped_half_way_leaves_nothing(
     assert list(tmp_path.rglob("*")) == ([tmp_path / "set"] if exists else [])
 
 
+def test_a_place_that_cannot_be_written_is_told_without_an_option_that_nobody_has(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match="cannot write") as caught:
+        write_dataset(tmp_path / "file" / "set", SMALL)
+    assert caught.value.hint == "check the path and its permissions"
+
+
 @pytest.mark.parametrize("wrong", [{"train": 3}, {"seed": -1}, {"size_px": 8}])
 def test_a_plan_out_of_range_is_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(CxrError):

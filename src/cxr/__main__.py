@@ -85,10 +85,11 @@ def _open_closed_streams() -> None:
         except OSError:
             # The lowest free number is this one, as those below it are open.
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # noqa: FBT003
+    # Whatever takes their place later, the numbers stay taken.
     if sys.stdout is None:
-        sys.stdout = os.fdopen(1, "w", encoding="utf-8")
+        sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
     if sys.stderr is None:
-        sys.stderr = os.fdopen(2, "w", encoding="utf-8")
+        sys.stderr = os.fdopen(2, "w", encoding="utf-8", closefd=False)
 
 
 class _Unheard(io.FileIO):

@@ -33,7 +33,7 @@ def storage_errors(path: Path, *, option: str | None = None) -> Iterator[None]:
             f"cannot write: {error.strerror or error}",
             where=str(path),
             hint=(
-                f"free space there{elsewhere}, and start again"
+                f"free space there{elsewhere or ', or name another place'}, and start again"
                 if full
                 else f"check the path and its permissions{elsewhere}"
             ),

@@ -97,6 +97,15 @@ def test_an_error_that_cannot_be_written_keeps_its_code(tmp_path: Path):
     assert run_in_shell(["nosuch"], "2>/dev/full").returncode == 2
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-"])
+def test_no_file_takes_the_number_of_a_stream_that_is_closed(closed: str, tmp_path: Path):
+    seen = tmp_path / "seen"
+    number = 1 if closed == ">&-" else 2
+    look = f"readlink /proc/$PPID/fd/{number} >{seen}"
+    ran = run_in_shell(["run", "--record", str(tmp_path / "run"), "--", "sh", "-c", look], closed)
+    assert (ran.returncode, seen.read_text()) == (0, "/dev/null\n"), ran.stderr
+
+
 @pytest.mark.parametrize("unread", ["2>/dev/full", "2>&1 >OUT | true"], ids=["full", "pipe"])
 def test_a_training_does_not_end_because_nobody_reads_how_it_goes(unread: str, tmp_path: Path):
     config = write_recipe(tmp_path / "recipe.yaml", vectors())

@@ -15,6 +15,7 @@ from cxr.data.checks.verify import Seen, describe_comparison, find_comparable_ru
 from cxr.data.inspection.inspectors import Inspectors
 from cxr.errors import UsageError
 from cxr.progress import SILENCE, Progress
+from cxr.records.free_place import require_outside_records
 from cxr.records.set_lock import LockedImage, SetLock, load_lock, write_set_lock
 
 Outcome = Literal["locked", "updated", "unchanged", "differs", "refused"]
@@ -79,6 +80,7 @@ def lock_target(
     target = open_target(path, overrides)
     place = out or target.lock
     _require_outside(place, target)
+    require_outside_records(place, what="lock")
     before = load_lock(place) if place.exists() else None
     if before is not None:
         _require_own(before, place, target)

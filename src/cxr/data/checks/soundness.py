@@ -14,7 +14,7 @@ from cxr.data.checks.examine import examine
 from cxr.data.checks.kinds import DataProblem
 from cxr.data.checks.report import find_grave, summarise_kinds
 from cxr.data.checks.target import derive_rules
-from cxr.data.decoding.dicom_syntaxes import INSTALL
+from cxr.data.decoding.dicom_refusal import INSTALL
 from cxr.data.inspection.look import Look
 from cxr.data.labels import require_known_labels
 from cxr.data.sources.other_key import require_same_key

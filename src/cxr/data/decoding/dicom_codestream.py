@@ -13,13 +13,17 @@ _JPEG_START: Final = b"\xff\xd8"
 _END: Final = b"\xff\xd9"
 
 # Start of frame: baseline, extended, progressive, lossless, and so on, and JPEG-LS.
+LOSSLESS: Final = 0xC3
+"""Start of a frame in which values are coded as they are."""
+
 _FRAMES: Final = frozenset({*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC})
 _ALONE: Final = frozenset({0x01, *range(0xD0, 0xD8)})
 
 
 class Frame(NamedTuple):
-    """What a JPEG stream says of its picture: bits of a value, and its size in px."""
+    """What a JPEG stream says of its picture: how it is coded, bits of a value, its size in px."""
 
+    marker: int
     precision: int
     width: int
     height: int
@@ -57,7 +61,7 @@ def find_frame(stream: bytes) -> Frame | None:
         marker = stream[at + 1]
         if marker in _FRAMES:
             height, width = (int.from_bytes(stream[k : k + 2], "big") for k in (at + 5, at + 7))
-            return Frame(precision=stream[at + 4], width=width, height=height)
+            return Frame(marker, precision=stream[at + 4], width=width, height=height)
         if marker == 0xFF or marker in _ALONE:  # noqa: PLR2004 - a byte of filling
             at += 1 if marker == 0xFF else 2  # noqa: PLR2004
             continue

@@ -11,8 +11,7 @@ import warnings
 import zlib
 from typing import Any, Final
 
-from cxr.data.decoding.dicom_refusal import DicomRefusedError
-from cxr.data.decoding.dicom_syntaxes import INSTALL
+from cxr.data.decoding.dicom_refusal import INSTALL, DicomRefusedError
 from cxr.errors import IMPORT_FAULTS
 
 _FAULTS: Final = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from cxr.data.decoding import dicom_jpeg
-from cxr.data.decoding.dicom_codestream import find_claimed_size, is_ended, is_jpeg
+from cxr.data.decoding.dicom_codestream import find_claimed_size, find_frame, is_ended, is_jpeg
 from cxr.data.decoding.dicom_header import DicomHeader
 from cxr.data.decoding.dicom_layout import Layout
 from cxr.data.decoding.dicom_library import import_pydicom, list_faults
@@ -41,6 +41,8 @@ def read_stored(header: DicomHeader, layout: Layout) -> NDArray[Any]:
     faults = list_faults(import_pydicom(where=header.where))
     try:
         pixels = _decode(header, layout, syntax, content)
+    except MemoryError:
+        raise header.refuse("unreadable", "too little memory to decode a DICOM image") from None
     except faults:
         problem = f"a DICOM image's pixels cannot be decoded as {syntax.name}"
         # From None: what the library said may quote the file.
@@ -74,10 +76,13 @@ def _require_honest_stream(header: DicomHeader, layout: Layout) -> None:
     stream = join_fragments(header)
     if header.syntax == _RLE:
         return
-    size = find_claimed_size(stream)
-    if size is None and is_jpeg(stream):
+    size, frame = find_claimed_size(stream), find_frame(stream)
+    if frame is None and is_jpeg(stream):
         # A decoder might find one further on, of whatever size.
         raise header.refuse("damaged", "a DICOM image's compressed part has no frame")
+    if frame is not None and frame.precision > layout.bits_allocated:
+        problem = "a DICOM image's compressed part has more bits a value than its header"
+        raise header.refuse("damaged", problem)
     if size is not None and size != (layout.columns, layout.rows):
         problem = "a DICOM image's compressed part has another size than its header"
         raise header.refuse("damaged", problem)
@@ -106,7 +111,7 @@ def _decode(header: DicomHeader, layout: Layout, syntax: Syntax, content: bytes)
     }
     decoder = get_decoder(header.syntax)
     if syntax.plugin == dicom_jpeg.PLUGIN:
-        dicom_jpeg.register(decoder)
+        dicom_jpeg.register(decoder, where=header.where)
     pixels: NDArray[Any]
     pixels, _ = decoder.as_array(content, index=0, decoding_plugin=syntax.plugin or "", **options)
     return pixels

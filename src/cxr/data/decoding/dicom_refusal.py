@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from cxr.errors import DataError
+
+INSTALL: Final = "install the optional extra: uv sync --extra dicom, or pip install 'cxr[dicom]'"
+"""What to do where a decoder is missing."""
 
 
 class DicomRefusedError(DataError):

@@ -13,11 +13,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from cxr.data.decoding.dicom_jpeg import PLUGIN
-from cxr.data.decoding.dicom_refusal import DicomRefusedError
+from cxr.data.decoding.dicom_refusal import INSTALL, DicomRefusedError
 
 SUFFIXES: Final = frozenset({".dcm", ".dicom"})
-
-INSTALL: Final = "install the optional extra: uv sync --extra dicom, or pip install 'cxr[dicom]'"
 
 _PREFIX: Final = b"DICM"
 _PREFIX_AT: Final = 128

@@ -120,6 +120,8 @@ def _look_at_picture(blank: Look, content: bytes, structure: list[Finding]) -> L
     except DataError as error:
         if isinstance(error.__cause__, DecompressionBombError):
             findings = [_describe_bomb("more than Pillow opens")]
+        elif isinstance(error.__cause__, MemoryError):
+            findings = [("unreadable", "too little memory to decode it")]
         elif not structure:
             kind = "truncated" if "truncated" in error.problem.lower() else "damaged"
             findings.append((kind, error.problem.removeprefix("an image ")))

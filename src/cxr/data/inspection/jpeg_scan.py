@@ -56,6 +56,9 @@ def check_jpeg_scan(content: bytes, head: JpegHead) -> list[Finding]:
         step, copy = _halve_step(content, head)
         size = {"min_height": 1, "min_width": 1}
     colours = "CMYK" if len(head.components) == 4 else "GRAY"  # noqa: PLR2004 - inks
+    if head.frame == _LOSSLESS and len(head.components) == 3:  # noqa: PLR2004 - colours
+        # They are never converted.
+        colours = "RGB"
     try:
         eighth = simplejpeg.decode_jpeg(copy, colorspace=colours, fastdct=True, strict=True, **size)
     except ValueError as error:

@@ -9,7 +9,7 @@ import pytest
 
 from cxr.data.checks.locking import lock_target
 from cxr.data.checks.verify import verify_target
-from cxr.errors import RecordError, UsageError
+from cxr.errors import RecordError, RunDirectoryTakenError, UsageError
 from cxr.records.set_lock import load_lock
 from support.noise import draw_noise, make_noise_set, write_set_config
 
@@ -127,6 +127,14 @@ def test_nothing_is_written_into_the_set(root, out):
     with pytest.raises(UsageError, match="the lock would lie inside the set"):
         lock_target(root, out=root / out)
     assert not list(root.rglob("*.json"))
+
+
+def test_no_lock_is_written_into_a_record(root, tmp_path):
+    record = tmp_path / "run"
+    record.mkdir()
+    (record / "repeat.json").touch()
+    with pytest.raises(RunDirectoryTakenError, match="the lock would be written into"):
+        lock_target(root, out=record / "set.lock.json")
 
 
 def test_a_lock_stands_for_the_set_beside_it(root, tmp_path):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+from types import SimpleNamespace
 
+import imagecodecs
 import numpy as np
 import pytest
 from pydicom.encaps import encapsulate
@@ -12,6 +14,7 @@ from pydicom.pixels.decoders import base
 from pydicom.uid import JPEGExtended12Bit, JPEGLossless, JPEGLosslessSV1
 
 from cxr.data.checks.kinds import KINDS
+from cxr.data.decoding import dicom_jpeg
 from cxr.data.decoding.dicom_jpeg import DECODER_DEPENDENCIES, PLUGIN, register
 from cxr.data.decoding.dicom_picture import load_dicom
 from cxr.data.decoding.dicom_refusal import DicomRefusedError
@@ -107,6 +110,45 @@ def test_values_beyond_their_bits_are_damage():
     assert (error.kind, "cannot be decoded" in error.problem) == ("damaged", True)
 
 
+@pytest.mark.parametrize(("bits", "claimed"), [(8, 9), (8, 12), (8, 16), (12, 13), (12, 16)])
+@pytest.mark.parametrize("syntax", [JPEGLossless, JPEGLosslessSV1], ids=lambda uid: uid.name)
+def test_a_changed_number_of_bits_is_damage(syntax, bits, claimed):
+    values = draw_values(low=0, high=2**bits - 1)
+    content = bytearray(write_dicom(make_dicom(values, bits=bits), syntax))
+    content[content.index(b"\xff\xc3\x00\x0b") + 4] = claimed
+    assert refuse(bytes(content)).kind == "damaged"
+
+
+@pytest.mark.parametrize("bits", [8, 10])
+def test_a_header_of_fewer_bits_than_its_values_have_is_damage(bits):
+    stream = bytes.fromhex(BY_DCMTK[JPEGLosslessSV1])
+    assert refuse(wrap(stream, JPEGLosslessSV1, bits=bits)).kind == "damaged"
+
+
+@pytest.mark.parametrize("precision", [12, 14, 16])
+def test_a_sign_that_is_extended_into_unused_bits_is_no_damage(precision):
+    values = draw_values(low=-2048, high=2047)
+    made = make_dicom(values, signed=True)
+    stream = imagecodecs.jpeg8_encode(
+        (values & (2**precision - 1)).astype(np.uint16),
+        lossless=True,
+        predictor=1,
+        bitspersample=precision,
+    )
+    made.PixelData = encapsulate([stream])
+    made["PixelData"].VR = "OB"
+    assert np.array_equal(load(write_dicom(made, JPEGLosslessSV1, compress=False)), values)
+
+
+def test_what_is_coded_with_loss_is_never_brighter_than_white():
+    edges = np.kron(np.indices((5, 5)).sum(0) % 2, np.ones((3, 3), int)) * 1023
+    stream = imagecodecs.jpeg8_encode(edges.astype(np.uint16), level=40, bitspersample=12)
+    assert imagecodecs.jpeg8_decode(stream).max() > 1023
+    stored = load(wrap(stream, JPEGExtended12Bit, values=edges, bits=10))
+    assert stored.max() == 1023
+    assert np.corrcoef(stored.ravel(), edges.ravel())[0, 1] > 0.9
+
+
 @pytest.mark.parametrize("marker", [b"\xff\xe0", b"\xff\xc3"], ids=["head", "frame"])
 def test_a_stream_whose_frame_is_not_found_is_given_to_no_decoder(marker, monkeypatch):
     stream = bytes.fromhex(BY_DCMTK[JPEGLossless]).replace(marker, b"\x00\x00")
@@ -141,9 +183,23 @@ def test_without_imagecodecs_it_is_named(syntax, monkeypatch):
     assert (error.kind, "needs imagecodecs" in error.problem) == ("no-decoder", True)
 
 
+@pytest.mark.parametrize("answer", [False, ImportError("libLerc.so.4")])
+def test_where_imagecodecs_cannot_decode_it_is_named(answer, monkeypatch):
+    def answer_so(_):
+        if answer:
+            raise answer
+        return False
+
+    monkeypatch.setattr(dicom_jpeg, "is_available", answer_so)
+    decoder = SimpleNamespace(available_plugins=(), UID=JPEGLossless)
+    with pytest.raises(DicomRefusedError) as caught:
+        register(decoder, where="a.dcm")
+    assert (caught.value.kind, "cxr[dicom]" in caught.value.hint) == ("no-decoder", True)
+
+
 def test_the_plug_in_is_made_known_once():
     decoder = base.get_decoder(JPEGLossless)
     for _ in range(2):
-        register(decoder)
+        register(decoder, where="a.dcm")
     assert decoder.available_plugins.count(PLUGIN) == 1
     assert set(DECODER_DEPENDENCIES) == set(BY_TURBO)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from pydicom.pixels.decoders import base
 from pydicom.uid import JPEGBaseline8Bit, JPEGExtended12Bit
 
 from cxr.data.checks.kinds import KINDS
@@ -113,3 +114,13 @@ def test_the_scan_of_a_jpeg_within_is_checked_as_that_of_a_file(syntax):
     assert look(content).findings == ()
     seen = look(content[:place] + bytes(100) + content[place + 100 :])
     assert [kind for kind, _ in seen.findings] == ["damaged"]
+
+
+def test_too_little_memory_is_no_damage(monkeypatch):
+    def fail(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr(base.Decoder, "as_array", fail)
+    seen = look(make_dicom(draw_values(low=0, high=255), bits=8))
+    assert seen.findings == (("unreadable", "too little memory to decode a DICOM image"),)
+    assert not seen.is_of_the_file

@@ -9,7 +9,7 @@ import warnings
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 
 from cxr.data.checks.kinds import KINDS
 from cxr.data.decoding.decode import DecodePlan, decode_image
@@ -151,3 +151,13 @@ def test_filters_of_warnings_are_put_back_when_the_last_thread_leaves():
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda one: inspect_file(one[1], name=one[0]), contents))
     assert warnings.filters == before
+
+
+def test_too_little_memory_is_no_damage(monkeypatch):
+    def fail(_):
+        raise MemoryError
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", fail)
+    seen = inspect_file(encode(), name="a.jpg")
+    assert seen.findings == (("unreadable", "too little memory to decode it"),)
+    assert not seen.is_of_the_file

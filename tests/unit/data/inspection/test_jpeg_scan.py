@@ -128,8 +128,10 @@ def test_a_lossless_jpeg_is_never_scaled(channels):
     assert look.pixels == inspect_file(encode(pixels, "PNG"), name="a.png").pixels
 
 
-def test_codes_that_lead_nowhere_give_a_lossless_jpeg_away():
+@pytest.mark.parametrize("channels", [1, 3])
+def test_codes_that_lead_nowhere_give_a_lossless_jpeg_away(channels):
     pixels = draw_picture(60)
+    pixels = pixels if channels == 1 else np.stack([pixels, pixels.T, 255 - pixels], axis=2)
     content = imagecodecs.jpeg8_encode(pixels, lossless=True)
     rng = random.Random(0)  # noqa: S311 - the same places each time
     found = [check(flip(content, 3, rng)) for _ in range(200)]

@@ -41,13 +41,11 @@ def main() -> None:
         obey(name_command())
     except CxrError as error:
         code = _complain(str(error), error.exit_code)
-    except BrokenPipeError:
-        # The reader of a pipe went away; nothing more can be said to it.
-        _drop(sys.stdout)
-        code = ExitCode.UNCHECKED
-    except SystemExit as stop:
-        # typer's own way out of the same, with a code that says that something differs.
-        if not isinstance(stop.__context__, BrokenPipeError):
+    except (BrokenPipeError, SystemExit) as gone:
+        # The reader of a pipe went away; nothing more can be said to it. typer would exit for it,
+        # with the code that says that something differs.
+        cause = gone.__context__ if isinstance(gone, SystemExit) else gone
+        if not isinstance(cause, BrokenPipeError):
             raise
         _drop(sys.stdout)
         code = ExitCode.UNCHECKED
@@ -96,7 +94,7 @@ class _Unheard(io.FileIO):
     """A file that loses what cannot be written."""
 
     def write(self, content: Any, /) -> int:
-        """Write, or say so."""
+        """Write what can be written; the rest counts as written."""
         try:
             written = super().write(content)
         except OSError:

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from cxr.attestation.keys import derive_keyid
-from cxr.records.manifest import REPEAT_SCHEMA, seal_manifest
 from support.attesting import (
     GOLDEN,
     OTHER,
@@ -22,6 +21,7 @@ from support.attesting import (
     read_statement,
     render_private,
     sign_anew,
+    wrap_in_repeat,
     write_keys,
 )
 from support.places import elsewhere
@@ -117,11 +117,7 @@ def test_processes_that_differ_in_everything_else_write_the_same_bytes(
 
 
 def test_a_repeat_is_told_to_be_one_ahead_of_the_key(run: Path, tmp_path: Path):
-    repeat = tmp_path / "repeat"
-    repeat.mkdir()
-    run.rename(repeat / "run-1")
-    answer = seal_manifest({"schema": REPEAT_SCHEMA, "n": 1, "runs": ["run-1"]})
-    (repeat / "repeat.json").write_text(json.dumps(answer), encoding="utf-8")
+    repeat = wrap_in_repeat(run, tmp_path / "repeat")
     refused = run_cxr("attest", repeat, "--new-key", tmp_path / "new.pem", blocked=HEAVY)
     problem, where, hint = read_error(refused, code=3)
     assert (problem, where) == ("this is a repeat, which has no signature of its own", str(repeat))

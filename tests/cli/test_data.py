@@ -33,6 +33,27 @@ def test_a_drawn_set_is_the_same_each_time(tmp_path: Path):
     assert read_tree(tmp_path / "c") != read_tree(tmp_path / "a")
 
 
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [("verify", []), ("verify", ["--bytes-only"]), ("verify", ["--full"]), ("lock", [])],
+)
+def test_fields_of_a_config_can_be_changed(
+    command: str, options: list[str], radiographs: Path, tmp_path: Path
+):
+    config = write_recipe(tmp_path / "mine.yaml", images(tmp_path / "nowhere"))
+    there = ["--set", f"data.root={radiographs}"]
+    assert run_cxr("data", command, config, *options, "-q").returncode == 3
+    answer = read_answer(run_cxr("data", command, config, *there, *options, "--json", "-q"))
+    assert (answer["verdict"], answer["samples"]) in (("verified", 28), ("locked", 28))
+    written = tmp_path / "mine.lock.json"
+    assert written.exists() == (command == "lock")
+
+
+def test_a_dvc_file_has_no_fields_to_change(tmp_path: Path):
+    refused = run_cxr("data", "verify", tmp_path / "images.dvc", "--set", "seed=1")
+    assert "leave out" in read_error(refused, code=2)[2]
+
+
 def test_a_set_is_not_drawn_over_another(tmp_path: Path):
     (tmp_path / "mine.txt").write_text("mine")
     problem, where, _ = read_error(run_cxr("data", "synth", tmp_path, "--json"), code=2)

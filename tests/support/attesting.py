@@ -14,12 +14,22 @@ from cxr.attestation.dsse import parse_envelope, render_envelope
 from cxr.attestation.verify_attestation import verify_attestation
 from cxr.compare.verify_run import verify_run
 from cxr.digests.canonical import canonical_json
+from cxr.records.manifest import REPEAT_SCHEMA, seal_manifest
 
 SIGNER = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 OTHER = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
 STORED_RUN = Path(__file__).parents[1] / "formats" / "v0.1.0" / "run"
 GOLDEN = Path(__file__).parents[1] / "golden" / "attestation.json"
 """What `SIGNER` signs of the stored run: the bytes are an interface."""
+
+
+def wrap_in_repeat(run: Path, repeat: Path) -> Path:
+    """Move a run into a new directory with the record of a repeat, whose only run it is."""
+    repeat.mkdir()
+    run.rename(repeat / "run-1")
+    answer = seal_manifest({"schema": REPEAT_SCHEMA, "n": 1, "runs": ["run-1"]})
+    (repeat / "repeat.json").write_text(json.dumps(answer), encoding="utf-8")
+    return repeat
 
 
 def render_private(key: Any, password: bytes | None = None) -> bytes:

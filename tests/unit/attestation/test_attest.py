@@ -10,8 +10,7 @@ import pytest
 from cxr.attestation.attest import attest_run
 from cxr.attestation.place import find_place
 from cxr.errors import RecordError, RunDirectoryTakenError, StorageError, UsageError
-from cxr.records.manifest import REPEAT_SCHEMA, seal_manifest
-from support.attesting import OTHER, SIGNER, find_problems, read_statement
+from support.attesting import OTHER, SIGNER, find_problems, read_statement, wrap_in_repeat
 
 
 def test_a_signed_run_is_authentic_and_not_changed(run: Path):
@@ -65,11 +64,7 @@ def test_another_attestation_is_not_written_over(run: Path):
 
 
 def test_of_a_repeat_each_run_is_signed_by_itself(run: Path, tmp_path: Path):
-    repeat = tmp_path / "three runs"
-    repeat.mkdir()
-    run.rename(repeat / "run-1")
-    answer = seal_manifest({"schema": REPEAT_SCHEMA, "n": 3, "runs": ["run-1"]})
-    (repeat / "repeat.json").write_text(json.dumps(answer), encoding="utf-8")
+    repeat = wrap_in_repeat(run, tmp_path / "of one run")
     with pytest.raises(RecordError, match="this is a repeat, which has no signature") as caught:
         attest_run(repeat, SIGNER)
     assert caught.value.where == str(repeat)

@@ -13,9 +13,6 @@ _JPEG_START: Final = b"\xff\xd8"
 _END: Final = b"\xff\xd9"
 
 # Start of frame: baseline, extended, progressive, lossless, and so on, and JPEG-LS.
-LOSSLESS: Final = 0xC3
-"""Start of a frame in which values are coded as they are."""
-
 _FRAMES: Final = frozenset({*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC})
 _ALONE: Final = frozenset({0x01, *range(0xD0, 0xD8)})
 
@@ -30,14 +27,13 @@ class Frame(NamedTuple):
 
 
 def find_claimed_size(stream: bytes) -> tuple[int, int] | None:
-    """Return (width, height) as a JPEG, JPEG-LS or JPEG 2000 stream has them, or None."""
-    if stream.startswith(_J2K_START):
-        right, bottom, left, top = (
-            int.from_bytes(stream[at : at + 4], "big") for at in (8, 12, 16, 20)
-        )
-        return right - left, bottom - top
-    frame = find_frame(stream)
-    return (frame.width, frame.height) if frame is not None else None
+    """Return (width, height) as a JPEG 2000 stream has them; None of any other."""
+    if not stream.startswith(_J2K_START):
+        return None
+    right, bottom, left, top = (
+        int.from_bytes(stream[at : at + 4], "big") for at in (8, 12, 16, 20)
+    )
+    return right - left, bottom - top
 
 
 def is_jpeg(stream: bytes) -> bool:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
-from cxr.data.decoding.dicom_codestream import LOSSLESS, find_frame
+from cxr.data.decoding.dicom_codestream import find_frame
 from cxr.data.decoding.dicom_refusal import INSTALL, DicomRefusedError
+from cxr.data.decoding.jpeg_scans import LOSSLESS
 from cxr.errors import IMPORT_FAULTS
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cxr.data.decoding.dicom_header import DicomHeader, read_header
 from cxr.data.decoding.dicom_layout import Layout, derive_layout
-from cxr.data.decoding.dicom_pixels import read_stored
+from cxr.data.decoding.dicom_pixels import read_stored, read_stream
 from cxr.data.decoding.dicom_window import derive_ramp, derive_rescale
 from cxr.data.decoding.ramp import Ramp, Rescale, level_integers
 from cxr.data.decoding.window import Window
@@ -25,11 +25,13 @@ class DicomImage:
     Attributes:
         header: The elements that pixels depend on.
         layout: How pixels are laid out.
+        stream: As `read_stream` returns it.
         stored: As `read_stored` returns them.
     """
 
     header: DicomHeader
     layout: Layout
+    stream: bytes
     stored: NDArray[Any]
 
 
@@ -45,7 +47,9 @@ def load_dicom(content: bytes, *, where: str) -> DicomImage:
     """
     header = read_header(content, where=where)
     layout = derive_layout(header)
-    return DicomImage(header=header, layout=layout, stored=read_stored(header, layout))
+    stream = read_stream(header, layout)
+    stored = read_stored(header, layout)
+    return DicomImage(header=header, layout=layout, stream=stream, stored=stored)
 
 
 def open_dicom(content: bytes, window: Window | None, *, where: str) -> Image.Image:

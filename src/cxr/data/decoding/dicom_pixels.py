@@ -19,28 +19,42 @@ _RLE: Final = "1.2.840.10008.1.2.5"
 _WORD: Final = 16
 
 
+def read_stream(header: DicomHeader, layout: Layout) -> bytes:
+    """Return the compressed part of an image; nothing where its pixels are not compressed.
+
+    Raises:
+        DicomRefusedError: It is cut, is several, or is not what the header says; there are too few
+            pixels; or nothing decodes them here.
+    """
+    syntax = require_decoder(header.syntax, where=header.where)
+    content = header.elements["PixelData"]
+    if content is None:
+        raise header.refuse("damaged", "a DICOM image's pixels are no bytes")
+    if syntax.plugin:
+        stream = _join_fragments(header, content)
+        if header.syntax != _RLE:
+            _require_honest_stream(header, layout, stream)
+        return stream
+    if len(content) < layout.num_bytes:
+        problem = f"a DICOM image has {len(content):,} of {layout.num_bytes:,} bytes of pixels"
+        raise header.refuse("truncated", problem)
+    return b""
+
+
 def read_stored(header: DicomHeader, layout: Layout) -> NDArray[Any]:
-    """Return the stored values of a DICOM image.
+    """Return the stored values of a DICOM image, whose pixels `read_stream` found to be there.
 
     Returns:
         Shape (rows, columns) of dtype uint8, int8, uint16 or int16; or (rows, columns, 3) of dtype
         uint8, in RGB.
 
     Raises:
-        DicomRefusedError: There are too few, they are damaged, or nothing decodes them here.
+        DicomRefusedError: They are damaged, or there is too little memory for them.
     """
     syntax = require_decoder(header.syntax, where=header.where)
-    content = header.elements["PixelData"]
-    if content is None:
-        raise header.refuse("damaged", "a DICOM image's pixels are no bytes")
-    if not syntax.plugin and len(content) < layout.num_bytes:
-        problem = f"a DICOM image has {len(content):,} of {layout.num_bytes:,} bytes of pixels"
-        raise header.refuse("truncated", problem)
-    if syntax.plugin:
-        _require_honest_stream(header, layout)
     faults = list_faults(import_pydicom(where=header.where))
     try:
-        pixels = _decode(header, layout, syntax, content)
+        pixels = _decode(header, layout, syntax)
     except MemoryError:
         raise header.refuse("unreadable", "too little memory to decode a DICOM image") from None
     except faults:
@@ -50,16 +64,11 @@ def read_stored(header: DicomHeader, layout: Layout) -> NDArray[Any]:
     return _correct_bits(pixels, layout)
 
 
-def join_fragments(header: DicomHeader) -> bytes:
-    """Return the compressed part of an image, which may lie in several fragments.
-
-    Raises:
-        DicomRefusedError: They end too early, or there is none.
-    """
+def _join_fragments(header: DicomHeader, content: bytes) -> bytes:
+    """Return the compressed part of an image, which may lie in several fragments."""
     faults = list_faults(import_pydicom(where=header.where))
     from pydicom.encaps import generate_fragments
 
-    content = header.elements["PixelData"] or b""
     order = "<" if header.little else ">"
     try:
         # An item of the offsets comes first.
@@ -71,18 +80,18 @@ def join_fragments(header: DicomHeader) -> bytes:
     return b"".join(fragments)
 
 
-def _require_honest_stream(header: DicomHeader, layout: Layout) -> None:
-    """Refuse a compressed image that is cut, is several, or has another size than the header."""
-    stream = join_fragments(header)
-    if header.syntax == _RLE:
-        return
-    size, frame = find_claimed_size(stream), find_frame(stream)
-    if frame is None and is_jpeg(stream):
-        # A decoder might find one further on, of whatever size.
-        raise header.refuse("damaged", "a DICOM image's compressed part has no frame")
-    if frame is not None and frame.precision > layout.bits_allocated:
-        problem = "a DICOM image's compressed part has more bits a value than its header"
-        raise header.refuse("damaged", problem)
+def _require_honest_stream(header: DicomHeader, layout: Layout, stream: bytes) -> None:
+    """Refuse what is cut, has another size or more bits than the header says, or too many scans."""
+    size = find_claimed_size(stream)
+    if is_jpeg(stream):
+        frame = find_frame(stream)
+        if frame is None:
+            # A decoder might find one further on, of whatever size.
+            raise header.refuse("damaged", "a DICOM image's compressed part has no frame")
+        if frame.precision > layout.bits_allocated:
+            problem = "a DICOM image's compressed part has more bits a value than its header"
+            raise header.refuse("damaged", problem)
+        size = frame.width, frame.height
     if size is not None and size != (layout.columns, layout.rows):
         problem = "a DICOM image's compressed part has another size than its header"
         raise header.refuse("damaged", problem)
@@ -92,7 +101,7 @@ def _require_honest_stream(header: DicomHeader, layout: Layout) -> None:
         raise header.refuse("truncated", "a DICOM image's compressed part has no end")
 
 
-def _decode(header: DicomHeader, layout: Layout, syntax: Syntax, content: bytes) -> NDArray[Any]:
+def _decode(header: DicomHeader, layout: Layout, syntax: Syntax) -> NDArray[Any]:
     """Decode through the one plug-in that this transfer syntax has here."""
     from pydicom.pixels.decoders.base import get_decoder
 
@@ -113,7 +122,8 @@ def _decode(header: DicomHeader, layout: Layout, syntax: Syntax, content: bytes)
     if syntax.plugin == dicom_jpeg.PLUGIN:
         dicom_jpeg.register(decoder, where=header.where)
     pixels: NDArray[Any]
-    pixels, _ = decoder.as_array(content, index=0, decoding_plugin=syntax.plugin or "", **options)
+    content, plugin = header.elements["PixelData"] or b"", syntax.plugin or ""
+    pixels, _ = decoder.as_array(content, index=0, decoding_plugin=plugin, **options)
     return pixels
 
 

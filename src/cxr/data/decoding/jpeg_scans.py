@@ -12,6 +12,9 @@ from typing import Final
 MAX_SCANS: Final = 100
 """Source: libtiff's ``LIBTIFF_JPEG_MAX_ALLOWED_SCAN_NUMBER``. Encoders write about ten."""
 
+LOSSLESS: Final = 0xC3
+"""Start of a frame whose values are coded as they are, and not in blocks."""
+
 END: Final = 0xD9
 START_OF_SCAN: Final = 0xDA
 ALONE: Final = frozenset({*range(0x01, 0xC0), *range(0xD0, 0xD8)})

@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cxr.data.decoding.dicom_codestream import is_jpeg
 from cxr.data.decoding.dicom_header import DicomHeader
 from cxr.data.decoding.dicom_picture import DicomImage, find_padding, load_dicom, paint
-from cxr.data.decoding.dicom_pixels import join_fragments
 from cxr.data.decoding.dicom_refusal import DicomRefusedError
-from cxr.data.decoding.dicom_syntaxes import SYNTAXES
 from cxr.data.decoding.dicom_window import (
     derive_rescale,
     describe_depth,
@@ -74,7 +72,7 @@ def _name_mode(image: DicomImage) -> str:
 
 def _judge(image: DicomImage) -> tuple[NDArray[np.uint8], Findings]:
     """Return the picture from its darkest value to its brightest, and what is wrong with it."""
-    findings = [*_judge_annotation(image.header), *_judge_scan(image.header)]
+    findings = [*_judge_annotation(image.header), *_judge_scan(image.stream)]
     if image.stored.min() == image.stored.max():
         findings.append(("constant", "all pixels are equal"))
     if image.layout.samples > 1:
@@ -96,12 +94,8 @@ def _judge_annotation(header: DicomHeader) -> Findings:
     return []
 
 
-def _judge_scan(header: DicomHeader) -> Findings:
+def _judge_scan(stream: bytes) -> Findings:
     """Return what is wrong with the scans of a JPEG within, as of a JPEG file."""
-    syntax = SYNTAXES[header.syntax]
-    if not syntax.plugin:
-        return []
-    stream = join_fragments(header)
     if not is_jpeg(stream):
         return []
     head, findings = read_jpeg(stream)

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from cxr.data.decoding.jpeg_scans import LOSSLESS
 from cxr.data.decoding.open_picture import MAX_PIXELS
 from cxr.data.inspection.finding import Finding
 from cxr.data.inspection.jpeg_stream import JpegHead
@@ -31,7 +32,8 @@ _SLACK_PX: Final = 1.0
 
 _BLOCKWISE: Final = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})
 """Frames of blocks: baseline, extended and progressive, and the latter with arithmetic codes."""
-_LOSSLESS: Final = 0xC3
+_LOSSLESS_COLOURS: Final = {1: "GRAY", 3: "RGB", 4: "CMYK"}
+"""By the number of components: those of a lossless JPEG are never converted."""
 
 _RGB_IDENTIFIERS: Final = (ord("R"), ord("G"), ord("B"))
 _PRECISION: Final = 8
@@ -45,25 +47,29 @@ def check_jpeg_scan(content: bytes, head: JpegHead) -> list[Finding]:
         content: The bytes of the file, whose segments are whole.
         head: What `read_jpeg` found in it.
     """
-    import simplejpeg
-
-    if head.precision != _PRECISION or len(head.components) not in (1, 3, 4):
+    num_components = len(head.components)
+    if head.precision != _PRECISION or num_components not in (1, 3, 4):
         return []
-    if head.num_pixels > MAX_PIXELS or head.frame not in {*_BLOCKWISE, _LOSSLESS}:
+    if head.num_pixels > MAX_PIXELS:
         return []
-    step, copy, size = 0, content, dict[str, int]()
-    if head.frame != _LOSSLESS:
-        step, copy = _halve_step(content, head)
-        size = {"min_height": 1, "min_width": 1}
-    colours = "CMYK" if len(head.components) == 4 else "GRAY"  # noqa: PLR2004 - inks
-    if head.frame == _LOSSLESS and len(head.components) == 3:  # noqa: PLR2004 - colours
-        # They are never converted.
-        colours = "RGB"
     try:
-        eighth = simplejpeg.decode_jpeg(copy, colorspace=colours, fastdct=True, strict=True, **size)
+        if head.frame == LOSSLESS:
+            _decode(content, _LOSSLESS_COLOURS[num_components])
+        elif head.frame in _BLOCKWISE:
+            step, copy = _halve_step(content, head)
+            colours = "CMYK" if num_components == 4 else "GRAY"  # noqa: PLR2004 - inks
+            eighth = _decode(copy, colours, min_height=1, min_width=1)
+            return _check_range(eighth, step) if step else []
     except ValueError as error:
         return _explain(str(error))
-    return _check_range(eighth, step) if step else []
+    return []
+
+
+def _decode(content: bytes, colours: str, **sizes: int) -> Any:
+    """Return pixels; what libjpeg warns of is a ValueError."""
+    import simplejpeg
+
+    return simplejpeg.decode_jpeg(content, colorspace=colours, fastdct=True, strict=True, **sizes)
 
 
 def _halve_step(content: bytes, head: JpegHead) -> tuple[int, bytes]:

@@ -75,6 +75,14 @@ def test_what_dcmtk_wrote_without_loss_comes_back(syntax):
     assert np.array_equal(load(wrap(bytes.fromhex(BY_DCMTK[syntax]), syntax)), ROUGH)
 
 
+@pytest.mark.parametrize("predictor", range(1, 8))
+def test_values_come_back_whatever_predicts_them(predictor):
+    stream = imagecodecs.jpeg8_encode(
+        ROUGH.astype(np.uint16), lossless=True, predictor=predictor, bitspersample=12
+    )
+    assert np.array_equal(load(wrap(stream, JPEGLossless)), ROUGH)
+
+
 def test_what_dcmtk_wrote_with_loss_is_what_dcmtk_reads():
     stored = load(wrap(bytes.fromhex(BY_DCMTK[JPEGExtended12Bit]), JPEGExtended12Bit))
     assert np.abs(stored.astype(int) - SLOPE).max() == 2

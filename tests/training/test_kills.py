@@ -88,7 +88,7 @@ def test_a_directory_that_is_written_to_is_refused_until_its_process_is_dead(tmp
         problem, where, hint = read_error(resume_run(out, code=3), code=3)
         assert problem == "another process is writing to this run directory"
         assert where == str(out)
-        assert "wait" in hint
+        assert hint == "wait for it to end"
         assert process.poll() is None
         process.kill()
         process.wait()

@@ -70,12 +70,12 @@ def remove_half_written(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def hold_lock(path: Path, *, option: str = "--out") -> Iterator[None]:
+def hold_lock(path: Path, *, option: str | None = None) -> Iterator[None]:
     """Hold a run directory's lock while the block writes to it.
 
     Args:
         path: The directory.
-        option: Which one names it, for an error.
+        option: The one with which another directory could be named, for an error.
 
     Raises:
         RunDirectoryError: Another process holds it.
@@ -87,10 +87,11 @@ def hold_lock(path: Path, *, option: str = "--out") -> Iterator[None]:
         try:
             lock.acquire(timeout=0)
         except filelock.Timeout as error:
+            or_another = "" if option is None else f", or name another directory with {option}"
             raise RunDirectoryError(
                 "another process is writing to this run directory",
                 where=str(path),
-                hint=f"wait for it to end, or name another directory with {option}",
+                hint=f"wait for it to end{or_another}",
             ) from error
     try:
         yield

@@ -86,7 +86,7 @@ def repeat_recipe(task: Task, *, out: Path | None) -> tuple[Path, RepeatReport]:
         create_directory(out, what="repeat")
     write_text(out / CONFIG, dump_config(task.series.config, out))
     try:
-        with hold_lock(out):
+        with hold_lock(out, option="--out"):
             return out, train_planned(task, out)
     except RunFailedError:
         _remove_empty(out)

@@ -88,7 +88,7 @@ def run_prepared(
     else:
         create_directory(out)
     record = RunRecord(directory=out)
-    with hold_lock(out):
+    with hold_lock(out, option="--out"):
         with contextlib.ExitStack() as unless_begun:
             unless_begun.callback(record.discard)
             learner = build_learner(prepared)

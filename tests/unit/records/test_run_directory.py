@@ -23,6 +23,13 @@ def test_one_writer_holds_the_lock_and_leaves_none_behind(tmp_path):
         ):
             pass
         assert caught.value.where == str(tmp_path)
+        assert caught.value.hint == "wait for it to end"
+        with (
+            pytest.raises(RunDirectoryError) as caught,
+            hold_lock(tmp_path, option="--out"),
+        ):
+            pass
+        assert caught.value.hint == "wait for it to end, or name another directory with --out"
         assert (tmp_path / LOCK).exists()
     assert not (tmp_path / LOCK).exists()
 

@@ -38,20 +38,27 @@ def make_share_axis(label: str) -> Axis:
     return Axis(label=label, low=0.0, high=1.0, ticks=ticks)
 
 
-def make_axis(label: str, values: Sequence[float], *, most_ticks: int = 6) -> Axis:
+def make_axis(
+    label: str, values: Sequence[float], *, most_ticks: int = 6, is_share: bool = False
+) -> Axis:
     """Return an axis that holds all values, and begins and ends at round ones.
 
     Args:
         label: What it measures, with the unit.
         values: Finite ones; without any, the axis spans 0 to 1.
         most_ticks: How many ticks there may be, about.
+        is_share: Whether what it measures lies between 0 and 1: the room around a single value
+            then does as well.
     """
     if not values:
         return make_share_axis(label)
     least, most = Decimal(repr(float(min(values)))), Decimal(repr(float(max(values))))
     if least == most:
         around = abs(least) / 2 or Decimal(1)
-        least, most = least - around, most + around
+        low, high = least - around, most + around
+        if is_share and 0 <= least <= 1:
+            low, high = max(low, Decimal(0)), min(high, Decimal(1))
+        least, most = low, high
     step = _choose_step((most - least) / (most_ticks - 1))
     first = math.floor(least / step)
     last = max(math.ceil(most / step), first + 1)

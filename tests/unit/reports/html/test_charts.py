@@ -45,6 +45,27 @@ def test_ticks_are_written_as_short_as_they_are(values: list[float], ticks: list
         assert found == ticks
 
 
+@pytest.mark.parametrize(
+    ("values", "is_share", "ends"),
+    [
+        ([1.0, 1.0], True, (0.5, 1.0)),
+        ([0.0], True, (0.0, 1.0)),
+        ([0.75], True, (0.2, 1.0)),
+        ([1.0, 1.0], False, (0.4, 1.6)),
+        # The Brier score of several classes goes up to 2, and an interval may reach beyond 1.
+        ([1.5], True, (0.5, 2.5)),
+        ([0.9, 1.1], True, (0.9, 1.1)),
+    ],
+)
+def test_room_around_a_share_ends_where_shares_end(
+    values: list[float],
+    is_share: bool,  # noqa: FBT001
+    ends: tuple[float, float],
+):
+    axis = make_axis("accuracy", values, is_share=is_share)
+    assert (axis.low, axis.high) == ends
+
+
 @given(st.integers(0, 10**6), st.integers(0, 10**6))
 def test_whole_numbers_have_whole_ticks(a: int, b: int):
     axis = make_count_axis("epoch", min(a, b), max(a, b))

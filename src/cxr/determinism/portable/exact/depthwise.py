@@ -21,12 +21,19 @@ Legend as in ``unfolding``; R rows of a block, I terms' channels of a group.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 import torch
 
 from cxr.determinism.portable.errors import NotFiniteError
-from cxr.determinism.portable.exact.unfolding import Frame, Piece, frame_image, iterate_pieces
+from cxr.determinism.portable.exact.unfolding import (
+    Frame,
+    Piece,
+    frame_image,
+    iterate_pieces,
+    view_windows,
+)
 from cxr.determinism.portable.exact.windows import Geometry, Window
 from cxr.determinism.portable.trees.sums import sum_tree
 
@@ -90,14 +97,17 @@ def write_weight_gradient(
     frame = frame_image(x, [rows], [columns])
     out_GOIHW = out.unflatten(0, (geometry.num_groups, -1))
     grads = _group_channels(grad.permute(0, 2, 3, 1), geometry)
-    images = _group_channels(frame.values, geometry)
+    whole = Piece(first_sample=0, last_sample=len(x), first_row=0, last_row=rows.num_positions)
+    planes = replace(frame, values=frame.values.unsqueeze(0))
+    windows_NHWYXC = view_windows(planes, rows, columns, whole, num_groups=1)[0, 0]
+    images = _group_channels(windows_NHWYXC, geometry)
     for grad_channel, grad_NHWG in enumerate(grads):
         # A copy, unless it lies in this order already.
         contiguous_grad = grad_NHWG.contiguous()
-        for image_channel, image_NHWG in enumerate(images):
-            sums_HWG = _sum_products(contiguous_grad, image_NHWG, frame, rows, columns)
-            _refuse_not_finite(sums_HWG)
-            out_GOIHW[:, grad_channel, image_channel].copy_(sums_HWG.permute(2, 0, 1))
+        for image_channel, windows_NHWYXG in enumerate(images):
+            sums_YXG = _sum_products(contiguous_grad, windows_NHWYXG)
+            _refuse_not_finite(sums_YXG)
+            out_GOIHW[:, grad_channel, image_channel].copy_(sums_YXG.permute(2, 0, 1))
 
 
 def _correlate(
@@ -133,28 +143,23 @@ def _correlate(
 
 
 def _sum_products(
-    grad_NHWG: torch.Tensor,
-    image_NHWG: torch.Tensor,
-    frame: Frame,
-    rows: Window,
-    columns: Window,
+    grad_NHWG: torch.Tensor, windows_NHWYXG: torch.Tensor, block_elements: int = BLOCK_ELEMENTS
 ) -> torch.Tensor:
-    """Return the sums over positions of gradient times image, ``(KH, KW, G)``, by fixed trees."""
-    num_rows, num_groups = grad_NHWG.shape[1], grad_NHWG.shape[3]
-    sums_HWRG = grad_NHWG.new_empty((rows.num_taps, columns.num_taps, num_rows, num_groups))
-    step = max(1, BLOCK_ELEMENTS // (grad_NHWG.numel() // num_rows))
-    for first in range(0, num_rows, step):
-        last = min(first + step, num_rows)
-        piece = Piece(
-            first_sample=0, last_sample=grad_NHWG.shape[0], first_row=first, last_row=last
-        )
-        grad_NRWG = grad_NHWG[:, first:last]
-        term = torch.empty(grad_NRWG.shape)
-        for row_tap, column_tap in _taps(rows, columns):
-            shifted = _shifted(image_NHWG, frame, (rows, columns), piece, row_tap, column_tap)
-            torch.mul(shifted, grad_NRWG, out=term)
-            sums_HWRG[row_tap, column_tap, first:last] = sum_tree(term, (0, 2))
-    return sum_tree(sums_HWRG, (2,))
+    """Return the sums over positions of gradient times windows, ``(Y, X, G)``, by fixed trees."""
+    num_samples, num_rows, num_columns, num_row_taps, num_column_taps, num_groups = (
+        windows_NHWYXG.shape
+    )
+    sums_YHXG = grad_NHWG.new_empty((num_row_taps, num_rows, num_column_taps, num_groups))
+    # The taps of a row at once: halvings are short steps, and so there are fewer of them.
+    row_elements = num_samples * num_columns * num_column_taps * num_groups
+    step = max(1, block_elements // row_elements)
+    for row_tap in range(num_row_taps):
+        windows_NHXWG = windows_NHWYXG[:, :, :, row_tap].transpose(2, 3)
+        for first in range(0, num_rows, step):
+            block = slice(first, first + step)
+            terms_NHXWG = windows_NHXWG[:, block] * grad_NHWG[:, block].unsqueeze(2)
+            sums_YHXG[row_tap, block] = sum_tree(terms_NHXWG, (0, 3))
+    return sum_tree(sums_YHXG, (1,))
 
 
 def _shifted(

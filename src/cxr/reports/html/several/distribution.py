@@ -28,6 +28,9 @@ _STREAMS: Final = {
     "streams.step": "dropout and drop path alone",
 }
 _PER_CLASS: Final = ("auroc", "average_precision", "recall", "specificity")
+_UNBOUNDED: Final = "loss"
+"""The one figure that can be far above 1."""
+
 _MOST_CLASSES: Final = 20
 _MOST_TICKS: Final = 12
 _LEAST: Final = 2
@@ -128,7 +131,7 @@ def _draw(done: Sequence[Member], judgement: Judgement, name: str, spread: SeedS
             title=title,
             description=description,
             x=_make_run_axis(done, moved),
-            y=make_axis(FIGURE_TITLES[name], shown),
+            y=make_axis(FIGURE_TITLES[name], shown, is_share=name != _UNBOUNDED),
             marks=marks,
             labels="end",
         ),

@@ -284,13 +284,14 @@ def measure_doubling(
     from cxr.progress import SILENCE
     from cxr.training.batches import iterate_batches
     from cxr.training.doubled import run_checked_step
+    from cxr.training.inputs import find_inputs
     from cxr.training.prepare import build_learner, prepare_run
     from cxr.training.step import run_step
     from cxr.training.tally import DoubledSteps
 
     config = make_config(options, size_px, scratch)
     every = config.model_copy(update={"train": config.train.model_copy(update={"double_every": 1})})
-    prepared = prepare_run(every, SILENCE)
+    prepared = prepare_run(every, find_inputs(every, SILENCE))
     learner, tally = build_learner(prepared), DoubledSteps()
     learner.network.train()
     doubled: Rounds = [[]]

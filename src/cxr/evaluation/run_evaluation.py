@@ -1,4 +1,7 @@
-"""Evaluating a run again, later: a record of its own that names the run."""
+"""Evaluating a run again, later: a record of its own that names the run.
+
+What can be wrong with the run's record or with the data is said first: torch takes seconds to load.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,11 @@ from typing import Any, Literal
 
 from cxr.config.control_plan import derive_control_plan
 from cxr.config.schema import RunConfig
-from cxr.data.dataset import Dataset, load_same_dataset
+from cxr.data.dataset import load_same_dataset
 from cxr.data.subgroup_values import read_subgroup_values
-from cxr.determinism.arithmetic import arithmetic
 from cxr.determinism.controls import find_untaken, require_device, set_controls
 from cxr.determinism.levels import Level
+from cxr.determinism.variables import set_variables
 from cxr.digests.files import digest_file
 from cxr.environment.capture import capture_environment
 from cxr.environment.code import digest_code
@@ -21,10 +24,7 @@ from cxr.errors import DataError, RecordError
 from cxr.evaluation.describe import describe_evaluation
 from cxr.evaluation.intervals import derive_intervals
 from cxr.evaluation.looks import list_looks
-from cxr.evaluation.predict import predict_split
-from cxr.evaluation.trained_network import build_trained_network, load_outcome_weights
 from cxr.evaluation.write_evaluation import write_evaluation
-from cxr.models.build import require_known_model
 from cxr.progress import SILENCE, Progress
 from cxr.records.data_lock import DataLock
 from cxr.records.exported import require_no_export
@@ -94,12 +94,23 @@ def evaluate_run(
     validation, missing = _load_validation(run, manifest, lock)
     config = _change(recorded_config, split=split, batch_size=batch_size)
     plan = derive_control_plan(config)
+    # Libraries that are loaded for the data read them, and keep what they read.
+    set_variables(threads=plan.threads)
+    dataset = load_same_dataset(config.data, lock, progress=progress)
+    images = dataset.split(config.evaluate.split)
+    if not len(images):
+        raise DataError(
+            f"the data set has no images in the split {config.evaluate.split}",
+            where=config.data.root or config.data.source,
+            hint="choose another --split",
+        )
+    subgroups = read_subgroup_values(config, lock)
     controls = set_controls(plan)
     require_device(config.device)
-    dataset = load_same_dataset(config.data, lock, progress=progress)
-    subgroups = read_subgroup_values(config, lock)
+    from cxr.evaluation.predict_again import predict_again
+
     ops: Counter[str] = Counter()
-    predictions = _predict(run, manifest, config, dataset, ops, progress)
+    predictions = predict_again(run, manifest, config, images, lock.classes, ops, progress)
     # Before SciPy brings a BLAS of its own, for intervals alone: it computed no prediction.
     environment = capture_environment()
     level = config.determinism
@@ -188,30 +199,3 @@ def _derive_intervals(
         replicates=replicates,
         determinism=config.determinism,
     )
-
-
-def _predict(
-    run: Path,
-    manifest: Manifest,
-    config: RunConfig,
-    dataset: Dataset,
-    ops: Counter[str],
-    progress: Progress,
-) -> list[Prediction]:
-    """Load the chosen weights, check them, and predict."""
-    tensors = load_outcome_weights(run, manifest)
-    split = dataset.split(config.evaluate.split)
-    if not len(split):
-        raise DataError(
-            f"the data set has no images in the split {config.evaluate.split}",
-            where=config.data.root or config.data.source,
-            hint="choose another --split",
-        )
-    where = f"prediction of {split.name}"
-    # Ahead of the block: timm registers ops of its own when it is imported.
-    require_known_model(config.model.name)
-    slices = config.portable.slices
-    with arithmetic(config.determinism, slices=slices, ops_without_kernel=ops, where=where):
-        classes = dataset.lock.classes
-        network = build_trained_network(config, tensors, num_classes=len(classes))
-        return predict_split(network, split, classes, config, progress=progress)

@@ -1,8 +1,7 @@
-"""Everything that a run starts from: switches set, inputs found and checked, network built."""
+"""Everything that a run starts from: switches set, weights found and checked, network built."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +10,9 @@ from torch import nn
 
 from cxr.config.control_plan import derive_control_plan
 from cxr.config.schema import RunConfig
-from cxr.data.dataset import Dataset, load_dataset
+from cxr.data.dataset import Dataset
 from cxr.data.preprocessing import record_preprocessing
-from cxr.data.subgroup_values import SubgroupValues, read_subgroup_values
+from cxr.data.subgroup_values import SubgroupValues
 from cxr.determinism.arithmetic import arithmetic
 from cxr.determinism.controls import (
     Controls,
@@ -22,11 +21,10 @@ from cxr.determinism.controls import (
     set_controls,
 )
 from cxr.models.build import build_network, find_initial_weights
-from cxr.progress import Progress
 from cxr.records.recipe import Recipe, derive_recipe
+from cxr.training.inputs import Inputs
 from cxr.training.loss import derive_class_weights
 from cxr.training.optimizer import build_optimizer
-from cxr.training.requirements import require_enough_samples
 from cxr.training.step import Learner
 from cxr.training.tally import Tally
 
@@ -52,29 +50,23 @@ class Prepared:
     tally: Tally
 
 
-def prepare_run(
-    config: RunConfig, progress: Progress, *, recorded: Collection[str] = ()
-) -> Prepared:
-    """Set the switches, then find, check and build everything that the run needs.
+def prepare_run(config: RunConfig, inputs: Inputs) -> Prepared:
+    """Set the switches, then find, check and build everything else that the run needs.
 
     Args:
         config: The recipe.
-        progress: Told how far it is.
-        recorded: Digests of data that may have errors: that of a recorded run, where one is gone
-            on with or run again.
+        inputs: Its data.
 
     Raises:
-        CxrError: Something is missing or wrong; nothing was written but the decode cache.
+        CxrError: Something is missing or wrong; nothing was written.
     """
     plan = derive_control_plan(config)
     controls = set_controls(plan)
     untaken = find_untaken(plan, controls)
     require_device(config.device)
     weights = find_initial_weights(config)
-    dataset = load_dataset(config.data, recorded=recorded, progress=progress)
-    require_enough_samples(config, dataset)
+    dataset = inputs.dataset
     class_weights = derive_class_weights(config, dataset.lock)
-    subgroups = read_subgroup_values(config, dataset.lock)
     tally = Tally()
     ops = tally.ops_without_kernel
     slices = config.portable.slices
@@ -89,7 +81,7 @@ def prepare_run(
         controls=controls,
         controls_untaken=untaken,
         dataset=dataset,
-        subgroups=subgroups,
+        subgroups=inputs.subgroups,
         class_weights=class_weights,
         network=network,
         weights_origin=weights.origin if weights else None,

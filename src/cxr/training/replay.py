@@ -32,6 +32,7 @@ from cxr.records.run_directory import CONFIG
 from cxr.training.agreement import load_epoch_ends
 from cxr.training.batches import iterate_batches
 from cxr.training.checkpoint import list_checkpoints, restore_checkpoint
+from cxr.training.inputs import find_inputs
 from cxr.training.loop import trace_initial_state
 from cxr.training.op_trace import OpTrace
 from cxr.training.optimizer import name_optimizer_state
@@ -116,7 +117,7 @@ def replay_step(plan: ReplayPlan, *, progress: Progress) -> Replay:
     wanted = _load_lines(plan.against, plan.step)
     # With the data of the run that it is held against in their place, these are recorded as well.
     recorded = {manifest["recipe"]["data_digest"] for manifest in manifests}
-    prepared = prepare_run(config, progress, recorded=recorded)
+    prepared = prepare_run(config, find_inputs(config, progress, recorded=recorded))
     if plan.step == INITIAL_STEP:
         return _replay_initialisation(plan, prepared, wanted)
     if "predictions" in wanted[plan.step].parts:

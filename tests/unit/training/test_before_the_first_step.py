@@ -6,7 +6,7 @@ import pytest
 
 from cxr.errors import DataError, StorageError
 from cxr.progress import SILENCE
-from cxr.training import run as training
+from cxr.training import recorded_run as training
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,68 @@
+"""What is wrong with names and data is said before torch, which takes seconds, is loaded."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from support.program import read_error, run_cxr
+from support.recipes import images, write_recipe
+from support.runs import FinishedRuns, copy_run
+
+TORCH = ("torch",)
+
+
+@pytest.mark.parametrize(
+    ("option", "code", "said"),
+    [
+        ("data.root=nowhere", 3, "no such data set"),
+        ("train.batch_size=5000", 2, "fewer than a batch of 5000"),
+        ("model.weights.file=nowhere.safetensors", 2, "the config has a problem"),
+    ],
+)
+def test_a_recipe_that_cannot_be_trained(
+    tmp_path: Path, radiographs: Path, option: str, code: int, said: str
+):
+    recipe = write_recipe(tmp_path / "recipe.yaml", images(radiographs))
+    out = tmp_path / "run"
+    finished = run_cxr("train", "-q", "-c", recipe, "--set", option, "--out", out, blocked=TORCH)
+    problem, _, _ = read_error(finished, code=code)
+    assert said in problem
+    assert not out.exists()
+
+
+def test_an_image_that_cannot_be_decoded(tmp_path: Path, radiographs: Path):
+    root = shutil.copytree(radiographs, tmp_path / "images")
+    image = min(root.rglob("*.png"))
+    image.write_bytes(image.read_bytes()[:100])
+    recipe = write_recipe(tmp_path / "recipe.yaml", images(root))
+    finished = run_cxr("train", "-q", "-c", recipe, "--out", tmp_path / "run", blocked=TORCH)
+    _, where, _ = read_error(finished, code=3)
+    assert image.name in where
+
+
+def test_a_run_that_is_not_there_or_is_complete(
+    tmp_path: Path, radiographs: Path, finished_run: FinishedRuns
+):
+    for command in (("train", "--resume"), ("evaluate",)):
+        finished = run_cxr(*command, tmp_path, blocked=TORCH)
+        assert "not a run directory" in read_error(finished, code=3)[0]
+    run = copy_run(finished_run(images(radiographs)), tmp_path / "run")
+    resumed = run_cxr("train", "--resume", run, blocked=TORCH)
+    assert resumed.returncode == 0
+    assert "the run is complete; nothing to do" in resumed.stderr
+
+
+def test_an_evaluation_of_data_that_is_not_there_or_is_other_data(
+    tmp_path: Path, radiographs: Path, finished_run: FinishedRuns
+):
+    run = copy_run(finished_run(images(radiographs)), tmp_path / "run")
+    absent = run_cxr("evaluate", "-q", run, "--data", tmp_path / "nowhere", blocked=TORCH)
+    assert read_error(absent, code=3)[0] == "no such data set"
+    root = shutil.copytree(radiographs, tmp_path / "images")
+    min(root.rglob("*.png")).unlink()
+    changed = run_cxr("evaluate", "-q", run, "--data", root, blocked=TORCH)
+    assert "data" in read_error(changed, code=3)[0]
+    assert not (run / "evaluations").exists()

@@ -1,12 +1,13 @@
 """How long the command line takes to start: whole processes, from start to exit.
 
-Compared: ``cxr --help``, ``cxr diff A B`` and ``cxr env capture`` against ``python -c pass`` and an
-interpreter that only imports typer. Every command is run with compiled bytecode, and again with
-none for cxr's own sources, as where PYTHONDONTWRITEBYTECODE is set and nothing was compiled at
-installation. Bytecode is kept in a temporary directory, so the installation is left as it is. The
-commands take turns, and the smallest and the median time of each are shown.
+Compared: ``cxr --help``, ``cxr diff A B``, ``cxr env capture`` and a ``cxr train`` whose data is
+not there, against ``python -c pass`` and interpreters that only import typer, or torch and timm.
+Every command is run with compiled bytecode, and again with none for cxr's own sources, as where
+PYTHONDONTWRITEBYTECODE is set and nothing was compiled at installation. Bytecode is kept in a
+temporary directory, so the installation is left as it is. The commands take turns, and the smallest
+and the median time of each are shown.
 
-Also checked: none of them imports torch, torchvision, timm or numpy.
+Also checked: none of the first three imports torch, torchvision, timm or numpy.
 
     uv run --group bench python benchmarks/startup.py
     uv run --group bench python benchmarks/startup.py --runs runs/a runs/b --json startup.json
@@ -33,7 +34,7 @@ from result import Result, Table, Target, format_ms
 LIMITS_S: Final = {"cxr --help": 0.2, "cxr diff A B": 0.2, "cxr env capture": 2.0}
 HEAVY: Final = ("torch", "torchvision", "timm", "numpy")
 
-_CONFIG: Final = Path(__file__).parent.parent / "configs" / "synthetic_mlp.yaml"
+_CONFIGS: Final = Path(__file__).parent.parent / "configs"
 _LIST_MODULES: Final = """
 import json, sys
 from cxr.__main__ import main
@@ -93,7 +94,8 @@ def make_runs(directory: Path) -> tuple[Path, Path]:
     for seed, run in enumerate(runs):
         overrides = [f"seed={seed}", "train.epochs=2", f"data.cache_dir={directory / 'cache'}"]
         arguments = [part for override in overrides for part in ("--set", override)]
-        command = [sys.executable, "-m", "cxr", "train", "-q", "--config", str(_CONFIG)]
+        command = [sys.executable, "-m", "cxr", "train", "-q", "--config"]
+        command.append(str(_CONFIGS / "synthetic_mlp.yaml"))
         subprocess.run(
             [*command, "--out", str(run), *arguments], check=True, stdout=subprocess.DEVNULL
         )
@@ -110,6 +112,11 @@ def derive_commands(run_a: str, run_b: str) -> Commands:
         "cxr --help": [*program, "--help"],
         "cxr diff A B": [*program, "diff", run_a, run_b],
         "cxr env capture": [*program, "env", "capture", "--json"],
+        "cxr train, no such data": [
+            *(*program, "train", "--config", str(_CONFIGS / "sample.yaml")),
+            *("--set", "data.root=no-such-directory"),
+        ],
+        'python -c "import torch, timm"': [sys.executable, "-c", "import torch, timm"],
     }
 
 

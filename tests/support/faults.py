@@ -316,9 +316,9 @@ def _evaluation_in_between(_: str) -> None:
 def _no_validation_predictions(_: str) -> None:
     """At its end a run neither predicts nor keeps the validation split."""
     from cxr.records.data_lock import DataLock
-    from cxr.training import run
+    from cxr.training import recorded_run
 
-    predict, of_split = run._predict, DataLock.of_split
+    predict, of_split = recorded_run._predict, DataLock.of_split
 
     def predict_alone(*given: Any) -> Any:
         def hide(lock: DataLock, split: str) -> Any:
@@ -327,7 +327,7 @@ def _no_validation_predictions(_: str) -> None:
         DataLock.of_split = hide
         return predict(*given)
 
-    run._predict = predict_alone
+    recorded_run._predict = predict_alone
 
 
 @fault
@@ -409,12 +409,12 @@ def _stopped_clock(_: str) -> None:
     """Every directory is named in the same second."""
     from datetime import UTC, datetime
 
-    from cxr.training import run
+    from cxr.training import recorded_run
 
     class Clock:
         now = staticmethod(lambda _: datetime(2025, 1, 2, tzinfo=UTC))
 
-    run.datetime = Clock
+    recorded_run.datetime = Clock
 
 
 @fault

@@ -63,14 +63,14 @@ def killed_inside(value: str) -> None:
 
 def killed_predicting(_: str) -> None:
     """The process is killed when it has predicted a part of the final split."""
-    from cxr.training import run
+    from cxr.training import recorded_run
 
     class Progress:
         def advance(self, *_: object) -> None:
             _die()
 
-    original = run.predict_split
-    run.predict_split = lambda *arguments, **_: original(*arguments, progress=Progress())
+    original = recorded_run.predict_split
+    recorded_run.predict_split = lambda *arguments, **_: original(*arguments, progress=Progress())
 
 
 def no_space(value: str) -> None:

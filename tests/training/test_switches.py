@@ -4,13 +4,32 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
-from support.program import read_error, run_cxr
+from support.program import build_environment, read_error, run_cxr
 from support.recipes import vectors, write_recipe
 from support.runs import FinishedRuns, diff
 
 STEP = 4
+
+TRAINS_LATE = """
+import sys
+from pathlib import Path
+
+import torch
+
+from cxr.config.load import load_config
+from cxr.errors import DeterminismError
+from cxr.progress import SILENCE
+from cxr.training.run import train
+
+try:
+    train(load_config(Path(sys.argv[1]), []), out=Path(sys.argv[2]), progress=SILENCE)
+except DeterminismError as error:
+    print(error.problem)
+"""
 
 
 def test_an_op_without_a_deterministic_kernel_is_named_in_the_manifest_under_warn(
@@ -83,6 +102,21 @@ def test_a_limit_on_threads_that_was_set_too_late_to_remove_stops_strict(tmp_pat
     finished = run_cxr("train", "--config", config, "--out", tmp_path / "run", fault="limited-team")
     problem, _, _ = read_error(finished, code=3)
     assert "torch.num_threads is 1, wanted 2" in problem
+    assert not (tmp_path / "run").exists()
+
+
+def test_variables_that_came_only_after_torch_was_loaded_stop_strict(tmp_path: Path):
+    config = write_recipe(tmp_path / "recipe.yaml", vectors())
+    # A program of the user's own, which loads torch and then has cxr train.
+    finished = subprocess.run(
+        [sys.executable, "-c", TRAINS_LATE, str(config), str(tmp_path / "run")],
+        env=build_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr
+    assert "set only after torch was imported: PYTHONHASHSEED, CUBLAS_WOR" in finished.stdout
     assert not (tmp_path / "run").exists()
 
 

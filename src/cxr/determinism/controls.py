@@ -79,6 +79,15 @@ def derive_wanted(plan: ControlPlan) -> Controls:
     }
 
 
+def set_early_variables(plan: ControlPlan) -> None:
+    """Set what libraries read when they are loaded, for work that is done before torch is needed.
+
+    Where torch is there already nothing is set, for `set_controls` to say what came too late.
+    """
+    if "torch" not in sys.modules:
+        set_variables(threads=plan.threads)
+
+
 def set_controls(plan: ControlPlan) -> Controls:
     """Set every switch, read it back, and return what was read.
 

@@ -14,9 +14,8 @@ from cxr.config.control_plan import derive_control_plan
 from cxr.config.schema import RunConfig
 from cxr.data.dataset import load_same_dataset
 from cxr.data.subgroup_values import read_subgroup_values
-from cxr.determinism.controls import find_untaken, require_device, set_controls
+from cxr.determinism.controls import find_untaken, require_device, set_controls, set_early_variables
 from cxr.determinism.levels import Level
-from cxr.determinism.variables import set_variables
 from cxr.digests.files import digest_file
 from cxr.environment.capture import capture_environment
 from cxr.environment.code import digest_code
@@ -94,8 +93,7 @@ def evaluate_run(
     validation, missing = _load_validation(run, manifest, lock)
     config = _change(recorded_config, split=split, batch_size=batch_size)
     plan = derive_control_plan(config)
-    # Libraries that are loaded for the data read them, and keep what they read.
-    set_variables(threads=plan.threads)
+    set_early_variables(plan)
     dataset = load_same_dataset(config.data, lock, progress=progress)
     images = dataset.split(config.evaluate.split)
     if not len(images):

@@ -9,7 +9,7 @@ from cxr.config.control_plan import derive_control_plan
 from cxr.config.schema import RunConfig
 from cxr.data.dataset import Dataset, load_dataset
 from cxr.data.subgroup_values import SubgroupValues, read_subgroup_values
-from cxr.determinism.variables import set_variables
+from cxr.determinism.controls import set_early_variables
 from cxr.progress import Progress
 from cxr.training.requirements import require_enough_samples
 
@@ -39,8 +39,7 @@ def find_inputs(config: RunConfig, progress: Progress, *, recorded: Collection[s
     Raises:
         CxrError: Something is missing or wrong; nothing was written but the decode cache.
     """
-    # Libraries that are loaded for the data read them, and keep what they read.
-    set_variables(threads=derive_control_plan(config).threads)
+    set_early_variables(derive_control_plan(config))
     dataset = load_dataset(config.data, recorded=recorded, progress=progress)
     require_enough_samples(config, dataset)
     return Inputs(dataset=dataset, subgroups=read_subgroup_values(config, dataset.lock))

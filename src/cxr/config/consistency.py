@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from cxr.config.data_section import CsvConfig
 from cxr.config.explain import find_place
 from cxr.config.schema import RunConfig
 from cxr.config.strict_yaml import Document, Problem
@@ -85,8 +86,22 @@ def _check_table(config: RunConfig) -> Iterator[_Finding]:
         yield "data.csv.file", "a csv source needs data.csv.file", "name the table"
     if data.csv.split is None and data.csv.split_names is not None:
         yield "data.csv.split_names", "there is no split column", "set data.csv.split"
+    yield from _check_joined_labels(data.csv, data.classes)
     if data.csv.group is not None and data.group_pattern is not None:
         yield "data.group_pattern", "data.csv.group names the patient already", "leave one out"
+
+
+def _check_joined_labels(csv: CsvConfig, classes: Sequence[str]) -> Iterator[_Finding]:
+    if csv.label_separator is not None and csv.label is None:
+        yield "data.csv.label_separator", "there is no label column", "set data.csv.label"
+    if csv.ignored_labels and csv.label_separator is None:
+        problem = "are for a column that names several classes"
+        yield "data.csv.ignored_labels", problem, "set data.csv.label_separator"
+    for name in sorted({*csv.ignored_labels} & {*classes}):
+        yield "data.csv.ignored_labels", f"{name!r} is one of data.classes", "leave one out"
+    if csv.label_separator is not None and any(csv.label_separator in name for name in classes):
+        problem = "stands within the name of a class"
+        yield "data.csv.label_separator", problem, "name what stands between the labels"
 
 
 def _check_window(config: RunConfig) -> Iterator[_Finding]:
@@ -135,7 +150,7 @@ def _check_splits(config: RunConfig) -> Iterator[_Finding]:
 def _check_classes(config: RunConfig) -> Iterator[_Finding]:
     data = config.data
     # A choice needs two; of labels that are each true or not there may be one.
-    one_is_enough = data.source == "csv" and data.csv.label is None
+    one_is_enough = data.source == "csv" and data.csv.tells_several
     if data.source != "synthetic" and len(data.classes) < (1 if one_is_enough else 2):
         named = "one label" if one_is_enough else "two classes"
         yield "data.classes", f"needs at least {named}", "name them in label order"
@@ -158,10 +173,11 @@ def _check_classes(config: RunConfig) -> Iterator[_Finding]:
 
 
 def _check_loss(config: RunConfig) -> Iterator[_Finding]:
-    several = config.data.source == "csv" and config.data.csv.label is None
+    several = config.data.source == "csv" and config.data.csv.tells_several
     if several and not config.train.asks_each_label:
         problem = "an image may have several of data.classes, and cross_entropy takes one"
-        yield "train.loss", problem, "set train.loss: bce, or data.csv.label"
+        named = "data.csv.label" if config.data.csv.label is None else "no data.csv.label_separator"
+        yield "train.loss", problem, f"set train.loss: bce, or {named}"
 
 
 def _check_expectations(config: RunConfig) -> Iterator[_Finding]:

@@ -30,8 +30,19 @@ class CsvConfig(Section):
         None, json_schema_extra=NEVER, description="the table, with a head line"
     )
     path: str = Field("path", description="column of the image's path below data.root")
+    suffix: str = Field(
+        "", description="what is put behind each path: .dicom, where a column has none"
+    )
     label: str | None = Field(
         None, description="column of the class; null: each of data.classes is a column of its own"
+    )
+    label_separator: str | None = Field(
+        None,
+        min_length=1,
+        description="what stands between several classes in the label column; null: it names one",
+    )
+    ignored_labels: tuple[str, ...] = Field(
+        (), description="labels of such a column that are none of data.classes: No Finding"
     )
     group: str | None = Field(
         None, description="column of the patient; null: data.group_pattern, over the path"
@@ -42,6 +53,11 @@ class CsvConfig(Section):
     )
     uncertain: Uncertain = Field("ignore", description="what -1 in a label column counts as")
     blank: Uncertain = Field("zeros", description="what an empty label column counts as")
+
+    @property
+    def tells_several(self) -> bool:
+        """Whether an image may have any number of the classes."""
+        return self.label is None or self.label_separator is not None
 
 
 class WindowConfig(Section):

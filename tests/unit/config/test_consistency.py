@@ -106,6 +106,18 @@ def refuse(load, text, overrides):
         (NPZ, "data.test_fraction=0.1", "data.test_fraction", "an npz file has splits of its own"),
         (TABLE, "data.csv.file=null", "data.csv.file", "a csv source needs data.csv.file"),
         (TABLE, "data.csv.label=null", "train.loss", "an image may have several of data.classes"),
+        (
+            TABLE,
+            "data.csv.label_separator='|'",
+            "train.loss",
+            "an image may have several of data.classes",
+        ),
+        (
+            TABLE,
+            "data.csv.ignored_labels=[x]",
+            "data.csv.ignored_labels",
+            "are for a column that names several classes",
+        ),
         (TABLE, "data.csv.split_names={a: train}", "data.csv.split_names", "there is no split col"),
         (TABLE, "data.classes=[a]", "data.classes", "needs at least two classes"),
         (LABELS, "train.loss=cross_entropy", "train.loss", "an image may have several of"),

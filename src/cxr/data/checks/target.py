@@ -32,6 +32,8 @@ _RULES: Final = frozenset(
     }
 )
 """Fields that labels, groups, splits and pixels follow from; a lock keeps them."""
+_LATER_CSV_RULES: Final = ("suffix", "label_separator", "ignored_labels")
+"""Rules of a table that older locks lack: kept where they say something."""
 _FILES_ALONE: Final = "only the files were checked: name a config for labels, patients and splits"
 
 
@@ -151,6 +153,9 @@ def derive_rules(config: DataConfig) -> dict[str, Any]:
     """Return the rules of a data section as plain JSON, without a path of this machine."""
     tree: dict[str, Any] = json.loads(config.model_dump_json(include=set(_RULES)))
     tree["csv"].pop("file")
+    for name in _LATER_CSV_RULES:
+        if not tree["csv"][name]:
+            del tree["csv"][name]
     if config.source != "csv":
         del tree["csv"]
     return tree

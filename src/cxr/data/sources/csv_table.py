@@ -15,7 +15,7 @@ from cxr.data.sources.csv_rows import Row, read_rows
 from cxr.data.sources.image_files import ImageFiles
 from cxr.data.sources.source import SPLITS, FoundImage, Stray
 from cxr.errors import DataError
-from cxr.label_text import format_labels
+from cxr.label_text import BETWEEN, format_labels
 from cxr.plain_text import is_plain_text, list_first
 
 SPLIT_NAMES: Final = {
@@ -150,7 +150,7 @@ class CsvSource(ImageFiles):
             raise _UnfitRowError("it names no file")
         if not is_plain_text(text):
             raise _UnfitRowError(f"{text!r} holds control characters")
-        path = PurePosixPath(text)
+        path = PurePosixPath(text + self._config.csv.suffix)
         if ".." in path.parts:
             raise _UnfitRowError(f"{text!r} holds '..'")
         if path.is_absolute():
@@ -162,12 +162,20 @@ class CsvSource(ImageFiles):
     def _find_label(self, cells: dict[str, str]) -> str:
         """Return the class, or the text of several labels."""
         csv, classes = self._config.csv, self.classes
-        if csv.label is not None:
-            label = cells[csv.label]
-            if label not in classes:
-                raise _UnfitRowError(f"{label!r} is none of data.classes")
-            return label
-        return format_labels(classes, tuple(self._iterate_answers(cells)))
+        if csv.label is None:
+            return format_labels(classes, tuple(self._iterate_answers(cells)))
+        label = cells[csv.label]
+        if csv.label_separator is not None:
+            parts = [part.strip() for part in label.split(csv.label_separator)]
+            for part in parts:
+                if part not in classes and part not in csv.ignored_labels:
+                    said = f"{part!r} is none of data.classes, nor of data.csv.ignored_labels"
+                    raise _UnfitRowError(said)
+            return format_labels(classes, tuple(name in parts for name in classes))
+        if label not in classes:
+            joined = BETWEEN in label and "; several need data.csv.label_separator"
+            raise _UnfitRowError(f"{label!r} is none of data.classes{joined or ''}")
+        return label
 
     def _iterate_answers(self, cells: dict[str, str]) -> Iterator[bool | None]:
         """Yield what the row says of each class, after the policies for -1 and blanks."""

@@ -245,3 +245,45 @@ def test_a_table_that_is_no_file_is_refused(root):
     (root / "table.csv").mkdir()
     assert refuse(root).problem == "the table is no regular file"
     assert refuse(root).where == str(root / "table.csv")
+
+
+JOINED = {"label": "Finding Labels", "label_separator": "|", "group": "Patient ID", "split": None}
+NIH_HEAD = ["Image Index", "Finding Labels", "Follow-up #", "Patient ID"]
+
+
+def read_joined(root, *texts, **changes):
+    rows = [[f"a/{number}.png", text, "0", "7"] for number, text in enumerate(texts)]
+    write(root, head=NIH_HEAD, rows=rows)
+    columns = {"path": "Image Index", "ignored_labels": ("No Finding",), **JOINED, **changes}
+    return [label for _, _, label, _ in find(root, classes=LABELS, columns=columns)]
+
+
+def test_one_column_may_name_several_labels(root):
+    texts = ["No Finding", LABELS[1], f"{LABELS[1]}|{LABELS[0]}", f"{LABELS[0]} | No Finding"]
+    found = read_joined(root, *texts)
+    assert found == ["-", LABELS[1], f"{LABELS[0]}|{LABELS[1]}", LABELS[0]]
+    again = read_joined(root, *(text.replace("|", ";") for text in texts), label_separator=";")
+    assert again == found
+
+
+@pytest.mark.parametrize("text", ["", "Hernia", f"{LABELS[0]}|Hernia", f"{LABELS[0]}||{LABELS[1]}"])
+def test_a_label_that_is_neither_a_class_nor_ignored_is_refused(root, text):
+    rows = [["a/1.png", text, "0", "7"]]
+    write(root, head=NIH_HEAD, rows=rows)
+    columns = {"path": "Image Index", "ignored_labels": ("No Finding",), **JOINED}
+    error = refuse(root, classes=LABELS, columns=columns)
+    wrong = "Hernia" if "Hernia" in text else ""
+    assert f"table.csv:2: {wrong!r} is none of data.classes, nor of data.csv.ign" in error.where
+
+
+def test_labels_that_are_joined_unsaid_are_refused_with_the_field_to_set(root):
+    write(root, rows=[["a/1.png", "NORMAL|PNEUMONIA", "p", "train"]])
+    error = refuse(root)
+    said = "'NORMAL|PNEUMONIA' is none of data.classes; several need data.csv.label_separator"
+    assert said in error.where
+
+
+def test_paths_may_lack_their_suffix(root):
+    write(root, rows=[["a/1", "NORMAL", "p", "train"]])
+    assert find(root, columns={"suffix": ".png"}) == [("train", "a/1.png", "NORMAL", "p")]
+    assert "no such file: 'a/1'" in refuse(root).where

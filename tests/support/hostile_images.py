@@ -132,7 +132,7 @@ HOSTILE = {
     "plain PNG": ("a.png", PNG, set()),
     "plain BMP": ("a.bmp", BMP, set()),
     "plain TIFF": ("a.TIF", TIFF, set()),
-    "colour JPEG": ("a.jpg", encode(COLOUR), set()),
+    "colour JPEG": ("a.jpg", encode(COLOUR), {"colour"}),
     "progressive JPEG": ("a.jpg", encode(progressive=True), set()),
     "two levels": ("a.png", encode(file_format="PNG", mode="1"), set()),
     "empty": ("a.jpeg", b"", {"empty"}),
@@ -224,7 +224,7 @@ HOSTILE = {
     "16 bit, colour": (
         "a.png",
         write_png(32, 32, zlib.compress((b"\0" + bytes(range(192))) * 32), depth=16, colour=2),
-        {"16-bit"},
+        {"16-bit", "colour"},
     ),
     "32 bit": ("a.tif", encode(draw_picture().astype(np.int32), "TIFF"), {"32-bit"}),
     "float": ("a.tif", encode(draw_picture().astype(np.float32), "TIFF"), {"32-bit"}),
@@ -233,7 +233,7 @@ HOSTILE = {
     "constant colour": (
         "a.png",
         encode(np.full((48, 48, 3), (1, 2, 3), np.uint8), "PNG"),
-        {"constant"},
+        {"constant", "colour"},
     ),
     "too small": ("a.png", encode(draw_picture()[:, :31], "PNG"), {"too-small"}),
     "odd aspect": ("a.png", encode(np.tile(draw_picture(), 4)[:, :145], "PNG"), {"odd-aspect"}),

@@ -99,4 +99,4 @@ def _find_image_problems(
         yield describe_problem("no-images", [str(source.root)], "no image below it, by suffix")
     window = derive_window(config.window)
     for image, look in pairs:
-        yield from find_image_problems(image.path, look, window)
+        yield from find_image_problems(image.path, look, window, config.channels)

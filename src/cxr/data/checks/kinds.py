@@ -47,6 +47,9 @@ KINDS: Final[dict[str, Kind]] = {
     "wrong-suffix": Kind("warning", "the name's suffix is not that of the content's format"),
     "unsupported-format": Kind("warning", "an image of a format that training passes over"),
     "bad-metadata": Kind("warning", "metadata cannot be read, so a turn may go unseen"),
+    "colour": Kind(
+        "warning", "some pixels have a colour, which data.channels: 1 turns into a grey"
+    ),
     "constant": Kind("warning", "all pixels are equal"),
     "too-small": Kind("warning", "a side is shorter than 32 px"),
     "odd-aspect": Kind("warning", "one side is more than three times the other"),

@@ -26,13 +26,16 @@ def judge_image(image: FoundImage, look: Look, config: DataConfig) -> list[DataP
         config: The data section: its window, and what it declares and accepts.
     """
     problems = [
-        *find_image_problems(image.path, look, derive_window(config.window)),
+        *find_image_problems(image.path, look, derive_window(config.window), config.channels),
         *find_other_sizes([(image, look)], config.expect),
     ]
     return sort_problems(mark_accepted(problems, config.accept))
 
 
-def find_image_problems(path: str, look: Look, window: Window | None) -> Iterator[DataProblem]:
-    """Yield what is wrong with one image under the declared window."""
+def find_image_problems(
+    path: str, look: Look, window: Window | None, channels: int
+) -> Iterator[DataProblem]:
+    """Yield what is wrong with one image under the declared window, read to so many channels."""
     for kind, detail in settle_windows(look, window).findings:
-        yield describe_problem(kind, [path], detail)
+        if kind != "colour" or channels == 1:
+            yield describe_problem(kind, [path], detail)

@@ -20,6 +20,7 @@ from cxr.data.inspection.jpeg_scan import check_jpeg_scan
 from cxr.data.inspection.jpeg_stream import read_jpeg
 from cxr.data.inspection.likeness import derive_likeness
 from cxr.data.inspection.look import Look
+from cxr.data.inspection.picture_findings import find_colour
 from cxr.data.inspection.pixels_digest import digest_pixels
 from cxr.digests.canonical import digest_bytes
 
@@ -76,7 +77,7 @@ def _judge(image: DicomImage) -> tuple[NDArray[np.uint8], Findings]:
     if image.stored.min() == image.stored.max():
         findings.append(("constant", "all pixels are equal"))
     if image.layout.samples > 1:
-        return image.stored, findings
+        return image.stored, [*findings, *find_colour(image.stored)]
     padding = find_padding(image)
     shown = image.stored if padding is None or padding.all() else image.stored[~padding]
     rescale = Rescale()

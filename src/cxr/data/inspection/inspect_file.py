@@ -27,7 +27,7 @@ from cxr.data.inspection.jpeg_scan import check_jpeg_scan
 from cxr.data.inspection.jpeg_stream import read_jpeg
 from cxr.data.inspection.likeness import derive_likeness
 from cxr.data.inspection.look import Look
-from cxr.data.inspection.picture_findings import find_choices, find_oddities
+from cxr.data.inspection.picture_findings import find_choices, find_colour, find_oddities
 from cxr.data.inspection.pixels_digest import digest_pixels, simplify_picture
 from cxr.data.inspection.png_chunks import check_png
 from cxr.data.inspection.tiff_layout import check_tiff
@@ -137,6 +137,8 @@ def _describe(blank: Look, picture: Image, findings: list[Finding]) -> Look:
     upright = turn_upright(picture)
     simple, pixels = simplify_picture(upright)
     oddities = find_oddities(picture, pixels)
+    if simple.mode == "RGB":
+        oddities += find_colour(pixels)
     return replace(
         blank,
         pixels=digest_pixels(pixels),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from cxr.data.inspection.likeness import derive_likeness
 from cxr.data.inspection.look import Look
+from cxr.data.inspection.picture_findings import find_colour
 from cxr.data.inspection.pixels_digest import digest_pixels
 from cxr.digests.canonical import digest_bytes
 
@@ -40,5 +41,5 @@ def inspect_pixels(pixels: NDArray[np.uint8], *, content: bytes) -> Look:
         height=height,
         mode="L" if pixels.ndim == _GREY_AXES else "RGB",
         likeness=derive_likeness(Image.fromarray(pixels).convert("L")),
-        findings=findings,
+        findings=(*findings, *find_colour(pixels)),
     )

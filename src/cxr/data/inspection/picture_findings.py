@@ -35,6 +35,7 @@ _MODES: Final[dict[str, tuple[str, ...]]] = {
 }
 _PLAIN: Final = ("1", "L", "RGB")
 _GREY_AXES: Final = 2
+_COLOURS: Final = 3
 _EXIF_NAME: Final = b"Exif\0\0"
 
 
@@ -79,6 +80,18 @@ def find_oddities(picture: Image, pixels: NDArray[np.generic]) -> list[Finding]:
     if not _is_metadata_whole(picture):
         found.append(("bad-metadata", "the EXIF metadata break off or are garbled"))
     return found + _find_strange_values(pixels)
+
+
+def find_colour(pixels: NDArray[Any]) -> list[Finding]:
+    """Return whether the channels of 8-bit pixels are not all alike, and by how much.
+
+    Args:
+        pixels: Shape (height, width, 3); of another shape there is no colour.
+    """
+    if pixels.ndim == _GREY_AXES or pixels.shape[_GREY_AXES] != _COLOURS:
+        return []
+    most = int((pixels.max(axis=_GREY_AXES) - pixels.min(axis=_GREY_AXES)).max())
+    return [("colour", f"its channels differ by up to {most}")] if most else []
 
 
 def _is_metadata_whole(picture: Image) -> bool:

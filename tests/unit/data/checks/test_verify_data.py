@@ -95,6 +95,19 @@ def test_a_sound_set_is_verified(root, lock, config):
         assert report.problems == ()
 
 
+def test_colours_are_named_where_they_become_greys(root, config):
+    grey = np.asarray(Image.open(root / NAMES[0]))
+    marked = np.stack([grey] * 3, axis=2)
+    Image.fromarray(marked).save(root / NAMES[1])
+    marked[3:6, 3:6] = (255, 0, 0)
+    Image.fromarray(marked).save(root / NAMES[0])
+    found = [problem for problem in describe(verify_target(config())) if problem[0] == "colour"]
+    assert found == [("colour", "warning", (NAMES[0],))]
+    accepted = verify_target(config(accept=["colour"])).problems
+    assert [one.severity for one in accepted if one.kind == "colour"] == ["note"]
+    assert "colour" not in {one.kind for one in verify_target(config(channels=3)).problems}
+
+
 def test_patients_of_a_run_that_are_others_now_are_named(lock, config):
     report = verify_target(config(group_pattern=r"person\d+"), lock=lock)
     assert report.verdict == "differs"

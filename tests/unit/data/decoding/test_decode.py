@@ -49,6 +49,15 @@ def test_grey_fills_equal_channels_and_comes_back_from_them(pixels):
     assert np.array_equal(back[:, :, 0], every)
 
 
+def test_colour_becomes_grey_by_the_weights_that_the_docs_state():
+    rng = np.random.default_rng(3)
+    colour = rng.integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    weights = np.array([19_595, 38_470, 7_471])
+    expected = (colour.astype(np.int64) @ weights + 32_768) >> 16
+    found = decode_image(encode(colour), GREY, where="x")
+    assert np.array_equal(found[:, :, 0], expected)
+
+
 def test_colour_stays_in_its_channels(pixels):
     colour = np.stack([pixels, pixels.T, 255 - pixels], axis=2)
     assert np.array_equal(decode_image(encode(colour), COLOUR, where="x"), colour)

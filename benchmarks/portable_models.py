@@ -26,6 +26,7 @@ from cxr.determinism.portable.mode import portable_arithmetic
 from cxr.determinism.portable.optimizers import PortableAdamW
 from cxr.determinism.portable.random.drawing import drawing
 from cxr.determinism.portable.random.initialisation import build_portably
+from cxr.determinism.portable.version import ARITHMETIC_VERSION
 from cxr.determinism.threefry import threefry2x32
 from cxr.digests.tensors import digest_weights
 from cxr.errors import CxrError
@@ -43,7 +44,8 @@ _HEADER: Final = """\
 <!-- Written by benchmarks/portable_models.py: do not edit by hand. -->
 
 Two steps with AdamW, cross-entropy with label smoothing and class weights, dropout where the model
-has it, and an evaluation, at a small size. The digest is of all weights, buffers and logits.
+has it, and an evaluation, at a small size, by version {version} of the arithmetic. The digest is of
+all weights, buffers and logits.
 
 | model | px | | digest, or the op that is missing |
 | --- | --- | --- | --- |
@@ -151,10 +153,12 @@ def main() -> None:
     """Train every model, or the one that is asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", type=Path, help="the page")
-    parser.add_argument("--digest", metavar="MODEL", help="print the digest of one model")
+    parser.add_argument("--digest", metavar="MODEL", nargs="+", help="print digests of models")
     options = parser.parse_args()
     if options.digest:
-        print(*(train(model) for model in MODELS if model.name == options.digest))
+        for model in MODELS:
+            if model.name in options.digest:
+                print(model.name, train(model))
         return
     rows = []
     for model in MODELS:
@@ -163,7 +167,8 @@ def main() -> None:
         seconds = time.monotonic() - started
         print(f"{rows[-1]} {seconds:.0f} s", file=sys.stderr, flush=True)
     if options.write:
-        options.write.write_text(_HEADER + "\n".join(rows) + "\n", encoding="utf-8")
+        header = _HEADER.format(version=ARITHMETIC_VERSION)
+        options.write.write_text(header + "\n".join(rows) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

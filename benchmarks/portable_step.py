@@ -136,7 +136,7 @@ def time_ops(case: Case, rounds: int) -> dict[str, float]:
     for _ in range(rounds + 1):
         timed = TimedArithmetic()
         start = time.perf_counter()
-        with FixedAttention(), timed, drawing(7, "draw", 0, 0):
+        with FixedAttention(where="a timed step"), timed, drawing(7, "draw", 0, 0):
             step()
         seconds = time.perf_counter() - start
         timed.seconds[_OUTSIDE] = seconds - sum(timed.seconds.values())

@@ -30,6 +30,12 @@ _BUILD_ERRORS: Final = (
 )
 """What timm's models raise for settings that they do not take, or for tensors they cannot adapt."""
 
+_FOLDING: Final = frozenset({"CondConv2d"})
+"""Layers of timm that fold the batch into the groups of a convolution.
+
+Source: timm's ``layers/cond_conv2d.py``, ``forward``."""
+_ANOTHER: Final = "choose another model, or determinism: strict (the bits of this machine)"
+
 
 def find_initial_weights(config: RunConfig) -> InitialWeights | None:
     """Check that the model is known and that the weights it starts from are at hand.
@@ -64,13 +70,33 @@ def build_network(
     from cxr.determinism.portable.random.initialisation import build_portably
 
     try:
-        return build_portably(build, config.find_root("init"))
+        network = build_portably(build, config.find_root("init"))
     except UnsupportedError as error:
         raise DeterminismError(
             f"the model cannot be initialised portably: {error}",
             where=f"model.name: {config.model.name}",
-            hint="choose another model, or determinism: strict (the bits of this machine)",
+            hint=_ANOTHER,
         ) from error
+    _require_samples_apart(network, config)
+    return network
+
+
+def _require_samples_apart(network: nn.Module, config: RunConfig) -> None:
+    """Refuse a model that hands a batch to a convolution as one image, a sample a group.
+
+    The exponent that a sample's numbers share would be the batch's, and so the batch of an
+    evaluation would change bits.
+
+    Raises:
+        DeterminismError: Naming the layer.
+    """
+    for module in network.modules():
+        if type(module).__name__ in _FOLDING:
+            raise DeterminismError(
+                f"a layer makes one image of a batch: {type(module).__name__} has no portable form",
+                where=f"model.name: {config.model.name}",
+                hint=_ANOTHER,
+            )
 
 
 def require_known_model(name: str) -> None:

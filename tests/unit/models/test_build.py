@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from cxr.config.schema import ModelConfig
-from cxr.errors import ConfigError
+from cxr.errors import ConfigError, DeterminismError
 from cxr.models.build import build_network, freeze_backbone, set_training_mode
 from support import recipes
 
@@ -64,3 +64,13 @@ def test_a_model_that_cannot_be_built_is_the_config_s_fault():
     recipe = recipes.images(Path("x"), model={"name": "vgg11", "drop_path_rate": 0.1})
     with pytest.raises(ConfigError, match="the model cannot be built"):
         build_network(recipes.load_recipe(recipe), num_classes=2)
+
+
+def test_a_model_that_makes_one_image_of_a_batch_is_refused_where_the_batch_may_change_no_bit():
+    name = "efficientnet_cc_b0_4e"
+    recipe = recipes.change(recipes.vectors(), {"model": {"name": name}})
+    build_network(recipes.load_recipe(recipe), num_classes=2)
+    portable = recipes.load_recipe(recipes.change(recipe, {"determinism": "portable"}))
+    with pytest.raises(DeterminismError, match="CondConv2d has no portable form") as caught:
+        build_network(portable, num_classes=2)
+    assert caught.value.where == f"model.name: {name}"

@@ -9,8 +9,10 @@ Source: Vaswani et al., "Attention is all you need", 2017, equation 1.
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Mapping, Sequence
+import types
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -18,6 +20,7 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from cxr.determinism.portable.errors import UnsupportedError
+from cxr.errors import DeterminismError
 
 Tensor = torch.Tensor
 
@@ -81,17 +84,53 @@ def _weigh(scores: Tensor, mask: Tensor | None) -> Tensor:
 
 
 class FixedAttention(TorchFunctionMode):
-    """A context in which attention is `attend`, before torch chooses a kernel for it."""
+    """A context in which attention is `attend`, before torch chooses a kernel for it.
+
+    Args:
+        where: What is being computed, for an error.
+    """
+
+    def __init__(self, *, where: str) -> None:
+        super().__init__()
+        self._where = where
 
     def __torch_function__(
         self,
         func: Any,
-        types: Sequence[type],
+        kinds: Sequence[type],
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Call what was called, or `attend` in place of torch's attention."""
-        del types
+        """Call what was called, or `attend` in place of torch's attention.
+
+        Raises:
+            DeterminismError: The attention has no portable form.
+        """
+        del kinds
         if func is functional.scaled_dot_product_attention:
-            return attend(*args, **(kwargs or {}))
-        return func(*args, **(kwargs or {}))
+            func = attend
+        elif func is functional.multi_head_attention_forward:
+            func = _find_many_headed()
+        try:
+            return func(*args, **(kwargs or {}))
+        except UnsupportedError as error:
+            raise DeterminismError(
+                f"{error} has no portable form",
+                where=self._where,
+                hint="choose a model without it, or determinism: strict (the bits of this machine)",
+            ) from error
+
+
+@functools.cache
+def _find_many_headed() -> Callable[..., Any]:
+    """Return torch's function for several heads with `attend` in place of the attention it calls.
+
+    torch calls it by its name in the module, which this mode, off within its own calls, never sees.
+    """
+    torchs = functional.multi_head_attention_forward
+    names = {**torchs.__globals__, functional.scaled_dot_product_attention.__name__: attend}
+    many_headed = types.FunctionType(
+        torchs.__code__, names, torchs.__name__, torchs.__defaults__, torchs.__closure__
+    )
+    many_headed.__kwdefaults__ = torchs.__kwdefaults__
+    return many_headed

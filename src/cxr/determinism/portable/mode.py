@@ -56,7 +56,7 @@ def portable_arithmetic(where: str, *, slices: int = 1) -> Iterator[None]:
             hint="set train.precision: float32",
         )
     keep_freed_memory()
-    with FixedAttention(), PortableArithmetic(where=where, table=_load_once(slices)):
+    with FixedAttention(where=where), PortableArithmetic(where=where, table=_load_once(slices)):
         yield
 
 

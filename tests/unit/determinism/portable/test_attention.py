@@ -4,12 +4,14 @@ import math
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional
 
 from cxr.determinism.portable.attention import attend
 from cxr.determinism.portable.errors import UnsupportedError
 from cxr.determinism.portable.mode import portable_arithmetic
 from cxr.determinism.threefry import threefry2x32
+from cxr.errors import DeterminismError
 
 
 def draw(*shape, seed=0):
@@ -77,6 +79,31 @@ def test_evaluation_and_the_batch_change_no_bits():
             )
     assert torch.equal(trained, evaluated)
     assert torch.equal(trained[1:], alone)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_torchs_layers_of_several_heads_attend_alike(training):
+    torch.manual_seed(0)
+    layer = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True).train(training)
+    images = draw(3, 5, 8, seed=6)
+    native = layer(images)
+    with portable_arithmetic("a test"):
+        found = layer(images)
+        alone = torch.cat([layer(image) for image in images.split(1)])
+        weighed, _ = layer.self_attn(images, images, images, need_weights=True)
+        plain, _ = layer.self_attn(images, images, images, need_weights=False)
+    torch.testing.assert_close(found, native, rtol=1e-4, atol=1e-4)
+    assert torch.equal(found, alone)
+    torch.testing.assert_close(plain, weighed, rtol=1e-4, atol=1e-4)
+
+
+def test_what_has_no_fixed_form_is_refused_in_the_context_with_its_place():
+    with (
+        portable_arithmetic("step 3"),
+        pytest.raises(DeterminismError, match="shares keys between heads has no port") as caught,
+    ):
+        functional.scaled_dot_product_attention(QUERY, KEY, VALUE, enable_gqa=True)
+    assert caught.value.where == "step 3"
 
 
 def test_what_has_no_fixed_form_is_refused():

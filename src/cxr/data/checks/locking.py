@@ -14,6 +14,7 @@ from cxr.data.checks.target import Target, open_target
 from cxr.data.checks.verify import Seen, describe_comparison, find_comparable_rules, look_at_target
 from cxr.data.inspection.inspectors import Inspectors
 from cxr.errors import UsageError
+from cxr.plain_text import count
 from cxr.progress import SILENCE, Progress
 from cxr.records.free_place import require_outside_records
 from cxr.records.set_lock import LockedImage, SetLock, load_lock, write_set_lock
@@ -96,6 +97,10 @@ def lock_target(
     if before is not None and not update:
         return Locking(outcome="differs", path=place, num_bytes=0, report=report)
     num_bytes = write_set_lock(place, derive_set_lock(seen, place))
+    moved = sum(len(problem.paths) for problem in against if problem.kind == "split-changed")
+    if moved:
+        kept = "" if target.config.lock else "; with this lock in data.lock, they stay"
+        notes.append(f"{count(moved, 'image')} of the former lock in another split now{kept}")
     return Locking(
         outcome="locked" if before is None else "updated",
         path=place,

@@ -203,6 +203,25 @@ def test_groups_of_the_lock_stay_and_new_ones_are_divided(tmp_path):
     assert problem.detail == "data.test_fraction is 0.3, and was 0.2 when the set was locked"
 
 
+def test_images_that_an_update_moves_are_counted_with_what_keeps_them(tmp_path):
+    names = [f"{'AB'[number % 2]}/person{number}_1.png" for number in range(20)]
+    root = make_noise_set(tmp_path / "set", names)
+    shares = {"validation_fraction": 0.2, "test_fraction": 0.2}
+    fields = {"layout": "classes", "group_pattern": r"person\d+", **shares}
+    config = write_set_config(tmp_path / "mine.yaml", root, **fields)
+    before = {one.path: one.split for one in load_lock(lock_target(config).path).images}
+    for number in range(20, 40):
+        (root / "AB"[number % 2] / f"person{number}_1.png").write_bytes(draw_noise(500 + number))
+    updated = lock_target(config, update=True)
+    after = {one.path: one.split for one in load_lock(updated.path).images}
+    moved = sum(after[path] != split for path, split in before.items())
+    assert moved
+    assert updated.report.notes == (
+        f"{moved} images of the former lock in another split now; with this lock in data.lock, they"
+        " stay",
+    )
+
+
 def test_a_lock_of_another_target_of_that_stem_is_left_alone(root, tmp_path):
     config = write_set_config(tmp_path / "set.yaml", root)
     lock_target(config)

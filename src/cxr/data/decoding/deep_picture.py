@@ -57,7 +57,7 @@ def show_deep(picture: Image.Image, window: Window, *, where: str) -> Image.Imag
 
     values = np.asarray(picture)
     if picture.mode == "F":
-        return Image.fromarray(_show_floats(values.astype(np.float64), window, where=where))
+        return Image.fromarray(_show_floats(values, window, where=where))
     native = values.astype(values.dtype.newbyteorder("="))
     return Image.fromarray(level_integers(native, _find_ramp(native, window), Rescale()))
 
@@ -73,7 +73,9 @@ def require_black_zero(picture: Image.Image, *, where: str) -> None:
         raise DataError(problem, where=where, hint=_HINT)
 
 
-def _show_floats(values: NDArray[np.float64], window: Window, *, where: str) -> NDArray[np.uint8]:
+def _show_floats(
+    values: NDArray[np.floating[Any]], window: Window, *, where: str
+) -> NDArray[np.uint8]:
     import numpy as np
 
     if not np.isfinite(values).all():

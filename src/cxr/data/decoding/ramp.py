@@ -8,6 +8,7 @@ Comparing a value with a number is exact on every machine, so the bytes are the 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
@@ -20,6 +21,9 @@ LEVELS: Final = 256
 
 # No stored value of 32 bits or fewer is outside, so a threshold beyond it is never or always met.
 _FAR: Final = 2**40
+
+_BLOCK: Final = 2**20
+"""Values whose levels are found at once: 8 MiB of whole numbers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,15 +86,15 @@ def level_integers(
     falls = rescale.slope < 0
     limits = np.array(derive_integer_thresholds(ramp, rescale), dtype=np.int64)
 
-    def level(values: NDArray[np.int64]) -> NDArray[np.uint8]:
-        side = -values if falls else values
-        return np.searchsorted(limits, side, side="right").astype(np.uint8)
+    def level(values: NDArray[np.integer[Any]]) -> NDArray[np.intp]:
+        wide = values.astype(np.int64)
+        return np.searchsorted(limits, -wide if falls else wide, side="right")
 
     if stored.dtype.itemsize > 2:  # noqa: PLR2004 - a table of 2**32 entries would be too long
-        return level(stored.astype(np.int64))
+        return _map_blocks(level, stored)
     ends = np.iinfo(stored.dtype)
-    table = level(np.arange(int(ends.min), int(ends.max) + 1, dtype=np.int64))
-    return table[stored.astype(np.int64) - int(ends.min)]
+    table = level(np.arange(int(ends.min), int(ends.max) + 1)).astype(np.uint8)
+    return _map_blocks(lambda block: table[block.astype(np.int64) - int(ends.min)], stored)
 
 
 def derive_integer_thresholds(ramp: Ramp, rescale: Rescale) -> list[int]:
@@ -109,11 +113,11 @@ def derive_integer_thresholds(ramp: Ramp, rescale: Rescale) -> list[int]:
     return thresholds
 
 
-def level_floats(values: NDArray[np.float64], ramp: Ramp) -> NDArray[np.uint8]:
+def level_floats(values: NDArray[np.floating[Any]], ramp: Ramp) -> NDArray[np.uint8]:
     """Return the byte of each value that is a floating-point number.
 
     Args:
-        values: Any shape, float64, finite; float32 numbers are float64 numbers too.
+        values: Any shape, float32 or float64, finite; float32 numbers are float64 numbers too.
         ramp: From values to bytes.
 
     Returns:
@@ -123,7 +127,23 @@ def level_floats(values: NDArray[np.float64], ramp: Ramp) -> NDArray[np.uint8]:
 
     flat = ramp.low == ramp.high
     limits = np.array([_round_up(begin, above=flat) for begin in ramp.list_levels()])
-    return np.searchsorted(limits, values, side="right").astype(np.uint8)
+    return _map_blocks(
+        lambda block: np.searchsorted(limits, block.astype(np.float64), side="right"), values
+    )
+
+
+def _map_blocks(
+    level: Callable[[NDArray[Any]], NDArray[Any]], values: NDArray[Any]
+) -> NDArray[np.uint8]:
+    """Return the byte of each value, some at a time: levels take eight bytes on the way."""
+    import numpy as np
+
+    flat = np.ascontiguousarray(values).reshape(-1)
+    found = np.empty(flat.shape, dtype=np.uint8)
+    for start in range(0, flat.size, _BLOCK):
+        block = slice(start, start + _BLOCK)
+        found[block] = level(flat[block])
+    return found.reshape(values.shape)
 
 
 def _round_up(place: Fraction, *, above: bool) -> float:

@@ -216,10 +216,8 @@ def test_images_that_an_update_moves_are_counted_with_what_keeps_them(tmp_path):
     after = {one.path: one.split for one in load_lock(updated.path).images}
     moved = sum(after[path] != split for path, split in before.items())
     assert moved
-    assert updated.report.notes == (
-        f"{moved} images of the former lock in another split now; with this lock in data.lock, they"
-        " stay",
-    )
+    [note] = updated.report.notes
+    assert note.startswith(f"{moved} images of the former lock in another split now; with this lock")
 
 
 def test_a_lock_of_another_target_of_that_stem_is_left_alone(root, tmp_path):

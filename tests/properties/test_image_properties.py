@@ -12,7 +12,7 @@ from PIL import Image
 from cxr.config.schema import AugmentConfig
 from cxr.data.checks.kinds import KINDS
 from cxr.data.decoding.decode import DecodePlan, decode_image
-from cxr.data.inspection.file_format import _MAGIC
+from cxr.data.decoding.file_format import _MAGIC
 from cxr.data.inspection.inspect_file import inspect_file
 from cxr.data.normalise import derive_pixel_table
 from cxr.errors import DataError

@@ -125,6 +125,8 @@ PACKED_TIFF = encode(file_format="TIFF", compression="tiff_lzw")
 COLOUR = np.stack([draw_picture(), draw_picture().T, 255 - draw_picture()], axis=2)
 _BROKEN_SUM = bytearray(PNG)
 _BROKEN_SUM[PNG.index(b"IDAT") + 20] ^= 1
+WEB_PAGE = b"<!DOCTYPE html><html>404</html>"
+LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 7\n"
 _EXIF_CUT = encode(exif=b"Exif\0\0II*\0\x08\0\0\0\x05\0\x12\x01\x03\0")
 
 HOSTILE = {
@@ -136,19 +138,22 @@ HOSTILE = {
     "progressive JPEG": ("a.jpg", encode(progressive=True), set()),
     "two levels": ("a.png", encode(file_format="PNG", mode="1"), set()),
     "empty": ("a.jpeg", b"", {"empty"}),
-    "web page": ("a.jpeg", b"<!DOCTYPE html><html>404</html>", {"not-an-image"}),
+    "web page": ("a.jpeg", WEB_PAGE, {"not-an-image"}),
+    "web page named DICOM": ("a.dcm", WEB_PAGE, {"not-an-image"}),
     "zeros": ("a.jpeg", bytes(500), {"not-an-image"}),
-    "LFS pointer": (
-        "a.png",
-        b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 7\n",
-        {"lfs-pointer"},
-    ),
+    "zeros named DICOM": ("a.dcm", bytes(500), {"not-an-image"}),
+    "LFS pointer": ("a.png", LFS_POINTER, {"lfs-pointer"}),
+    "LFS pointer named DICOM": ("a.dicom", LFS_POINTER, {"lfs-pointer"}),
     "AppleDouble": ("._a.jpeg", b"\0\x05\x16\x07\0\x02\0\0Mac OS X", {"appledouble"}),
     ".DS_Store": (".DS_Store", b"\0\0\0\x01Bud1" + bytes(40), {"os-file"}),
     "GIF": ("a.gif", encode(file_format="GIF"), {"unsupported-format"}),
     "WebP": ("a.webp", encode(file_format="WEBP"), {"unsupported-format"}),
     "WebP named PNG": ("a.png", encode(file_format="WEBP"), {"not-an-image"}),
+    "WebP named DICOM": ("a.dcm", encode(file_format="WEBP"), {"not-an-image"}),
     "JPEG named PNG": ("a.png", JPEG, {"wrong-suffix"}),
+    "JPEG named DICOM": ("a.dcm", JPEG, {"wrong-suffix"}),
+    "PNG named DICOM": ("a.DCM", PNG, {"wrong-suffix"}),
+    "PNG named DICOM, end lost": ("a.dcm", PNG[:-12], {"truncated", "wrong-suffix"}),
     "no suffix": ("noext", JPEG, {"wrong-suffix"}),
     "JPEG, last byte lost": ("a.jpeg", JPEG[:-1], {"truncated"}),
     "JPEG, end lost": ("a.jpeg", JPEG[:-2], {"truncated"}),

@@ -6,7 +6,7 @@ What `cxr` never decodes, whoever asks, is not asked here: inspection has the wo
 from __future__ import annotations
 
 from cxr.data.decoding.dicom_header import read_header
-from cxr.data.decoding.dicom_syntaxes import is_dicom
+from cxr.data.decoding.file_format import is_dicom
 from cxr.data.decoding.open_picture import MAX_PIXELS, opened_picture
 from cxr.errors import DataError
 from cxr.inference.answers import Refusal

@@ -14,7 +14,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.datastructures import Headers
 
-from cxr.data.inspection.file_format import SUFFIXES
+from cxr.data.decoding.file_format import SUFFIXES
 from cxr.serving.limits import Limits
 from cxr.serving.problems import RefusedRequest
 

@@ -31,7 +31,8 @@ def test_so_is_that_of_dicom():
 def test_nothing_is_decoded_for_it():
     # There are no pixels in it at all.
     empty = write_png(3000, 3000, zlib.compress(b""))
-    assert refuse_bomb(empty, name="a.png", max_pixels=10).kind == "bomb"
+    for name in ("a.png", "a.dcm"):
+        assert refuse_bomb(empty, name=name, max_pixels=10).kind == "bomb"
 
 
 def test_what_nobody_decodes_is_left_to_who_has_the_words():

@@ -15,7 +15,7 @@ from typing import Final
 
 from cxr.data.caches.looks import digest_place
 from cxr.data.caches.store import Store
-from cxr.data.inspection.file_format import is_named_as_read
+from cxr.data.decoding.file_format import is_named_as_read
 from cxr.data.inspection.inspectors import MIN_FILES, Inspectors
 from cxr.data.prefetch import count_workers
 

@@ -16,7 +16,7 @@ from cxr.data.decoding.deep_picture import (
     require_window,
     show_deep,
 )
-from cxr.data.decoding.dicom_syntaxes import is_dicom
+from cxr.data.decoding.file_format import is_dicom
 from cxr.data.decoding.jpeg_scans import find_too_many_scans
 from cxr.data.decoding.open_picture import (
     PLAIN_MODES,

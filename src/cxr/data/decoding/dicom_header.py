@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+import struct
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final
@@ -49,6 +50,15 @@ TAGS: Final[dict[str, int]] = {
     "PixelData": 0x7FE0_0010,
 }
 """Source: DICOM PS3.3 sections C.7.6.3, C.7.5.1, C.11.1 and C.11.2."""
+
+_PIXEL_TAG: Final = b"\xe0\x7f\x10\x00"
+"""As it stands in a file: what is compressed is little endian."""
+
+_SHORT_READS: Final = (struct.error, OSError)
+"""What pydicom raises where too few bytes are left for an element's head, or for a sequence's."""
+
+_UNDEFINED_LENGTH: Final = 0xFFFF_FFFF
+_DELIMITER_BYTES: Final = 8
 
 # A decimal string has 16 characters; some writers use more. Source: DICOM PS3.5 section 6.2.
 _DECIMAL: Final = re.compile(r"[+-]?(\d{1,40}\.?\d{0,40}|\.\d{1,40})([eE][+-]?\d{1,3})?")
@@ -129,15 +139,18 @@ def read_header(content: bytes, *, where: str) -> DicomHeader:
     if syntax:
         require_decoder(syntax, where=where)
     pydicom = import_pydicom(where=where)
+    stream = io.BytesIO(content)
     try:
-        read = pydicom.dcmread(io.BytesIO(content), force=True, specific_tags=[*TAGS.values()])
+        read = pydicom.dcmread(stream, force=True, specific_tags=[*TAGS.values()])
         elements, little, pixel_vr = _take_elements(read)
         implicit, _ = read.original_encoding
-    except list_faults(pydicom):
-        kind = "damaged" if has_prefix(content) else "not-an-image"
-        problem = "a DICOM file cannot be read: its elements do not follow one another"
+        is_cut = _is_cut(pydicom, read, content)
+    except list_faults(pydicom) as fault:
+        is_cut = isinstance(fault, _SHORT_READS) and stream.tell() >= len(content)
         # From None: what the library said may quote an element.
-        raise DicomRefusedError(kind, problem, where=where) from None
+        raise _explain_unread(is_cut=is_cut, marked=has_prefix(content), where=where) from None
+    if is_cut:
+        raise DicomRefusedError("truncated", "a DICOM file ends within its pixels", where=where)
     if not syntax:
         plain = IMPLICIT_LITTLE if implicit else EXPLICIT_LITTLE
         syntax = plain if little else EXPLICIT_BIG
@@ -146,6 +159,35 @@ def read_header(content: bytes, *, where: str) -> DicomHeader:
     )
     _require_image(header, marked=has_prefix(content))
     return header
+
+
+def _explain_unread(*, is_cut: bool, marked: bool, where: str) -> DicomRefusedError:
+    """Return the error of a file whose elements pydicom could not go through."""
+    if marked and is_cut:
+        return DicomRefusedError("truncated", "a DICOM file ends within an element", where=where)
+    problem = "a DICOM file cannot be read: its elements do not follow one another"
+    return DicomRefusedError("damaged" if marked else "not-an-image", problem, where=where)
+
+
+def _is_cut(pydicom: Any, read: Any, content: bytes) -> bool:
+    """Say whether a file ends within its compressed part, or within the delimiter behind that.
+
+    A delimiter has a tag and a length, which is 0; as for pydicom and DCMTK, any other will do.
+    Source: DICOM PS3.5 sections 7.5.1 and A.4.
+    """
+    pixels = TAGS["PixelData"]
+    if pixels in read:
+        item = read.get_item(pixels)
+        if not isinstance(item.value, bytes) or item.length != _UNDEFINED_LENGTH:
+            return False
+        end: int = item.value_tell + len(item.value) + _DELIMITER_BYTES
+        return len(content) < end
+    if not has_prefix(content):
+        return False
+    # Of a file that ends within them pydicom keeps no element at all.
+    stream = io.BytesIO(content)
+    pydicom.dcmread(stream, force=True, stop_before_pixels=True, specific_tags=[pixels])
+    return content.startswith(_PIXEL_TAG, stream.tell())
 
 
 def _take_elements(read: Any) -> tuple[dict[str, bytes | None], bool, str]:

@@ -6,7 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from cxr.data.decoding.dicom_syntaxes import is_dicom
+from cxr.data.decoding.file_format import (
+    HEAD_BYTES,
+    SUFFIXES,
+    explain_other_content,
+    is_dicom,
+    is_named_as_read,
+    is_named_right,
+    recognise_format,
+)
 from cxr.data.decoding.open_picture import (
     MAX_PIXELS,
     claims_too_much,
@@ -14,14 +22,6 @@ from cxr.data.decoding.open_picture import (
     turn_upright,
 )
 from cxr.data.inspection.bmp_layout import check_bmp
-from cxr.data.inspection.file_format import (
-    HEAD_BYTES,
-    SUFFIXES,
-    explain_other_content,
-    is_named_as_read,
-    is_named_right,
-    recognise_format,
-)
 from cxr.data.inspection.finding import Finding
 from cxr.data.inspection.jpeg_scan import check_jpeg_scan
 from cxr.data.inspection.jpeg_stream import read_jpeg

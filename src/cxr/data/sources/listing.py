@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from cxr.data.inspection.file_format import is_named_as_read
+from cxr.data.decoding.file_format import is_named_as_read
 from cxr.errors import DataError
 from cxr.plain_text import is_plain_text
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 from cxr.data.decoding.decode import DecodePlan
-from cxr.data.inspection.file_format import SUFFIXES
+from cxr.data.decoding.file_format import SUFFIXES
 from cxr.data.inspection.inspect_file import InspectFiles, inspect_files
 from cxr.data.inspection.look import Look
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from cxr.data.inspection.file_format import (
+from cxr.data.decoding.file_format import (
     HEAD_BYTES,
     SUFFIXES,
     explain_other_content,

@@ -217,7 +217,7 @@ def test_images_that_an_update_moves_are_counted_with_what_keeps_them(tmp_path):
     moved = sum(after[path] != split for path, split in before.items())
     assert moved
     [note] = updated.report.notes
-    assert note.startswith(f"{moved} images of the former lock in another split now; with this lock")
+    assert note.startswith(f"{moved} images of the former lock in another split now; with this")
 
 
 def test_a_lock_of_another_target_of_that_stem_is_left_alone(root, tmp_path):

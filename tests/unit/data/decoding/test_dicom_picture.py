@@ -11,7 +11,7 @@ import pydicom
 import pytest
 from pydicom.encaps import encapsulate, generate_frames
 from pydicom.pixels import apply_rescale, apply_windowing
-from pydicom.uid import JPEGBaseline8Bit
+from pydicom.uid import ExplicitVRBigEndian, JPEGBaseline8Bit
 
 from cxr.data.decoding.decode import DecodePlan, decode_image
 from cxr.data.decoding.dicom_picture import load_dicom, open_dicom
@@ -22,6 +22,15 @@ from support.dicoms import LOSSLESS, NATIVE, draw_values, encode_jpeg, make_dico
 
 FILE = Window(kind="file")
 WHOLE = Window(kind="percentile", low=0, high=100)
+
+
+COMPRESSED = (*LOSSLESS, JPEGBaseline8Bit)
+
+
+def find_pixels(content, syntax):
+    """Return where the element of the pixels starts."""
+    tag = b"\x7f\xe0\x00\x10" if syntax == ExplicitVRBigEndian else b"\xe0\x7f\x10\x00"
+    return content.index(tag)
 
 
 def show(made, window=FILE, syntax=NATIVE[1]):
@@ -205,13 +214,42 @@ def test_tables_instead_of_lines_are_refused(keyword):
     )
 
 
-@pytest.mark.parametrize("syntax", [*NATIVE, *LOSSLESS, JPEGBaseline8Bit], ids=lambda uid: uid.name)
-def test_every_cut_is_an_error_and_never_another_picture(syntax):
+@pytest.mark.parametrize("syntax", [*NATIVE, *COMPRESSED], ids=lambda uid: uid.name)
+def test_every_cut_is_truncated_once_the_image_is_described(syntax):
     content = write_dicom(make_dicom(draw_values(low=0, high=255), bits=8), syntax)
-    for size in (200, len(content) // 2, len(content) - 30):
+    start = find_pixels(content, syntax)
+    head, end = range(start - 40, start + 40), range(len(content) - 40, len(content))
+    for size in (*head, len(content) // 2, *end):
         error = refusal(content[:size], None)
-        assert error.kind in ("truncated", "damaged", "not-an-image")
-        assert "\n" not in error.problem
+        assert (error.kind, "\n" in error.problem) == ("truncated", False), size - len(content)
+    assert refusal(content[:140], None).kind == "not-an-image"
+    # Within an element's head, and before the image is described.
+    assert refusal(content[:154], None).kind == "truncated"
+    assert refusal(content[:200], None).kind == "not-an-image"
+
+
+def test_a_cut_within_a_sequence_is_truncated():
+    made, view = make_dicom(draw_values(low=0, high=255), bits=8), pydicom.Dataset()
+    view.CodeMeaning, view.is_undefined_length_sequence_item = "x" * 60, True
+    made.ViewCodeSequence = [view]
+    made["ViewCodeSequence"].is_undefined_length = True
+    content = write_dicom(made)
+    start = content.index(b"xxx")
+    for size in range(start - 20, start + 76):
+        assert refusal(content[:size], None).kind == "truncated"
+
+
+@pytest.mark.parametrize("syntax", COMPRESSED, ids=lambda uid: uid.name)
+def test_what_follows_a_compressed_part_makes_it_no_shorter(syntax):
+    values = draw_values(low=0, high=255)
+    content = write_dicom(make_dicom(values, bits=8), syntax)
+    plain = show(content, None)
+    padding = b"\xfc\xff\xfc\xffOB\0\0\x08\0\0\0" + bytes(8)
+    for behind in (padding, b"\0", bytes(3), bytes(512)):
+        assert np.array_equal(show(content + behind, None), plain)
+    # Both pydicom and DCMTK go on whatever the delimiter's length is, if there is one.
+    assert np.array_equal(show(content[:-4] + b"\1\0\0\0", None), plain)
+    assert refusal(content[:-4] + b"\0\0\0", None).kind == "truncated"
 
 
 @pytest.mark.parametrize("syntax", [JPEGBaseline8Bit, *LOSSLESS[1:]], ids=lambda uid: uid.name)

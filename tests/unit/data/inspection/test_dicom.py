@@ -11,7 +11,7 @@ from cxr.data.decoding.window import Window
 from cxr.data.inspection.inspect_file import inspect_file
 from cxr.data.inspection.windowed import settle_windows
 from cxr.errors import DataError
-from support.dicoms import LOSSLESS, draw_values, make_dicom, write_dicom
+from support.dicoms import LOSSLESS, NATIVE, draw_values, make_dicom, write_dicom
 
 OWN = {"WindowCenter": "2048", "WindowWidth": "4096"}
 
@@ -65,12 +65,25 @@ def test_equal_pixels_are_equal_however_they_are_stored():
             ),
             ["unsupported-window"],
         ),
-        (lambda: b"<html>", ["not-an-image"]),
+        (lambda: b"of no known format", ["not-an-image"]),
         (lambda: write_dicom(make_dicom(draw_values(low=0, high=4095)))[:900], ["truncated"]),
     ],
 )
 def test_what_is_wrong_is_named(made, wanted):
     assert kinds(look(made())) == wanted
+
+
+@pytest.mark.parametrize("syntax", NATIVE[:2], ids=lambda uid: uid.name)
+@pytest.mark.parametrize("name", ["a.dcm", "a.DICOM"])
+def test_a_file_without_prefix_is_known_by_its_name_alone(name, syntax):
+    made = make_dicom(draw_values(low=0, high=255), bits=8)
+    whole = write_dicom(made, syntax)
+    content = whole[whole.index(b"\x08\x00\x16\x00") :]
+    assert look(content, name).findings == ()
+    plan = DecodePlan(size_px=0, channels=1, resample="bilinear")
+    wanted = decode_image(whole, plan, where="a")
+    assert np.array_equal(decode_image(content, plan, where=name), wanted)
+    assert kinds(look(content, "a.png")) == ["not-an-image"]
 
 
 DEEP = {

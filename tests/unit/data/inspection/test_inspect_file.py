@@ -48,6 +48,24 @@ def test_training_refuses_what_inspection_calls_an_error_and_nothing_else(what):
         assert decode_image(content, PLAN, where=name).shape == (16, 16, 1)
 
 
+@pytest.mark.parametrize("what", ["LFS pointer", "web page", "zeros", "WebP named PNG"])
+def test_what_is_no_image_is_told_in_the_same_words_under_the_name_of_a_dicom(what):
+    name, content, _ = HOSTILE[what]
+    seen = inspect_file(content, name="a.dcm")
+    assert seen.findings == inspect_file(content, name=name).findings
+
+
+@pytest.mark.parametrize("what", ["plain JPEG", "plain PNG", "plain BMP", "plain TIFF"])
+def test_a_picture_under_the_name_of_a_dicom_has_the_same_pixels(what):
+    name, content, _ = HOSTILE[what]
+    named, seen = inspect_file(content, name=name), inspect_file(content, name="a.dcm")
+    assert seen.pixels == named.pixels
+    assert [kind for kind, _ in seen.findings] == ["wrong-suffix"]
+    assert "DICOM" not in seen.findings[0][1]
+    pixels = decode_image(content, PLAN, where=name)
+    assert np.array_equal(decode_image(content, PLAN, where="a.dcm"), pixels)
+
+
 def test_a_sound_picture_is_described_upright():
     look = inspect_file(encode(draw_picture()[:40], "PNG"), name="a.png")
     assert (look.width, look.height, look.mode) == (48, 40, "L")

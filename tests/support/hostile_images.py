@@ -62,6 +62,11 @@ def _turned(orientation):
     return exif
 
 
+def encode_turned_tiff(pixels, orientation, **options):
+    """Return a TIFF file whose own tag says how its pixels are turned."""
+    return encode(pixels, "TIFF", tiffinfo={0x0112: orientation}, **options)
+
+
 def _scanlines(width=SIDE, height=SIDE):
     return b"".join(b"\0" + row.tobytes() for row in draw_picture()[:height, :width])
 
@@ -239,6 +244,22 @@ HOSTILE = {
     "odd aspect": ("a.png", encode(np.tile(draw_picture(), 4)[:, :145], "PNG"), {"odd-aspect"}),
     "turned JPEG": ("a.jpg", encode(exif=_turned(6)), {"exif-rotated"}),
     "turned PNG": ("a.png", encode(file_format="PNG", exif=_turned(5)), {"exif-rotated"}),
+    "turned TIFF": ("a.tif", encode_turned_tiff(draw_picture(), 6), {"exif-rotated"}),
+    "turned TIFF, packed": (
+        "a.tif",
+        encode_turned_tiff(draw_picture(), 8, compression="tiff_lzw"),
+        {"exif-rotated"},
+    ),
+    "turned TIFF, 16 bit": (
+        "a.tif",
+        encode_turned_tiff(draw_picture().astype(np.uint16) * 257, 3),
+        {"16-bit", "exif-rotated"},
+    ),
+    "turned TIFF, float": (
+        "a.tif",
+        encode_turned_tiff(draw_picture().astype(np.float32), 5),
+        {"32-bit", "exif-rotated"},
+    ),
     "EXIF cut": ("a.jpg", _EXIF_CUT, {"bad-metadata"}),
 }
 """Name, content and the kinds of what must be found, by what it is."""

@@ -112,6 +112,32 @@ def chain_pages(total):
     return bytes(content) + b"".join(page + struct.pack("<I", one) for one in [*starts[1:], 0])
 
 
+def write_tiff(fields, streams, *, tiled=False, repeat=1):
+    """Return a TIFF file around packed strips or tiles, whatever these hold.
+
+    ``fields`` are numbers or bytes by their tags; every stream is pointed at ``repeat`` times.
+    """
+    places_tag, sizes_tag = (324, 325) if tiled else (273, 279)
+    count = len(streams) * repeat
+    directory = 8 + sum(map(len, streams))
+    lists = directory + 2 + 12 * (len(fields) + 2) + 4
+    places = [8 + sum(map(len, streams[:number])) for number in range(len(streams))]
+    extra, entries = b"", []
+    values = dict(fields)
+    values[places_tag] = struct.pack(f"<{count}I", *places * repeat)
+    values[sizes_tag] = struct.pack(f"<{count}I", *[len(one) for one in streams] * repeat)
+    for tag, value in sorted(values.items()):
+        if isinstance(value, int):
+            entries.append(struct.pack("<HHII", tag, 4, 1, value))
+            continue
+        kind, number = (7, len(value)) if tag in fields else (4, count)
+        place = struct.pack("<I", lists + len(extra))
+        entries.append(struct.pack("<HHI4s", tag, kind, number, value if number == 1 else place))
+        extra += value
+    head = b"II*\0" + struct.pack("<I", directory) + b"".join(streams)
+    return head + struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4) + extra
+
+
 def _lab():
     return Image.merge("LAB", [Image.fromarray(draw_picture())] * 3)
 

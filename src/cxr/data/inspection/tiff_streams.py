@@ -118,7 +118,7 @@ def _check_jpeg(piece: memoryview, packed: PackedPixels) -> Finding | None:
     # Without its last marker a piece is decoded all the same; whether codes are lost is seen below.
     stream = (packed.tables[: -len(_EOI)] or _SOI) + stream[len(_SOI) :] + _EOI
     if _HUFFMAN_TABLES not in stream:
-        # Those of another piece may be meant.
+        # Those of another piece may be meant; libjpeg would take those of the standard.
         return None
     head, findings = read_jpeg(stream)
     if head.num_pixels > packed.piece_px:

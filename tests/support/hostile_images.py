@@ -62,6 +62,11 @@ def _turned(orientation):
     return exif
 
 
+def encode_turned_tiff(pixels, orientation, **options):
+    """Return a TIFF file whose own tag says how its pixels are turned."""
+    return encode(pixels, "TIFF", tiffinfo={0x0112: orientation}, **options)
+
+
 def _scanlines(width=SIDE, height=SIDE):
     return b"".join(b"\0" + row.tobytes() for row in draw_picture()[:height, :width])
 
@@ -105,6 +110,32 @@ def chain_pages(total):
     starts = [len(content) + number * (len(page) + 4) for number in range(total - 1)]
     struct.pack_into("<I", content, end, starts[0])
     return bytes(content) + b"".join(page + struct.pack("<I", one) for one in [*starts[1:], 0])
+
+
+def write_tiff(fields, streams, *, tiled=False, repeat=1):
+    """Return a TIFF file around packed strips or tiles, whatever these hold.
+
+    ``fields`` are numbers or bytes by their tags; every stream is pointed at ``repeat`` times.
+    """
+    places_tag, sizes_tag = (324, 325) if tiled else (273, 279)
+    count = len(streams) * repeat
+    directory = 8 + sum(map(len, streams))
+    lists = directory + 2 + 12 * (len(fields) + 2) + 4
+    places = [8 + sum(map(len, streams[:number])) for number in range(len(streams))]
+    extra, entries = b"", []
+    values = dict(fields)
+    values[places_tag] = struct.pack(f"<{count}I", *places * repeat)
+    values[sizes_tag] = struct.pack(f"<{count}I", *[len(one) for one in streams] * repeat)
+    for tag, value in sorted(values.items()):
+        if isinstance(value, int):
+            entries.append(struct.pack("<HHII", tag, 4, 1, value))
+            continue
+        kind, number = (7, len(value)) if tag in fields else (4, count)
+        place = struct.pack("<I", lists + len(extra))
+        entries.append(struct.pack("<HHI4s", tag, kind, number, value if number == 1 else place))
+        extra += value
+    head = b"II*\0" + struct.pack("<I", directory) + b"".join(streams)
+    return head + struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4) + extra
 
 
 def _lab():
@@ -244,6 +275,22 @@ HOSTILE = {
     "odd aspect": ("a.png", encode(np.tile(draw_picture(), 4)[:, :145], "PNG"), {"odd-aspect"}),
     "turned JPEG": ("a.jpg", encode(exif=_turned(6)), {"exif-rotated"}),
     "turned PNG": ("a.png", encode(file_format="PNG", exif=_turned(5)), {"exif-rotated"}),
+    "turned TIFF": ("a.tif", encode_turned_tiff(draw_picture(), 6), {"exif-rotated"}),
+    "turned TIFF, packed": (
+        "a.tif",
+        encode_turned_tiff(draw_picture(), 8, compression="tiff_lzw"),
+        {"exif-rotated"},
+    ),
+    "turned TIFF, 16 bit": (
+        "a.tif",
+        encode_turned_tiff(draw_picture().astype(np.uint16) * 257, 3),
+        {"16-bit", "exif-rotated"},
+    ),
+    "turned TIFF, float": (
+        "a.tif",
+        encode_turned_tiff(draw_picture().astype(np.float32), 5),
+        {"32-bit", "exif-rotated"},
+    ),
     "EXIF cut": ("a.jpg", _EXIF_CUT, {"bad-metadata"}),
 }
 """Name, content and the kinds of what must be found, by what it is."""

@@ -108,7 +108,8 @@ def count_frames(picture: Image) -> int:
 def read_orientation(picture: Image) -> int:
     """Return how a picture is stored, 1 to 8 as EXIF and XMP count; 1 where nothing valid is said.
 
-    Ask after the image is loaded: a PNG may say it behind its pixels.
+    Ask after the image is loaded: a PNG may say it behind its pixels. A TIFF says it before alone,
+    for Pillow turns it on loading.
     """
     orientation = picture.getexif().get(_EXIF_ORIENTATION, 1)
     return orientation if orientation in _ORIENTATIONS else 1

@@ -35,6 +35,11 @@ _BLOCKWISE: Final = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})
 _LOSSLESS_COLOURS: Final = {1: "GRAY", 3: "RGB", 4: "CMYK"}
 """By the number of components: those of a lossless JPEG are never converted."""
 
+_GIVE_AWAY: Final = ("Corrupt JPEG data", "Premature end", "Unsupported marker")
+"""What libjpeg says of streams that no encoder writes. A marker that it does not know ends the
+decoding, and of what is left undecoded neither Pillow nor libtiff says a word.
+"""
+
 _RGB_IDENTIFIERS: Final = (ord("R"), ord("G"), ord("B"))
 _PRECISION: Final = 8
 _SHIFT: Final = 128
@@ -103,7 +108,7 @@ def _check_range(eighth: Any, step: int) -> list[Finding]:
 
 def _explain(said: str) -> list[Finding]:
     """Return what libjpeg said as a finding; what simplejpeg has no means for is none."""
-    if "Corrupt JPEG data" in said or "Premature end" in said:
+    if any(one in said for one in _GIVE_AWAY):
         said = said.removeprefix("Corrupt JPEG data: ")
         return [("damaged", f"the decoder meets what no encoder writes: {said}")]
     return []

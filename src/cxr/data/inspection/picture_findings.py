@@ -40,7 +40,7 @@ _EXIF_NAME: Final = b"Exif\0\0"
 
 
 def find_choices(picture: Image) -> list[Finding]:
-    """Return what would have to be decided before a picture could be read.
+    """Return what would have to be decided before a picture could be read, and a TIFF's turn.
 
     Args:
         picture: Opened, not loaded: what is stored is forgotten on loading.
@@ -58,14 +58,15 @@ def find_choices(picture: Image) -> list[Finding]:
         found.append(("16-bit", "samples of more than 8 bits"))
     elif mode not in _PLAIN and not kinds:
         found.append(("colour-space", f"pixels of the kind {mode}"))
-    return found
+    # Pillow turns a TIFF on loading. Of a PNG it would be too early to ask.
+    return found + _find_turn(picture) if picture.format == "TIFF" else found
 
 
 def find_oddities(picture: Image, pixels: NDArray[np.generic]) -> list[Finding]:
     """Return what is unusual about a picture that could be decoded.
 
     Args:
-        picture: Loaded, as it is stored.
+        picture: Loaded, as it is stored; a TIFF upright.
         pixels: Those of the same picture, upright: shape (height, width) or (height, width,
             channels).
     """
@@ -75,8 +76,7 @@ def find_oddities(picture: Image, pixels: NDArray[np.generic]) -> list[Finding]:
         found.append(("too-small", f"{width} x {height} px"))
     if max(width, height) > MAX_ASPECT * min(width, height):
         found.append(("odd-aspect", f"{width} x {height} px"))
-    if (orientation := read_orientation(picture)) != 1:
-        found.append(("exif-rotated", f"stored turned or mirrored: orientation {orientation}"))
+    found += _find_turn(picture)
     if not _is_metadata_whole(picture):
         found.append(("bad-metadata", "the EXIF metadata break off or are garbled"))
     return found + _find_strange_values(pixels)
@@ -92,6 +92,13 @@ def find_colour(pixels: NDArray[Any]) -> list[Finding]:
         return []
     most = int((pixels.max(axis=_GREY_AXES) - pixels.min(axis=_GREY_AXES)).max())
     return [("colour", f"its channels differ by up to {most}")] if most else []
+
+
+def _find_turn(picture: Image) -> list[Finding]:
+    """Return whether a picture is stored otherwise than it is seen."""
+    if (orientation := read_orientation(picture)) == 1:
+        return []
+    return [("exif-rotated", f"stored turned or mirrored: orientation {orientation}")]
 
 
 def _is_metadata_whole(picture: Image) -> bool:

@@ -13,6 +13,7 @@ from typing import Final
 
 from cxr.data.decoding.open_picture import MAX_PIXELS
 from cxr.data.inspection.finding import Finding
+from cxr.data.inspection.inflation import measure_stream
 
 _SIGNATURE_BYTES: Final = 8
 _FRAME_BYTES: Final = 12
@@ -28,7 +29,6 @@ _PASSES: Final = (
     (0, 1, 1, 2),
 )
 """First column and row, and steps, of each pass of Adam7."""
-_PIECE_BYTES: Final = 1 << 20
 
 
 def check_png(content: bytes) -> list[Finding]:
@@ -63,23 +63,18 @@ def _show(name: bytes) -> str:
 
 
 def _check_stream(header: bytes | None, stream: Sequence[memoryview]) -> list[Finding]:
-    """Inflate the pixels' stream, and count what comes out without keeping it."""
+    """Hold the length of the pixels' stream against the header, and its sum against its content."""
     wanted = _count_bytes(header)
     if header is None or wanted is None:
         return [("damaged", "the first chunk, IHDR, is missing or breaks the rules")]
     if _count_pixels(header) > MAX_PIXELS:
         # A bomb, which is named as one; its stream may take minutes.
         return []
-    inflater, found = zlib.decompressobj(), 0
     try:
-        for body in stream:
-            piece: bytes | memoryview = body
-            while piece and not inflater.eof and found <= wanted:
-                found += len(inflater.decompress(piece, _PIECE_BYTES))
-                piece = inflater.unconsumed_tail
+        found, ended = measure_stream(stream, wanted)
     except zlib.error:
         return [("damaged", "the compressed stream of the pixels is broken")]
-    if found == wanted and inflater.eof:
+    if found == wanted and ended:
         return []
     more, fewer = "holds more than the picture", "ends before the picture does"
     said = more if found > wanted else fewer if found < wanted else "lacks its check sum"

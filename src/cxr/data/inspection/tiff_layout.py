@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from cxr.data.decoding.open_picture import MAX_PIXELS
 from cxr.data.inspection.finding import Finding
+from cxr.data.inspection.tiff_streams import PackedPixels, check_streams
 
 _TYPE_CODES: Final = {
     1: "B", 2: "s", 3: "H", 4: "I", 5: "2I", 6: "b", 7: "s", 8: "h", 9: "i", 10: "2i", 11: "f",
@@ -23,6 +25,14 @@ _OFFSETS_OF_SIZES: Final = {279: 273, 325: 324}
 """The tag of the places of strips or tiles, by the tag of their sizes in bytes."""
 _WHOLE_NUMBERS: Final = "BHIQ"
 _MAX_DIRECTORIES: Final = 1000
+
+_WIDTH, _HEIGHT, _TILE_WIDTH, _TILE_HEIGHT, _STRIP_ROWS = 256, 257, 322, 323, 278
+_BITS, _SAMPLES, _COLOURS, _PLANES = 258, 277, 262, 284
+_COMPRESSION, _FILL_ORDER, _JPEG_TABLES = 259, 266, 347
+_DEPTHS: Final = frozenset({32997, 32998})
+"""Tags of pictures in three dimensions, a piece of which is deeper than one slice."""
+_SEPARATE: Final = 2
+_YCBCR: Final = 6
 
 
 class _BrokenError(Exception):
@@ -74,6 +84,8 @@ def check_tiff(content: bytes) -> list[Finding]:
             entries, end = _read_directory(content, layout, place)
             place = layout.read(content, "Q" if layout.big else "I", end)
             if finding := _check_pieces(content, layout, entries):
+                return [finding]
+            if len(seen) == 1 and (finding := _check_packing(content, layout, entries)):
                 return [finding]
         if place:
             # Pillow counts them, and that takes longer with the square of their number.
@@ -144,6 +156,54 @@ def _check_pieces(content: bytes, layout: _Layout, entries: dict[int, _Entry]) -
         if past:
             return "truncated", f"{past} of {len(places)} pieces of the picture lie past the end"
     return None
+
+
+def _check_packing(content: bytes, layout: _Layout, entries: dict[int, _Entry]) -> Finding | None:
+    """Return a finding where the packed pixels of a directory cannot be what was written."""
+    try:
+        packed = _describe_packing(content, layout, entries)
+    except _BrokenError:
+        # What a field means that cannot be read is for the decoder to say.
+        return None
+    return check_streams(content, packed) if packed else None
+
+
+def _describe_packing(
+    content: bytes, layout: _Layout, entries: dict[int, _Entry]
+) -> PackedPixels | None:
+    """Return where the packed pixels of a directory lie, None where that is not sure."""
+
+    def read_all(tag: int) -> Sequence[int]:
+        return _read_numbers(content, layout, entries[tag]) if tag in entries else ()
+
+    def read(tag: int, default: int) -> int:
+        return max(read_all(tag), default=0) if tag in entries else default
+
+    width, height, samples = read(_WIDTH, 0), read(_HEIGHT, 0), read(_SAMPLES, 1)
+    columns, rows = width, min(read(_STRIP_ROWS, height), height)
+    if _TILE_WIDTH in entries or _TILE_HEIGHT in entries:
+        columns, rows = read(_TILE_WIDTH, 0), read(_TILE_HEIGHT, 0)
+    planes = samples if read(_PLANES, 1) == _SEPARATE else 1
+    pixel_bits = read(_BITS, 1) * samples // max(planes, 1)
+    if not columns * rows * pixel_bits or width * height > MAX_PIXELS or entries.keys() & _DEPTHS:
+        return None
+    number = -(-width // columns) * -(-height // rows) * planes
+    if read(_COLOURS, _YCBCR) == _YCBCR:
+        # Up to 4 x 4 pixels may share their colour, and are stored whole.
+        columns, rows = -(-columns // 4) * 4, -(-rows // 4) * 4
+    sizes_tags = [sizes for sizes, places in _OFFSETS_OF_SIZES.items() if places in entries]
+    if len(sizes_tags) != 1:
+        return None
+    tables = entries.get(_JPEG_TABLES)
+    return PackedPixels(
+        compression=read(_COMPRESSION, 1),
+        is_msb_first=read(_FILL_ORDER, 1) == 1,
+        places=read_all(_OFFSETS_OF_SIZES[sizes_tags[0]])[:number],
+        sizes=read_all(sizes_tags[0])[:number],
+        piece_px=columns * rows,
+        piece_bytes=-(-columns * pixel_bits // 8) * rows,
+        tables=content[tables.place : tables.place + tables.size] if tables else b"",
+    )
 
 
 def _read_numbers(content: bytes, layout: _Layout, entry: _Entry) -> Sequence[int]:

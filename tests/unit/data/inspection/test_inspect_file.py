@@ -17,7 +17,15 @@ from cxr.data.inspection.inspect_file import inspect_file
 from cxr.data.inspection.pixels_digest import digest_pixels
 from cxr.digests.canonical import digest_bytes
 from cxr.errors import DataError
-from support.hostile_images import COLOUR, HOSTILE, JPEG, PACKED_TIFF, draw_picture, encode
+from support.hostile_images import (
+    COLOUR,
+    HOSTILE,
+    JPEG,
+    PACKED_TIFF,
+    draw_picture,
+    encode,
+    encode_turned_tiff,
+)
 
 PLAN = DecodePlan(size_px=16, channels=1, resample="bilinear")
 
@@ -77,6 +85,34 @@ def test_a_sound_picture_is_described_upright():
     assert (turned.width, turned.height) == (40, 48)
     assert turned.pixels == digest_pixels(np.rot90(draw_picture()[:40], -1))
     assert turned.likeness != look.likeness
+
+
+@pytest.mark.parametrize("compression", ["raw", "tiff_lzw"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_turned_tiff_is_told_and_described_upright(orientation, compression):
+    stored = draw_picture()[:40]
+    upright = {
+        2: stored[:, ::-1],
+        3: stored[::-1, ::-1],
+        4: stored[::-1],
+        5: stored.T,
+        6: np.rot90(stored, -1),
+        7: np.rot90(stored, 2).T,
+        8: np.rot90(stored),
+    }.get(orientation)
+    content = encode_turned_tiff(stored, orientation, compression=compression)
+    look = inspect_file(content, name="a.tif")
+    assert look.pixels == digest_pixels(stored if upright is None else upright)
+    said = ("exif-rotated", f"stored turned or mirrored: orientation {orientation}")
+    assert look.findings == (() if upright is None else (said,))
+
+
+def test_a_turn_that_only_the_xmp_of_a_tiff_tells_is_told():
+    xmp = b'<x tiff:Orientation="6"/>'
+    content = encode(draw_picture()[:40], "TIFF", tiffinfo={700: xmp})
+    look = inspect_file(content, name="a.tif")
+    assert [kind for kind, _ in look.findings] == ["exif-rotated"]
+    assert look.pixels == digest_pixels(np.rot90(draw_picture()[:40], -1))
 
 
 def test_one_picture_has_one_digest_however_it_is_stored():

@@ -4,7 +4,7 @@ import zlib
 
 import pytest
 
-from cxr.data.inspection import png_chunks
+from cxr.data.inspection import inflation
 from cxr.data.inspection.png_chunks import check_png
 from support.hostile_images import PNG, write_png
 
@@ -50,7 +50,7 @@ def test_the_stream_of_a_bomb_is_left_alone(monkeypatch):
 
 
 def test_a_stream_that_never_ends_is_not_inflated_to_its_end(monkeypatch):
-    monkeypatch.setattr(png_chunks, "_PIECE_BYTES", 1024)
+    monkeypatch.setattr(inflation, "_OUTPUT_BYTES", 1024)
     stream = zlib.compress(bytes(50_000_000))
     calls = []
     inflater = zlib.decompressobj()

@@ -48,6 +48,16 @@ def copy_(self: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
     return self.copy_(src, non_blocking)
 
 
+def _converting(op: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Return an op that puts its second tensor into its first, converting as `to_copy` does."""
+
+    def put(self: Tensor, values: Tensor, *places: int | None) -> Tensor:
+        require_convertible(values, self.dtype)
+        return op(self, values, *places)
+
+    return put
+
+
 def _arange(start: float, end: float, step: float, **options: Any) -> Tensor:
     """Return whole numbers in steps; those of floats only where each is exact."""
     dtype = options.get("dtype") or (
@@ -104,6 +114,9 @@ def unique(
 REPLACED: Final[dict[str, Callable[..., Any]]] = {
     "aten._to_copy.default": to_copy,
     "aten.copy_.default": copy_,
+    "aten.fill_.Tensor": _converting(torch.ops.aten.fill_.Tensor),
+    "aten.select_scatter.default": _converting(torch.ops.aten.select_scatter.default),
+    "aten.slice_scatter.default": _converting(torch.ops.aten.slice_scatter.default),
     "aten.linspace.default": linspace,
     "aten._unique2.default": unique,
     "aten.arange.default": lambda end, **options: _arange(0, end, 1, **options),

@@ -7,30 +7,13 @@ from typing import Any, Final
 
 import torch
 
+from cxr.determinism.portable.conversions import require_convertible
 from cxr.determinism.portable.errors import NotFiniteError, UnsupportedError
 
 Tensor = torch.Tensor
 
 _EXACT_TO: Final = {torch.float32: 2**24, torch.float64: 2**53}
 """Up to here every whole number is a float of the dtype."""
-
-
-def require_convertible(source: Tensor, dtype: torch.dtype) -> None:
-    """Refuse floats that no integer of ``dtype`` holds: what they become depends on the processor.
-
-    Raises:
-        NotFiniteError: There are infinities or NaN among them.
-        UnsupportedError: A number is outside the range.
-    """
-    if dtype.is_floating_point or dtype is torch.bool or not source.is_floating_point():
-        return
-    if not bool(torch.isfinite(source).all()):
-        raise NotFiniteError(f"infinities or NaN cannot become {dtype}")
-    limits = torch.iinfo(dtype)
-    wide = source.to(torch.float64).trunc()
-    # The highest integer may round up to one that is outside: hence below it, and not at it.
-    if not bool(((wide >= float(limits.min)) & (wide < float(limits.max) + 1)).all()):
-        raise UnsupportedError(f"numbers outside the range of {dtype}")
 
 
 def to_copy(self: Tensor, *, dtype: torch.dtype | None = None, **options: Any) -> Tensor:

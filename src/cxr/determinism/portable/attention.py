@@ -10,12 +10,9 @@ Source: Vaswani et al., "Attention is all you need", 2017, equation 1.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 from torch.nn import functional
-from torch.overrides import TorchFunctionMode
 
 from cxr.determinism.portable.errors import UnsupportedError
 
@@ -78,20 +75,3 @@ def _weigh(scores: Tensor, mask: Tensor | None) -> Tensor:
     kept = torch.logical_or(mask, torch.logical_not(attended))
     weights = torch.softmax(scores.masked_fill(torch.logical_not(kept), -math.inf), dim=-1)
     return weights.masked_fill(torch.logical_not(attended), 0.0)
-
-
-class FixedAttention(TorchFunctionMode):
-    """A context in which attention is `attend`, before torch chooses a kernel for it."""
-
-    def __torch_function__(
-        self,
-        func: Any,
-        types: Sequence[type],
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        """Call what was called, or `attend` in place of torch's attention."""
-        del types
-        if func is functional.scaled_dot_product_attention:
-            return attend(*args, **(kwargs or {}))
-        return func(*args, **(kwargs or {}))

@@ -1,4 +1,4 @@
-"""The context that takes functions of torch that choose a kernel or an order before any op does.
+"""The context for functions of torch that choose a kernel or an order themselves, before any op.
 
 What they choose depends on the processor, on shapes or on what is installed. Ops come later, and to
 `PortableArithmetic`.

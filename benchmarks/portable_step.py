@@ -27,8 +27,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from cxr.determinism.portable.attention import FixedAttention
 from cxr.determinism.portable.exact.backend_choice import NUM_TRIALS
+from cxr.determinism.portable.function_mode import FixedFunctions
 from cxr.determinism.portable.mode import PortableArithmetic, portable_arithmetic
 from cxr.determinism.portable.optimizers import PortableSGD
 from cxr.determinism.portable.random.drawing import drawing
@@ -136,7 +136,7 @@ def time_ops(case: Case, rounds: int) -> dict[str, float]:
     for _ in range(rounds + 1):
         timed = TimedArithmetic()
         start = time.perf_counter()
-        with FixedAttention(where="a timed step"), timed, drawing(7, "draw", 0, 0):
+        with FixedFunctions(where="a timed step"), timed, drawing(7, "draw", 0, 0):
             step()
         seconds = time.perf_counter() - start
         timed.seconds[_OUTSIDE] = seconds - sum(timed.seconds.values())

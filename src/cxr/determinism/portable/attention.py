@@ -9,18 +9,15 @@ Source: Vaswani et al., "Attention is all you need", 2017, equation 1.
 
 from __future__ import annotations
 
-import functools
 import math
 import types
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 import torch
 from torch.nn import functional
-from torch.overrides import TorchFunctionMode
 
 from cxr.determinism.portable.errors import UnsupportedError
-from cxr.errors import DeterminismError
 
 Tensor = torch.Tensor
 
@@ -83,54 +80,19 @@ def _weigh(scores: Tensor, mask: Tensor | None) -> Tensor:
     return weights.masked_fill(torch.logical_not(attended), 0.0)
 
 
-class FixedAttention(TorchFunctionMode):
-    """A context in which attention is `attend`, before torch chooses a kernel for it.
-
-    Args:
-        where: What is being computed, for an error.
-    """
-
-    def __init__(self, *, where: str) -> None:
-        super().__init__()
-        self._where = where
-
-    def __torch_function__(
-        self,
-        func: Any,
-        kinds: Sequence[type],
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        """Call what was called, or `attend` in place of torch's attention.
-
-        Raises:
-            DeterminismError: The attention has no portable form.
-        """
-        del kinds
-        if func is functional.scaled_dot_product_attention:
-            func = attend
-        elif func is functional.multi_head_attention_forward:
-            func = _find_many_headed()
-        try:
-            return func(*args, **(kwargs or {}))
-        except UnsupportedError as error:
-            raise DeterminismError(
-                f"{error} has no portable form",
-                where=self._where,
-                hint="choose a model without it, or determinism: strict (the bits of this machine)",
-            ) from error
-
-
-@functools.cache
-def _find_many_headed() -> Callable[..., Any]:
+def _rebind(torchs: Callable[..., Any]) -> Callable[..., Any]:
     """Return torch's function for several heads with `attend` in place of the attention it calls.
 
-    torch calls it by its name in the module, which this mode, off within its own calls, never sees.
+    torch calls that by its name in the module, which a function mode, off within what it calls
+    itself, never sees.
     """
-    torchs = functional.multi_head_attention_forward
     names = {**torchs.__globals__, functional.scaled_dot_product_attention.__name__: attend}
-    many_headed = types.FunctionType(
+    rebound = types.FunctionType(
         torchs.__code__, names, torchs.__name__, torchs.__defaults__, torchs.__closure__
     )
-    many_headed.__kwdefaults__ = torchs.__kwdefaults__
-    return many_headed
+    rebound.__kwdefaults__ = torchs.__kwdefaults__
+    return rebound
+
+
+attend_by_heads: Final = _rebind(functional.multi_head_attention_forward)
+"""``torch.nn.functional.multi_head_attention_forward``, computed by `attend`."""

@@ -18,8 +18,8 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from cxr.determinism.portable import table as tables
-from cxr.determinism.portable.attention import FixedAttention
 from cxr.determinism.portable.errors import NotFiniteError, UnsupportedError
+from cxr.determinism.portable.function_mode import FixedFunctions
 from cxr.determinism.portable.memory import keep_freed_memory
 from cxr.errors import CxrError, DeterminismError, TrainingError
 
@@ -56,7 +56,7 @@ def portable_arithmetic(where: str, *, slices: int = 1) -> Iterator[None]:
             hint="set train.precision: float32",
         )
     keep_freed_memory()
-    with FixedAttention(where=where), PortableArithmetic(where=where, table=_load_once(slices)):
+    with FixedFunctions(where=where), PortableArithmetic(where=where, table=_load_once(slices)):
         yield
 
 

@@ -64,15 +64,14 @@ COPIES: Final = _name(
     """cat clone constant_pad_nd flip index.Tensor index_select gather masked_fill.Scalar
     masked_fill.Tensor masked_fill_.Scalar masked_fill_.Tensor masked_select pixel_shuffle
     pixel_unshuffle reflection_pad1d reflection_pad2d repeat repeat_interleave.self_int
-    replication_pad1d replication_pad2d roll
-    select_backward select_scatter slice_backward slice_scatter stack tril triu where.self
-    where.ScalarOther where.ScalarSelf where.Scalar embedding channel_shuffle"""
+    replication_pad1d replication_pad2d roll select_backward slice_backward stack tril triu
+    where.self where.ScalarOther where.ScalarSelf where.Scalar embedding channel_shuffle"""
 )
 """Each element of the result is one element of the operands, or a constant."""
 
 CREATED: Final = _name(
-    """empty.memory_format empty_like empty_strided eye eye.m fill_.Scalar fill_.Tensor full
-    full_like new_empty new_empty_strided new_full new_ones new_zeros ones ones_like scalar_tensor
+    """empty.memory_format empty_like empty_strided eye eye.m fill_.Scalar full full_like
+    new_empty new_empty_strided new_full new_ones new_zeros ones ones_like scalar_tensor
     zero_ zeros zeros_like _efficientzerotensor resize_
     set_.source_Tensor set_.source_Storage set_.source_Storage_storage_offset"""
 )

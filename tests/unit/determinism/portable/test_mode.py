@@ -23,6 +23,7 @@ SMALL = table.Table(
     }
 )
 ROWS = torch.arange(12, dtype=torch.float32).reshape(3, 4) / torch.tensor(7.0)
+WHOLE = torch.zeros(3, 4, dtype=torch.int64)
 
 
 def compute(where="step 3"):
@@ -99,6 +100,10 @@ def test_evaluation_computes_what_training_computes():
         (lambda: torch.fmod(torch.arange(3), 0.5), "no whole number"),
         (lambda: torch.arange(0.0, 1.0, 0.1), "small whole numbers"),
         (lambda: (ROWS * 1e10).to(torch.int32), "outside the range of torch.int32"),
+        (lambda: WHOLE.slice_scatter(ROWS * 1e30), "slice_scatter.*outside the range"),
+        (lambda: WHOLE.select_scatter(ROWS[2] * 1e30, 0, 1), "select_scatter.*outside the range"),
+        (lambda: WHOLE.clone().fill_(ROWS[2, 2] * 1e30), "fill_.Tensor.*outside the range"),
+        (lambda: WHOLE.byte().slice_scatter(ROWS - 1), "outside the range of torch.uint8"),
     ],
 )
 def test_what_the_table_does_not_speak_of_is_refused(make, told):
@@ -112,8 +117,14 @@ def test_infinities_in_a_product_are_an_error_of_training():
         compute(),
     ):
         ROWS @ (ROWS.T * torch.inf)
-    with pytest.raises(TrainingError), compute():
-        (ROWS * torch.nan).to(torch.int64)
+    for convert in (
+        lambda: (ROWS * torch.nan).to(torch.int64),
+        lambda: WHOLE.slice_scatter(ROWS * torch.nan),
+        lambda: WHOLE.select_scatter(ROWS[2] * torch.inf, 0, 1),
+        lambda: WHOLE.clone().fill_(ROWS[2, 2] * torch.nan),
+    ):
+        with pytest.raises(TrainingError), compute():
+            convert()
 
 
 def test_integers_and_exact_conversions_pass():
@@ -122,6 +133,9 @@ def test_integers_and_exact_conversions_pass():
         assert torch.cumsum(numbers.to(torch.int64), 0).tolist() == [0, 1, 3, 6, 10, 15]
         assert (numbers.double() / 4).float().tolist() == [0.0, 0.25, 0.5, 0.75, 1.0, 1.25]
         assert int(torch.arange(5)[2]) == 2
+        assert WHOLE[0].slice_scatter(ROWS[2, :2] * 7, 0, 0, 4, 2).tolist() == [8, 0, 9, 0]
+        assert WHOLE[:2, :2].select_scatter(ROWS[2, :2] * 7, 1, 0).tolist() == [[8, 0], [9, 0]]
+        assert ROWS.clone().fill_(ROWS[1, 3]).unique().tolist() == [1.0]
 
 
 def test_of_two_zeros_the_positive_one_wins():

@@ -7,30 +7,13 @@ from typing import Any, Final
 
 import torch
 
+from cxr.determinism.portable.conversions import require_convertible
 from cxr.determinism.portable.errors import NotFiniteError, UnsupportedError
 
 Tensor = torch.Tensor
 
 _EXACT_TO: Final = {torch.float32: 2**24, torch.float64: 2**53}
 """Up to here every whole number is a float of the dtype."""
-
-
-def require_convertible(source: Tensor, dtype: torch.dtype) -> None:
-    """Refuse floats that no integer of ``dtype`` holds: what they become depends on the processor.
-
-    Raises:
-        NotFiniteError: There are infinities or NaN among them.
-        UnsupportedError: A number is outside the range.
-    """
-    if dtype.is_floating_point or dtype is torch.bool or not source.is_floating_point():
-        return
-    if not bool(torch.isfinite(source).all()):
-        raise NotFiniteError(f"infinities or NaN cannot become {dtype}")
-    limits = torch.iinfo(dtype)
-    wide = source.to(torch.float64).trunc()
-    # The highest integer may round up to one that is outside: hence below it, and not at it.
-    if not bool(((wide >= float(limits.min)) & (wide < float(limits.max) + 1)).all()):
-        raise UnsupportedError(f"numbers outside the range of {dtype}")
 
 
 def to_copy(self: Tensor, *, dtype: torch.dtype | None = None, **options: Any) -> Tensor:
@@ -46,6 +29,16 @@ def copy_(self: Tensor, src: Tensor, non_blocking: bool = False) -> Tensor:
     if src.dtype is not self.dtype:
         require_convertible(src, self.dtype)
     return self.copy_(src, non_blocking)
+
+
+def _converting(op: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Return an op that puts its second tensor into its first, converting as `to_copy` does."""
+
+    def put(self: Tensor, values: Tensor, *places: int | None) -> Tensor:
+        require_convertible(values, self.dtype)
+        return op(self, values, *places)
+
+    return put
 
 
 def _arange(start: float, end: float, step: float, **options: Any) -> Tensor:
@@ -104,6 +97,9 @@ def unique(
 REPLACED: Final[dict[str, Callable[..., Any]]] = {
     "aten._to_copy.default": to_copy,
     "aten.copy_.default": copy_,
+    "aten.fill_.Tensor": _converting(torch.ops.aten.fill_.Tensor),
+    "aten.select_scatter.default": _converting(torch.ops.aten.select_scatter.default),
+    "aten.slice_scatter.default": _converting(torch.ops.aten.slice_scatter.default),
     "aten.linspace.default": linspace,
     "aten._unique2.default": unique,
     "aten.arange.default": lambda end, **options: _arange(0, end, 1, **options),

@@ -66,11 +66,16 @@ def index_put_(
     values: Tensor,
     accumulate: bool = False,
 ) -> Tensor:
-    """Put or add in place; for each place only rows that are added may be several."""
-    if not accumulate and any(one is not None and one.dtype is torch.bool for one in indices):
-        # A mask names each place once.
-        return self.index_put_(tuple(indices), values)
-    indices = _name_places(indices)
+    """Put or add in place; for each place only rows that are added may be several.
+
+    Raises:
+        UnsupportedError: Several values are put into one place, or an index does not fit.
+    """
+    if not accumulate and (values.numel() == 1 or _is_one_mask(indices)):
+        # A mask by itself names each place once; one value is the same, whoever comes last.
+        put: Tensor = torch.ops.aten.index_put_.default(self, list(indices), values)
+        return put
+    indices = _name_places(indices, self.shape)
     axes = [axis for axis, one in enumerate(indices) if one is not None]
     given = torch.broadcast_tensors(*(one for one in indices if one is not None))
     shape, first = given[0].shape, tuple(range(len(axes)))
@@ -79,6 +84,8 @@ def index_put_(
     rest = moved.shape[len(axes) :]
     places = torch.zeros(shape, dtype=torch.int64, device=self.device)
     for size, one in zip(moved.shape, given, strict=False):
+        if bool(((one < -size) | (one >= size)).any()):
+            raise UnsupportedError("an index outside its axis")
         places = places * size + torch.where(one < 0, one + size, one)
     rows = _bring_rows(values, axes, shape, rest).reshape(-1, *rest)
     places = places.reshape(-1)
@@ -94,12 +101,30 @@ def index_put_(
     return self
 
 
-def _name_places(indices: Sequence[Tensor | None]) -> list[Tensor | None]:
-    """Return indices in which a mask is the numbers of its places, an index an axis."""
+def _is_mask(index: Tensor | None) -> bool:
+    """Say whether an index is a mask: to torch those of uint8 are, as truth values."""
+    return index is not None and index.dtype in (torch.bool, torch.uint8)
+
+
+def _is_one_mask(indices: Sequence[Tensor | None]) -> bool:
+    """Say whether a mask stands alone: beside an index its places are repeated for each of that."""
+    return [_is_mask(one) for one in indices if one is not None] == [True]
+
+
+def _name_places(indices: Sequence[Tensor | None], shape: Sequence[int]) -> list[Tensor | None]:
+    """Return indices in which a mask is the numbers of its places, an index an axis.
+
+    Raises:
+        UnsupportedError: A mask is not as long as the axes of ``shape`` that it masks.
+    """
     found: list[Tensor | None] = []
     for one in indices:
-        is_mask = one is not None and one.dtype is torch.bool
-        found += one.nonzero().unbind(1) if one is not None and is_mask else [one]
+        if one is None or not _is_mask(one):
+            found.append(one)
+            continue
+        if one.shape != tuple(shape[len(found) : len(found) + one.ndim]):
+            raise UnsupportedError("a mask of another shape than what it masks")
+        found += one.nonzero().unbind(1)
     return found
 
 

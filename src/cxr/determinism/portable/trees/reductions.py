@@ -12,6 +12,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
+from cxr.determinism.portable.conversions import require_convertible
 from cxr.determinism.portable.elementary.square_roots import sqrt64
 from cxr.determinism.portable.trees.dimensions import (
     Dims,
@@ -31,9 +32,9 @@ def reduce_sum(
 
     Raises:
         NotFiniteError: A float is infinite or NaN, or the sum overflows.
-        UnsupportedError: The floats are neither float32 nor float64.
+        UnsupportedError: The floats are neither float32 nor float64, or no integers of ``dtype``.
     """
-    x = x if dtype is None else x.to(dtype)
+    x = _convert(x, dtype)
     dims = resolve_dims(x, dim)
     if not is_float(x):
         return shape_result(torch.sum(lift(x), dims, keepdim=True), x, dims, keepdim=keepdim)
@@ -109,8 +110,9 @@ def reduce_product(
 
     Raises:
         NotFiniteError: A float is infinite or NaN, or the product overflows.
+        UnsupportedError: The floats are neither float32 nor float64, or no integers of ``dtype``.
     """
-    x = x if dtype is None else x.to(dtype)
+    x = _convert(x, dtype)
     if not is_float(x):
         return torch.prod(x) if dim is None else torch.prod(x, dim, keepdim=keepdim)
     check_dtype("product", x)
@@ -120,6 +122,14 @@ def reduce_product(
         product = _multiply_along(product, place)
     refuse_not_finite(product, "product")
     return shape_result(product, x, dims, keepdim=keepdim)
+
+
+def _convert(x: Tensor, dtype: torch.dtype | None) -> Tensor:
+    """Return elements in the dtype that they are reduced in, where that is another one."""
+    if dtype is None:
+        return x
+    require_convertible(x, dtype)
+    return x.to(dtype)
 
 
 def _multiply_along(x: Tensor, dim: int) -> Tensor:

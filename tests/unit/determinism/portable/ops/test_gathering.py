@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from cxr.determinism.portable.errors import UnsupportedError
+from cxr.determinism.portable.mode import portable_arithmetic
 from cxr.determinism.portable.ops import gathering
 
 # Their float32 sum depends on the order: the big ones cancel only where they meet.
@@ -74,6 +75,60 @@ def test_values_are_added_by_a_mask():
         values = torch.tensor([1.0, 2.0, 3.0])
         expected = torch.ops.aten.index_put(target, indices, values, True)
         assert torch.equal(gathering.index_put(target, indices, values, accumulate=True), expected)
+
+
+@pytest.mark.filterwarnings("ignore:indexing with dtype torch.uint8")
+@pytest.mark.parametrize("before", [[], [None]])
+def test_a_mask_of_bytes_is_a_mask(before):
+    mask = torch.tensor([1, 0, 2], dtype=torch.uint8)
+    target = torch.ones(3, 2) if not before else torch.ones(2, 3)
+    values = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    for accumulate in (False, True):
+        expected = torch.ops.aten.index_put(target, [*before, mask], values, accumulate)
+        found = gathering.index_put(target, [*before, mask], values, accumulate=accumulate)
+        assert torch.equal(found, expected)
+
+
+@pytest.mark.filterwarnings("ignore:indexing with dtype torch.uint8")
+def test_the_gradient_of_rows_that_bytes_choose():
+    weight = torch.ones(3, 2, requires_grad=True)
+    with portable_arithmetic("a test"):
+        chosen = weight[torch.ones(3, dtype=torch.uint8)]
+        (chosen * torch.tensor([[1.0], [10.0], [100.0]])).sum().backward()
+    assert weight.grad.tolist() == [[1.0, 1.0], [10.0, 10.0], [100.0, 100.0]]
+
+
+def test_values_are_put_by_a_mask_behind_an_axis_taken_whole():
+    target, mask = torch.zeros(2, 3), torch.tensor([True, False, True])
+    with portable_arithmetic("a test"):
+        target[:, mask] = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    assert target.tolist() == [[1.0, 0.0, 2.0], [3.0, 0.0, 4.0]]
+
+
+@pytest.mark.parametrize("kind", [torch.bool, torch.uint8])
+def test_a_mask_beside_an_index_may_repeat_a_place(kind):
+    # Its one row is taken for each of the index.
+    row = torch.tensor([0, 1], dtype=kind)
+    values = torch.tensor([7.0, 8.0])
+    target = torch.zeros(2, 3)
+    with pytest.raises(UnsupportedError, match="one place"):
+        gathering.index_put(target, [row, torch.tensor([2, 2])], values)
+    found = gathering.index_put(target, [row, torch.tensor([2, -3])], values)
+    assert found.tolist() == [[0.0, 0.0, 0.0], [8.0, 0.0, 7.0]]
+    # One value is the same, whoever comes last.
+    found = gathering.index_put(target, [torch.tensor([1, 1]), torch.tensor([2, 2])], values[:1])
+    assert found.tolist() == [[0.0, 0.0, 0.0], [0.0, 0.0, 7.0]]
+
+
+def test_indices_that_do_not_fit_are_refused():
+    target, values = torch.zeros(2, 3), torch.tensor([7.0, 8.0])
+    rows = torch.tensor([0, 0])
+    for columns in (torch.tensor([0, 3]), torch.tensor([-4, 0])):
+        with pytest.raises(UnsupportedError, match="outside its axis"):
+            gathering.index_put(target, [rows, columns], values)
+    longer = torch.tensor([True, False, False])
+    with pytest.raises(UnsupportedError, match="another shape"):
+        gathering.index_put(target, [longer, torch.tensor([0, 1])], values)
 
 
 def test_rows_of_one_place_are_added_in_their_order_behind_an_axis_taken_whole():

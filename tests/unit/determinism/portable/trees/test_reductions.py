@@ -92,6 +92,16 @@ def test_what_is_not_finite_is_refused(value):
             REPLACED[f"aten.{name}.default"](x)
 
 
+@pytest.mark.parametrize("name", ["sum", "prod"])
+def test_floats_become_integers_within_their_range_alone(name):
+    reduce = REPLACED[f"aten.{name}.default"]
+    assert reduce(torch.tensor([2.5, -3.5]), dtype=torch.int64) == {"sum": -1, "prod": -6}[name]
+    with pytest.raises(UnsupportedError, match=r"outside the range of torch\.int32"):
+        reduce(torch.tensor([1.0, 3e9]), dtype=torch.int32)
+    with pytest.raises(NotFiniteError):
+        reduce(torch.tensor([1.0, math.nan]), dtype=torch.int32)
+
+
 def test_what_has_no_portable_form_is_refused():
     with pytest.raises(NotFiniteError):
         REPLACED["aten.mean.default"](torch.zeros(0))

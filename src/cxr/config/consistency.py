@@ -94,10 +94,11 @@ def _check_table(config: RunConfig) -> Iterator[_Finding]:
 def _check_joined_labels(csv: CsvConfig, classes: Sequence[str]) -> Iterator[_Finding]:
     if csv.label_separator is not None and csv.label is None:
         yield "data.csv.label_separator", "there is no label column", "set data.csv.label"
-    if csv.ignored_labels and csv.label_separator is None:
+    ignored = csv.ignored_labels or ()
+    if ignored and csv.label_separator is None:
         problem = "are for a column that names several classes"
         yield "data.csv.ignored_labels", problem, "set data.csv.label_separator"
-    for name in sorted({*csv.ignored_labels} & {*classes}):
+    for name in sorted({*ignored} & {*classes}):
         yield "data.csv.ignored_labels", f"{name!r} is one of data.classes", "leave one out"
     if csv.label_separator is not None and any(csv.label_separator in name for name in classes):
         problem = "stands within the name of a class"

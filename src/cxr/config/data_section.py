@@ -30,9 +30,7 @@ class CsvConfig(Section):
         None, json_schema_extra=NEVER, description="the table, with a head line"
     )
     path: str = Field("path", description="column of the image's path below data.root")
-    suffix: str = Field(
-        "", description="what is put behind each path: .dicom, where a column has none"
-    )
+    suffix: str | None = Field(None, description="what is put behind each path, such as .dicom")
     label: str | None = Field(
         None, description="column of the class; null: each of data.classes is a column of its own"
     )
@@ -41,8 +39,8 @@ class CsvConfig(Section):
         min_length=1,
         description="what stands between several classes in the label column; null: it names one",
     )
-    ignored_labels: tuple[str, ...] = Field(
-        (), description="labels of such a column that are none of data.classes: No Finding"
+    ignored_labels: tuple[str, ...] | None = Field(
+        None, description="labels of such a column that are none of data.classes: No Finding"
     )
     group: str | None = Field(
         None, description="column of the patient; null: data.group_pattern, over the path"

@@ -150,7 +150,7 @@ class CsvSource(ImageFiles):
             raise _UnfitRowError("it names no file")
         if not is_plain_text(text):
             raise _UnfitRowError(f"{text!r} holds control characters")
-        path = PurePosixPath(text + self._config.csv.suffix)
+        path = PurePosixPath(text + (self._config.csv.suffix or ""))
         if ".." in path.parts:
             raise _UnfitRowError(f"{text!r} holds '..'")
         if path.is_absolute():
@@ -166,9 +166,10 @@ class CsvSource(ImageFiles):
             return format_labels(classes, tuple(self._iterate_answers(cells)))
         label = cells[csv.label]
         if csv.label_separator is not None:
+            ignored = csv.ignored_labels or ()
             parts = [part.strip() for part in label.split(csv.label_separator)]
             for part in parts:
-                if part not in classes and part not in csv.ignored_labels:
+                if part not in classes and part not in ignored:
                     said = f"{part!r} is none of data.classes, nor of data.csv.ignored_labels"
                     raise _UnfitRowError(said)
             return format_labels(classes, tuple(name in parts for name in classes))

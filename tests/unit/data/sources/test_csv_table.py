@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from cxr.config.data_section import CsvConfig, DataConfig
+from cxr.data.checks.target import derive_rules
 from cxr.data.decoding.decode import DecodePlan
 from cxr.data.sources import csv_rows
 from cxr.data.sources.csv_table import CsvSource
@@ -287,3 +288,11 @@ def test_paths_may_lack_their_suffix(root):
     write(root, rows=[["a/1", "NORMAL", "p", "train"]])
     assert find(root, columns={"suffix": ".png"}) == [("train", "a/1.png", "NORMAL", "p")]
     assert "no such file: 'a/1'" in refuse(root).where
+
+
+def test_a_lock_holds_the_newer_rules_only_where_they_say_something(root):
+    # Locks from before there were such fields are of no other rules.
+    newer = {"suffix", "label_separator", "ignored_labels"}
+    assert not newer & derive_rules(build(root))["csv"].keys()
+    several = build(root, columns={**JOINED, "ignored_labels": ("none",), "suffix": ".png"})
+    assert newer <= derive_rules(several)["csv"].keys()

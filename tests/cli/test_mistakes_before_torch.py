@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 
+from cxr.records.manifest import load_manifest, seal_manifest
 from support.program import read_error, run_cxr
 from support.recipes import images, write_recipe
 from support.runs import FinishedRuns, copy_run
@@ -19,7 +21,6 @@ TORCH = ("torch",)
     [
         ("data.root=nowhere", 3, "no such data set"),
         ("train.batch_size=5000", 2, "fewer than a batch of 5000"),
-        ("model.weights.file=nowhere.safetensors", 2, "the config has a problem"),
     ],
 )
 def test_a_recipe_that_cannot_be_trained(
@@ -66,3 +67,17 @@ def test_an_evaluation_of_data_that_is_not_there_or_is_other_data(
     changed = run_cxr("evaluate", "-q", run, "--data", root, blocked=TORCH)
     assert "data" in read_error(changed, code=3)[0]
     assert not (run / "evaluations").exists()
+
+
+def test_a_run_that_is_gone_on_with_over_data_that_is_not_there(
+    tmp_path: Path, radiographs: Path, finished_run: FinishedRuns
+):
+    run = copy_run(finished_run(images(radiographs)), tmp_path / "run")
+    manifest = seal_manifest({**load_manifest(run), "status": "interrupted"})
+    (run / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    command = ("train", "-q", "--resume", run)
+    absent = run_cxr(*command, "--data", tmp_path / "nowhere", blocked=TORCH)
+    assert read_error(absent, code=3)[0] == "no such data set"
+    (run / "metrics.jsonl").unlink()
+    lost = run_cxr(*command, blocked=TORCH)
+    assert "metrics.jsonl is missing" in read_error(lost, code=3)[0]

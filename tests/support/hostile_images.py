@@ -249,6 +249,11 @@ HOSTILE = {
     "LA": ("a.png", encode(file_format="PNG", mode="LA"), {"alpha"}),
     "tRNS": ("a.png", encode(file_format="PNG", transparency=70), {"alpha"}),
     "palette": ("a.png", encode(file_format="PNG", mode="P"), {"palette"}),
+    "palette of colours": (
+        "a.png",
+        encode(COLOUR, "PNG", mode="P"),
+        {"palette"},
+    ),
     "palette, tRNS": (
         "a.png",
         encode(file_format="PNG", mode="P", transparency=7),

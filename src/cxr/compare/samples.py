@@ -11,7 +11,7 @@ from cxr.compare.report import Difference
 from cxr.data.groups import describe_group
 from cxr.records.data_lock import DataLock, Sample
 
-_MAKE_SAMPLES: Final = ("data.synthetic.", "data.source", "data.csv.path")
+_MAKE_SAMPLES: Final = ("data.synthetic.", "data.source", "data.csv.path", "data.csv.suffix")
 """Beginnings of config fields from which every sample follows."""
 
 _MAKE_ASPECTS: Final = {
@@ -29,6 +29,8 @@ _MAKE_ASPECTS: Final = {
         "data.classes",
         "data.class_globs",
         "data.csv.label",
+        "data.csv.label_separator",
+        "data.csv.ignored_labels",
         "data.csv.uncertain",
         "data.csv.blank",
     },

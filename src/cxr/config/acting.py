@@ -41,16 +41,6 @@ CONDITIONS: Final = (
         lambda config: config.data.csv.label is None,
     ),
     Condition(
-        ("data.csv.label_separator",),
-        "`data.csv.label`",
-        lambda config: config.data.csv.label is not None,
-    ),
-    Condition(
-        ("data.csv.ignored_labels",),
-        "`data.csv.label_separator`",
-        lambda config: config.data.csv.label_separator is not None,
-    ),
-    Condition(
         ("data.resample", "data.window."),
         "any `data.source` but `synthetic`",
         lambda config: config.data.source != "synthetic",

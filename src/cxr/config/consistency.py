@@ -100,8 +100,9 @@ def _check_joined_labels(csv: CsvConfig, classes: Sequence[str]) -> Iterator[_Fi
         yield "data.csv.ignored_labels", problem, "set data.csv.label_separator"
     for name in sorted({*ignored} & {*classes}):
         yield "data.csv.ignored_labels", f"{name!r} is one of data.classes", "leave one out"
-    if csv.label_separator is not None and any(csv.label_separator in name for name in classes):
-        problem = "stands within the name of a class"
+    named = (*classes, *ignored)
+    if csv.label_separator is not None and any(csv.label_separator in name for name in named):
+        problem = "stands within a label's name"
         yield "data.csv.label_separator", problem, "name what stands between the labels"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from cxr.config.section import NEVER, Fraction, Section
 from cxr.determinism.streams import MAX_SEED
@@ -51,6 +51,12 @@ class CsvConfig(Section):
     )
     uncertain: Uncertain = Field("ignore", description="what -1 in a label column counts as")
     blank: Uncertain = Field("zeros", description="what an empty label column counts as")
+
+    @field_validator("ignored_labels")
+    @classmethod
+    def _sort(cls, labels: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        """Return labels in one order, each once: neither says anything."""
+        return labels if labels is None else tuple(sorted(set(labels)))
 
     @property
     def tells_several(self) -> bool:

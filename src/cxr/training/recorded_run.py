@@ -26,7 +26,6 @@ from cxr.records.ledger import LedgerWriter
 from cxr.records.manifest import Manifest
 from cxr.records.predictions import Prediction, write_predictions
 from cxr.records.recipe import digest_recipe
-from cxr.records.run_config import load_run_config
 from cxr.records.run_directory import (
     METRICS,
     PREDICTIONS,
@@ -38,7 +37,7 @@ from cxr.records.run_directory import (
 )
 from cxr.records.run_record import RunRecord
 from cxr.training.checkpoint import Checkpoint, remove_checkpoints
-from cxr.training.inputs import Inputs, find_inputs
+from cxr.training.inputs import Inputs
 from cxr.training.loop import Trained, run_training
 from cxr.training.prepare import Prepared, build_learner, prepare_run
 from cxr.training.resume import (
@@ -46,9 +45,7 @@ from cxr.training.resume import (
     find_passed_over,
     find_place,
     read_earlier_metrics,
-    require_inputs,
     require_same_inputs,
-    require_unchanged,
     resumable,
 )
 from cxr.training.step import Learner
@@ -106,20 +103,19 @@ def run_prepared(
             return out, _train_and_seal(prepared, learner, record, ledger, progress)
 
 
-def go_on(directory: Path, manifest: Manifest, root: Path | None, progress: Progress) -> Manifest:
+def go_on(
+    directory: Path, manifest: Manifest, config: RunConfig, inputs: Inputs, progress: Progress
+) -> Manifest:
     """Train on from the newest sound checkpoint of a run whose lock is held.
 
     Args:
         directory: The run directory.
         manifest: Its manifest.
-        root: The data set's root here; None for the one that the run used.
+        config: Its recipe.
+        inputs: Its data.
         progress: Told how far it is.
     """
-    require_unchanged(directory, manifest)
-    require_inputs(directory)
-    config = load_run_config(directory, root=root)
-    recorded = {manifest["recipe"]["data_digest"]}
-    prepared = prepare_run(config, find_inputs(config, progress, recorded=recorded))
+    prepared = prepare_run(config, inputs)
     require_same_inputs(directory, manifest, prepared)
     obey("before the run went on")
     remove_half_written(directory)

@@ -29,7 +29,6 @@ from cxr.records.ledger import CHAIN_START
 from cxr.records.manifest import Manifest
 from cxr.records.run_directory import (
     CHECKPOINTS,
-    CONFIG,
     DATA_LOCK,
     ENVIRONMENT,
     LEDGER,
@@ -42,42 +41,6 @@ from cxr.training.step import Learner
 
 _NAMED: Final = 3
 """How many images that changed are named one by one."""
-
-
-def require_unchanged(directory: Path, manifest: Manifest) -> None:
-    """Refuse a run of which a file is not as it was when its manifest was sealed.
-
-    The manifest of a killed run names no files. Checkpoints are looked at one by one: see
-    `find_place`.
-
-    Raises:
-        RecordError: A file was changed, or is missing.
-    """
-    for name, digest in manifest.get("files", {}).items():
-        path = directory / name
-        if path.parent == directory / CHECKPOINTS:
-            continue
-        if not path.is_file() or digest_file(path) != digest:
-            raise RecordError(
-                f"the run cannot go on: {name} {'was changed' if path.exists() else 'is missing'}",
-                where=str(path),
-                hint=f"restore it; cxr verify {shlex.quote(str(directory))} says more",
-            )
-
-
-def require_inputs(directory: Path) -> None:
-    """Refuse a run that was killed before all of its inputs were written, or that lost one.
-
-    Raises:
-        RecordError: One is missing.
-    """
-    missing = [n for n in (CONFIG, ENVIRONMENT, DATA_LOCK) if not (directory / n).is_file()]
-    if missing:
-        raise RecordError(
-            f"the run cannot go on: it lacks {', '.join(missing)}",
-            where=str(directory),
-            hint="restore it; a run killed as it began has lost nothing: remove it, train afresh",
-        )
 
 
 def require_same_inputs(directory: Path, manifest: Manifest, prepared: Prepared) -> None:

@@ -13,6 +13,7 @@ from cxr.records.free_place import require_free, require_writable
 from cxr.records.manifest import Manifest, load_sealed_run
 from cxr.records.run_directory import RUNS, hold_lock
 from cxr.training.inputs import find_inputs
+from cxr.training.recorded_inputs import find_recorded_inputs
 
 
 def train(config: RunConfig, *, out: Path | None, progress: Progress) -> tuple[Path, Manifest]:
@@ -61,8 +62,11 @@ def resume(
             # Read again: another process may have gone on with it before this one had the lock.
             manifest = load_sealed_run(directory)
             if manifest["status"] != "completed":
+                config, inputs = find_recorded_inputs(
+                    directory, manifest, root=root, progress=progress
+                )
                 from cxr.training.recorded_run import go_on
 
-                return directory, go_on(directory, manifest, root, progress)
+                return directory, go_on(directory, manifest, config, inputs, progress)
     progress.note("the run is complete; nothing to do")
     return directory, load_sealed_run(directory)

@@ -118,6 +118,18 @@ def refuse(load, text, overrides):
             "data.csv.ignored_labels",
             "are for a column that names several classes",
         ),
+        (
+            LABELS,
+            "data.csv={file: t.csv, label: f, label_separator: '|', ignored_labels: [a]}",
+            "data.csv.ignored_labels",
+            "'a' is one of data.classes",
+        ),
+        (
+            LABELS,
+            "data.csv={file: t.csv, label: f, label_separator: '|', ignored_labels: [x|y]}",
+            "data.csv.label_separator",
+            "stands within a label's name",
+        ),
         (TABLE, "data.csv.split_names={a: train}", "data.csv.split_names", "there is no split col"),
         (TABLE, "data.classes=[a]", "data.classes", "needs at least two classes"),
         (LABELS, "train.loss=cross_entropy", "train.loss", "an image may have several of"),

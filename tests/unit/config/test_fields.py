@@ -125,12 +125,8 @@ ACTS_BESIDE = {
     "data.csv.path": TABLE,
     "data.csv.suffix": TABLE,
     "data.csv.label": TABLE,
-    "data.csv.label_separator": {**TABLE, "data.csv.label": "finding"},
-    "data.csv.ignored_labels": {
-        **TABLE,
-        "data.csv.label": "finding",
-        "data.csv.label_separator": ";",
-    },
+    "data.csv.label_separator": TABLE,
+    "data.csv.ignored_labels": TABLE,
     "data.csv.group": TABLE,
     "data.csv.split": TABLE,
     "data.csv.split_names": TABLE,
@@ -153,8 +149,6 @@ SILENCED_BY = [
     ("train.betas", SGD),
     ("train.eps", SGD),
     ("train.monitor", {"train.keep_weights": "last"}),
-    ("data.csv.label_separator", TABLE),
-    ("data.csv.ignored_labels", {**TABLE, "data.csv.label": "finding"}),
     ("data.csv.uncertain", {**TABLE, "data.csv.label": "finding"}),
     ("data.csv.blank", {**TABLE, "data.csv.label": "finding"}),
 ]

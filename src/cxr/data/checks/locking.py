@@ -99,7 +99,9 @@ def lock_target(
     num_bytes = write_set_lock(place, derive_set_lock(seen, place))
     moved = sum(len(problem.paths) for problem in against if problem.kind == "split-changed")
     if moved:
-        kept = "" if target.config.lock else "; with this lock in data.lock, they stay"
+        is_divided = target.config.validation_fraction > 0 or target.config.test_fraction > 0
+        can_stay = is_divided and target.config.lock is None
+        kept = "; with this lock in data.lock, they stay" if can_stay else ""
         notes.append(f"{count(moved, 'image')} of the former lock in another split now{kept}")
     return Locking(
         outcome="locked" if before is None else "updated",

@@ -34,6 +34,8 @@ _RULES: Final = frozenset(
 """Fields that labels, groups, splits and pixels follow from; a lock keeps them."""
 _LATER_CSV_RULES: Final = ("suffix", "label_separator", "ignored_labels")
 """Rules of a table that older locks lack: kept where they say something."""
+_NO_CHOICE: Final = 3
+"""Channels where no config names them: nothing says that a colour becomes a grey."""
 _FILES_ALONE: Final = "only the files were checked: name a config for labels, patients and splits"
 
 
@@ -94,17 +96,17 @@ def open_target(path: Path, overrides: Sequence[str] = ()) -> Target:
         # "." and ".." have no name of their own.
         named = path if path.name not in ("", "..") else path.resolve()
         lock = _beside(named, named.name)
-        config = DataConfig(source="folder", root=str(path))
+        config = DataConfig(source="folder", root=str(path), channels=_NO_CHOICE)
         source = DirectorySource(path)
         return Target(path=named, source=source, config=config, rules={}, lock=lock)
     if path.suffix == ".npz" and path.is_file():
-        config = DataConfig(source="npz", root=str(path))
+        config = DataConfig(source="npz", root=str(path), channels=_NO_CHOICE)
         return _open(path, config, _beside(path, path.stem))
     if path.suffix == ".csv" and path.is_file():
         return Target(
             path=path,
             source=TableFilesSource(path),
-            config=DataConfig(source="csv", root=str(path.parent)),
+            config=DataConfig(source="csv", root=str(path.parent), channels=_NO_CHOICE),
             rules={},
             lock=_beside(path, path.stem),
             note=_FILES_ALONE,

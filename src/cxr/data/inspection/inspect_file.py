@@ -137,7 +137,7 @@ def _describe(blank: Look, picture: Image, findings: list[Finding]) -> Look:
     upright = turn_upright(picture)
     simple, pixels = simplify_picture(upright)
     oddities = find_oddities(picture, pixels)
-    if simple.mode == "RGB":
+    if upright.mode == "RGB":
         oddities += find_colour(pixels)
     return replace(
         blank,

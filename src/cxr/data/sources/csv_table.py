@@ -148,9 +148,10 @@ class CsvSource(ImageFiles):
         """Return a path below the root, as records call it."""
         if not text.strip():
             raise _UnfitRowError("it names no file")
+        text += self._config.csv.suffix or ""
         if not is_plain_text(text):
             raise _UnfitRowError(f"{text!r} holds control characters")
-        path = PurePosixPath(text + (self._config.csv.suffix or ""))
+        path = PurePosixPath(text)
         if ".." in path.parts:
             raise _UnfitRowError(f"{text!r} holds '..'")
         if path.is_absolute():
@@ -174,8 +175,8 @@ class CsvSource(ImageFiles):
                     raise _UnfitRowError(said)
             return format_labels(classes, tuple(name in parts for name in classes))
         if label not in classes:
-            joined = BETWEEN in label and "; several need data.csv.label_separator"
-            raise _UnfitRowError(f"{label!r} is none of data.classes{joined or ''}")
+            more = "; several need data.csv.label_separator" if BETWEEN in label else ""
+            raise _UnfitRowError(f"{label!r} is none of data.classes{more}")
         return label
 
     def _iterate_answers(self, cells: dict[str, str]) -> Iterator[bool | None]:

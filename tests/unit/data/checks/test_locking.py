@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -10,7 +11,7 @@ import pytest
 from cxr.data.checks.locking import lock_target
 from cxr.data.checks.verify import verify_target
 from cxr.errors import RecordError, RunDirectoryTakenError, UsageError
-from cxr.records.set_lock import load_lock
+from cxr.records.set_lock import load_lock, write_set_lock
 from support.noise import draw_noise, make_noise_set, write_set_config
 
 NAMES = tuple(
@@ -217,7 +218,21 @@ def test_images_that_an_update_moves_are_counted_with_what_keeps_them(tmp_path):
     moved = sum(after[path] != split for path, split in before.items())
     assert moved
     [note] = updated.report.notes
+    assert note.endswith("they stay")
     assert note.startswith(f"{moved} images of the former lock in another split now; with this")
+
+
+def test_images_that_were_moved_by_hand_are_counted_alone(tmp_path):
+    root = make_noise_set(tmp_path / "set", NAMES)
+    config = write_set_config(tmp_path / "mine.yaml", root)
+    lock = load_lock(lock_target(config).path)
+    moved = dataclasses.replace(lock.images[0], split="val")
+    assert lock.images[0].split != "val"
+    write_set_lock(
+        tmp_path / "mine.lock.json", dataclasses.replace(lock, images=(moved, *lock.images[1:]))
+    )
+    updated = lock_target(config, update=True)
+    assert updated.report.notes == ("1 image of the former lock in another split now",)
 
 
 def test_a_lock_of_another_target_of_that_stem_is_left_alone(root, tmp_path):

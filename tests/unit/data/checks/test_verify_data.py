@@ -105,7 +105,8 @@ def test_colours_are_named_where_they_become_greys(root, config):
     assert found == [("colour", "warning", (NAMES[0],))]
     accepted = verify_target(config(accept=["colour"])).problems
     assert [one.severity for one in accepted if one.kind == "colour"] == ["note"]
-    assert "colour" not in {one.kind for one in verify_target(config(channels=3)).problems}
+    for colourful in (config(channels=3), root):
+        assert "colour" not in {one.kind for one in verify_target(colourful).problems}
 
 
 def test_patients_of_a_run_that_are_others_now_are_named(lock, config):

@@ -290,6 +290,17 @@ def test_paths_may_lack_their_suffix(root):
     assert "no such file: 'a/1'" in refuse(root).where
 
 
+def test_what_completes_a_path_is_as_plain_as_the_path(root):
+    write(root, rows=[["a/1", "NORMAL", "p", "train"]])
+    (root / "a" / "1\n.png").touch()
+    assert "holds control characters" in refuse(root, columns={"suffix": "\n.png"}).where
+
+
+def test_the_order_of_ignored_labels_and_repeats_say_nothing():
+    one, other = (CsvConfig(ignored_labels=labels) for labels in (("b", "a"), ("a", "b", "a")))
+    assert one == other
+
+
 def test_a_lock_holds_the_newer_rules_only_where_they_say_something(root):
     # Locks from before there were such fields are of no other rules.
     newer = {"suffix", "label_separator", "ignored_labels"}

@@ -20,6 +20,7 @@ Legend as in ``unfolding``; R rows of a block, I terms' channels of a group.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
@@ -142,23 +143,24 @@ def _correlate(
         part_NRWG.copy_(total)
 
 
-def _sum_products(
-    grad_NHWG: torch.Tensor, windows_NHWYXG: torch.Tensor, block_elements: int = BLOCK_ELEMENTS
-) -> torch.Tensor:
+def _sum_products(grad_NHWG: torch.Tensor, windows_NHWYXG: torch.Tensor) -> torch.Tensor:
     """Return the sums over positions of gradient times windows, ``(Y, X, G)``, by fixed trees."""
     num_samples, num_rows, num_columns, num_row_taps, num_column_taps, num_groups = (
         windows_NHWYXG.shape
     )
     sums_YHXG = grad_NHWG.new_empty((num_row_taps, num_rows, num_column_taps, num_groups))
-    # The taps of a row at once: halvings are short steps, and so there are fewer of them.
-    row_elements = num_samples * num_columns * num_column_taps * num_groups
-    step = max(1, block_elements // row_elements)
+    # Several taps of a row at once: halvings are short steps, and so there are fewer of them.
+    tap_elements = max(1, num_samples * num_columns * num_groups)
+    num_taps = max(1, min(num_column_taps, BLOCK_ELEMENTS // tap_elements))
+    step = max(1, BLOCK_ELEMENTS // (tap_elements * num_taps))
     for row_tap in range(num_row_taps):
         windows_NHXWG = windows_NHWYXG[:, :, :, row_tap].transpose(2, 3)
-        for first in range(0, num_rows, step):
-            block = slice(first, first + step)
-            terms_NHXWG = windows_NHXWG[:, block] * grad_NHWG[:, block].unsqueeze(2)
-            sums_YHXG[row_tap, block] = sum_tree(terms_NHXWG, (0, 3))
+        for first, tap in itertools.product(
+            range(0, num_rows, step), range(0, num_column_taps, num_taps)
+        ):
+            rows, taps = slice(first, first + step), slice(tap, tap + num_taps)
+            terms_NHXWG = windows_NHXWG[:, rows, taps] * grad_NHWG[:, rows].unsqueeze(2)
+            sums_YHXG[row_tap, rows, taps] = sum_tree(terms_NHXWG, (0, 3))
     return sum_tree(sums_YHXG, (1,))
 
 

@@ -14,7 +14,7 @@ from support.runs import FinishedRuns
 LOADING = [
     (["train", "--config", "RECIPE", "--out", "OUT"], "cxr.config.load"),
     (["train", "--config", "RECIPE", "--out", "OUT"], "torch"),
-    (["train", "--resume", "RUN"], "torch"),
+    (["train", "--resume", "RUN"], "cxr.training.run"),
     (["repeat", "--config", "RECIPE", "--out", "OUT"], "pydantic"),
     (["evaluate", "RUN"], "torch"),
     (["diff", "RUN", "RUN"], "cxr.compare.diff"),

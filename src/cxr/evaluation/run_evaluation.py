@@ -24,6 +24,7 @@ from cxr.evaluation.describe import describe_evaluation
 from cxr.evaluation.intervals import derive_intervals
 from cxr.evaluation.looks import list_looks
 from cxr.evaluation.write_evaluation import write_evaluation
+from cxr.interruption import name_command, obey
 from cxr.progress import SILENCE, Progress
 from cxr.records.data_lock import DataLock
 from cxr.records.exported import require_no_export
@@ -107,6 +108,7 @@ def evaluate_run(
     require_device(config.device)
     from cxr.evaluation.predict_again import predict_again
 
+    obey(name_command())
     ops: Counter[str] = Counter()
     predictions = predict_again(run, manifest, config, images, lock.classes, ops, progress)
     # Before SciPy brings a BLAS of its own, for intervals alone: it computed no prediction.

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cxr.config.schema import RunConfig
+from cxr.interruption import name_command, obey
 from cxr.progress import Progress
 from cxr.records.free_place import require_free, require_writable
 from cxr.records.manifest import Manifest, load_sealed_run
@@ -37,6 +38,7 @@ def train(config: RunConfig, *, out: Path | None, progress: Progress) -> tuple[P
     inputs = find_inputs(config, progress)
     from cxr.training.recorded_run import run_inputs
 
+    obey(name_command())
     return run_inputs(config, inputs, out=out, progress=progress)
 
 
@@ -67,6 +69,7 @@ def resume(
                 )
                 from cxr.training.recorded_run import go_on
 
+                obey(name_command())
                 return directory, go_on(directory, manifest, config, inputs, progress)
     progress.note("the run is complete; nothing to do")
     return directory, load_sealed_run(directory)

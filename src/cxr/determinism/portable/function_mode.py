@@ -15,7 +15,7 @@ from torch.overrides import TorchFunctionMode
 
 from cxr.determinism.portable.attention import attend, attend_by_heads
 from cxr.determinism.portable.einsum import contract
-from cxr.determinism.portable.errors import UnsupportedError
+from cxr.determinism.portable.errors import CHOOSE_ANOTHER, UnsupportedError
 from cxr.errors import DeterminismError
 
 _FIXED: Final[Mapping[Any, Callable[..., Any]]] = {
@@ -55,5 +55,5 @@ class FixedFunctions(TorchFunctionMode):
             raise DeterminismError(
                 f"{error} has no portable form",
                 where=self._where,
-                hint="choose a model without it, or determinism: strict (the bits of this machine)",
+                hint=CHOOSE_ANOTHER,
             ) from error

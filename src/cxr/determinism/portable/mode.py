@@ -18,7 +18,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from cxr.determinism.portable import table as tables
-from cxr.determinism.portable.errors import NotFiniteError, UnsupportedError
+from cxr.determinism.portable.errors import CHOOSE_ANOTHER, NotFiniteError, UnsupportedError
 from cxr.determinism.portable.function_mode import FixedFunctions
 from cxr.determinism.portable.memory import keep_freed_memory
 from cxr.errors import CxrError, DeterminismError, TrainingError
@@ -136,7 +136,7 @@ class PortableArithmetic(TorchDispatchMode):
         return DeterminismError(
             f"{func} has no portable form{f': {reason}' if reason else ''}",
             where=self._place(),
-            hint="choose a model without it, or determinism: strict (the bits of this machine)",
+            hint=CHOOSE_ANOTHER,
         )
 
     def _place(self) -> str:

@@ -16,6 +16,7 @@ from torch.overrides import TorchFunctionMode
 from cxr.determinism.portable.attention import attend, attend_by_heads
 from cxr.determinism.portable.einsum import contract
 from cxr.determinism.portable.errors import CHOOSE_ANOTHER, UnsupportedError
+from cxr.determinism.portable.place import name_place
 from cxr.errors import DeterminismError
 
 _FIXED: Final[Mapping[Any, Callable[..., Any]]] = {
@@ -54,6 +55,6 @@ class FixedFunctions(TorchFunctionMode):
         except UnsupportedError as error:
             raise DeterminismError(
                 f"{error} has no portable form",
-                where=self._where,
+                where=name_place(self._where),
                 hint=CHOOSE_ANOTHER,
             ) from error

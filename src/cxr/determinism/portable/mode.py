@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import inspect
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 import torch
-from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from cxr.determinism.portable import table as tables
 from cxr.determinism.portable.errors import CHOOSE_ANOTHER, NotFiniteError, UnsupportedError
 from cxr.determinism.portable.function_mode import FixedFunctions
 from cxr.determinism.portable.memory import keep_freed_memory
+from cxr.determinism.portable.place import name_place
 from cxr.errors import CxrError, DeterminismError, TrainingError
 
 KNOWN_DTYPES: Final = frozenset(
@@ -96,7 +95,7 @@ class PortableArithmetic(TorchDispatchMode):
         except NotFiniteError as error:
             raise TrainingError(
                 f"{func} was given infinities or NaN",
-                where=self._place(),
+                where=name_place(self._where),
                 hint="lower train.lr, or add train.warmup_epochs",
             ) from error
         except UnsupportedError as error:
@@ -135,24 +134,9 @@ class PortableArithmetic(TorchDispatchMode):
     def _refuse(self, func: Any, reason: str) -> CxrError:
         return DeterminismError(
             f"{func} has no portable form{f': {reason}' if reason else ''}",
-            where=self._place(),
+            where=name_place(self._where),
             hint=CHOOSE_ANOTHER,
         )
-
-    def _place(self) -> str:
-        """Return what was being computed, with the innermost module where there is one."""
-        module = find_module(inspect.currentframe())
-        return f"{self._where}, {module}" if module else self._where
-
-
-def find_module(frame: Any) -> str | None:
-    """Return the class of the innermost module whose forward pass a frame is called from."""
-    while frame is not None:
-        computing = frame.f_locals.get("self")
-        if isinstance(computing, nn.Module):
-            return type(computing).__name__
-        frame = frame.f_back
-    return None
 
 
 def require_known(values: Iterable[Any]) -> None:

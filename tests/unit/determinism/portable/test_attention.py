@@ -97,13 +97,18 @@ def test_torchs_layers_of_several_heads_attend_alike(training):
     torch.testing.assert_close(plain, weighed, rtol=1e-4, atol=1e-4)
 
 
-def test_what_has_no_fixed_form_is_refused_in_the_context_with_its_place():
+class SharedKeys(torch.nn.Module):
+    def forward(self, query):
+        return functional.scaled_dot_product_attention(query, KEY, VALUE, enable_gqa=True)
+
+
+def test_what_has_no_fixed_form_is_refused_in_the_context_with_its_module():
     with (
         portable_arithmetic("step 3"),
         pytest.raises(DeterminismError, match="shares keys between heads has no port") as caught,
     ):
-        functional.scaled_dot_product_attention(QUERY, KEY, VALUE, enable_gqa=True)
-    assert caught.value.where == "step 3"
+        SharedKeys()(QUERY)
+    assert caught.value.where == "step 3, SharedKeys"
 
 
 def test_what_has_no_fixed_form_is_refused():

@@ -33,6 +33,7 @@ _MAKE_ASPECTS: Final = {
         "data.csv.ignored_labels",
         "data.csv.uncertain",
         "data.csv.blank",
+        "data.csv.repeats",
     },
     "group": {"data.group_pattern", "data.csv.group", "data.layout"},
 }

@@ -87,8 +87,15 @@ def _check_table(config: RunConfig) -> Iterator[_Finding]:
     if data.csv.split is None and data.csv.split_names is not None:
         yield "data.csv.split_names", "there is no split column", "set data.csv.split"
     yield from _check_joined_labels(data.csv, data.classes)
+    yield from _check_repeats(data.csv)
     if data.csv.group is not None and data.group_pattern is not None:
         yield "data.group_pattern", "data.csv.group names the patient already", "leave one out"
+
+
+def _check_repeats(csv: CsvConfig) -> Iterator[_Finding]:
+    if csv.repeats == "any" and not csv.tells_several:
+        problem = "joins labels, and an image has one class"
+        yield "data.csv.repeats", problem, "set it to same, or set data.csv.label_separator"
 
 
 def _check_joined_labels(csv: CsvConfig, classes: Sequence[str]) -> Iterator[_Finding]:

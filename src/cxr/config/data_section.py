@@ -24,7 +24,7 @@ class SyntheticConfig(Section):
 
 
 class CsvConfig(Section):
-    """A table with one image a row: which column says what."""
+    """A table with an image a row: which column says what."""
 
     file: str | None = Field(
         None, json_schema_extra=NEVER, description="the table, with a head line"
@@ -51,6 +51,12 @@ class CsvConfig(Section):
     )
     uncertain: Uncertain = Field("ignore", description="what -1 in a label column counts as")
     blank: Uncertain = Field("zeros", description="what an empty label column counts as")
+
+    repeats: Literal["same", "any"] | None = Field(
+        None,
+        description="several rows of an image: same: they must say the same; any: it has every "
+        "label that one of them names; null: refused",
+    )
 
     @field_validator("ignored_labels")
     @classmethod

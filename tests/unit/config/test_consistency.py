@@ -130,6 +130,7 @@ def refuse(load, text, overrides):
             "data.csv.label_separator",
             "stands within a label's name",
         ),
+        (TABLE, "data.csv.repeats=any", "data.csv.repeats", "joins labels, and an image has one"),
         (TABLE, "data.csv.split_names={a: train}", "data.csv.split_names", "there is no split col"),
         (TABLE, "data.classes=[a]", "data.classes", "needs at least two classes"),
         (LABELS, "train.loss=cross_entropy", "train.loss", "an image may have several of"),

@@ -32,7 +32,7 @@ _RULES: Final = frozenset(
     }
 )
 """Fields that labels, groups, splits and pixels follow from; a lock keeps them."""
-_LATER_CSV_RULES: Final = ("suffix", "label_separator", "ignored_labels")
+_LATER_CSV_RULES: Final = ("suffix", "label_separator", "ignored_labels", "repeats")
 """Rules of a table that older locks lack: kept where they say something."""
 _NO_CHOICE: Final = 3
 """Channels where no config names them: nothing says that a colour becomes a grey."""

@@ -31,6 +31,10 @@ class Row:
     cells: dict[str, str]
 
 
+class UnfitRowError(Exception):
+    """What is wrong with one row; collected, so that many are named at once."""
+
+
 def read_rows(file: Path) -> tuple[tuple[str, ...], Iterator[Row]]:
     """Open a table and return its columns, and its rows as they are read.
 

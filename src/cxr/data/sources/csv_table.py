@@ -11,7 +11,8 @@ from typing import Final
 from cxr.config.data_section import CsvConfig, DataConfig
 from cxr.data.groups import derive_group
 from cxr.data.sources.assignment import assign_by_group
-from cxr.data.sources.csv_rows import Row, read_rows
+from cxr.data.sources.csv_repeats import join_rows
+from cxr.data.sources.csv_rows import Row, UnfitRowError, read_rows
 from cxr.data.sources.image_files import ImageFiles
 from cxr.data.sources.source import SPLITS, FoundImage, Stray
 from cxr.errors import DataError
@@ -57,7 +58,7 @@ class CsvSource(ImageFiles):
         """
         columns, rows = read_rows(self.file)
         self._require_columns(columns, list(_list_columns(self._config)))
-        found: list[FoundImage] = []
+        found: dict[str, FoundImage] = {}
         problems: list[str] = []
         first_lines: dict[str, int] = {}
         for row in rows:
@@ -65,11 +66,12 @@ class CsvSource(ImageFiles):
                 image = self._read_row(row)
                 first = first_lines.setdefault(image.path, row.line)
                 if first != row.line:
-                    raise _UnfitRowError(f"{image.path!r} stands on line {first} already")
-            except _UnfitRowError as error:
+                    earlier = found[image.path]
+                    image = join_rows(earlier, image, line=first, config=self._config)
+            except UnfitRowError as error:
                 problems.append(f"{self.file}:{row.line}: {error}")
                 continue
-            found.append(image)
+            found[image.path] = image
         if problems:
             raise _describe(problems)
         if not found:
@@ -78,7 +80,7 @@ class CsvSource(ImageFiles):
                 where=str(self.file),
                 hint="it needs one row for each image, below the head line",
             )
-        assigned = self._divide(found)
+        assigned = self._divide(list(found.values()))
         return sorted(assigned, key=lambda image: (image.split, image.file.name, image.path))
 
     def read_cells(self, columns: Mapping[str, str]) -> dict[str, dict[str, str]]:
@@ -88,16 +90,25 @@ class CsvSource(ImageFiles):
             columns: Names of columns, each by the config's field that names it.
 
         Raises:
-            DataError: The table has no such column, or cannot be read.
+            DataError: The table has no such column, or cannot be read, or its rows say different
+                things of an image.
         """
         known, rows = read_rows(self.file)
         self._require_columns(known, list(columns.items()))
         chosen = set(columns.values())
         path = self._config.csv.path
-        return {
-            self._find_path(row.cells[path]): {name: row.cells[name] for name in chosen}
-            for row in rows
-        }
+        found: dict[str, dict[str, str]] = {}
+        for row in rows:
+            cells = {name: row.cells[name] for name in chosen}
+            earlier = found.setdefault(self._find_path(row.cells[path]), cells)
+            for name in sorted(chosen):
+                if earlier[name] != cells[name]:
+                    raise DataError(
+                        f"rows of one image differ in the column {name!r}",
+                        where=f"{self.file}:{row.line}",
+                        hint="name a column that says one thing of an image",
+                    )
+        return found
 
     def find_strays(self) -> list[Stray]:
         """Return nothing: samples are those that are listed, whatever else there may be."""
@@ -129,13 +140,13 @@ class CsvSource(ImageFiles):
         """Return the sample of one row.
 
         Raises:
-            _UnfitRowError: It cannot be used.
+            UnfitRowError: It cannot be used.
         """
         csv = self._config.csv
         path = self._find_path(row.cells[csv.path])
         file = self.root / path
         if not os.path.exists(file):  # noqa: PTH110 - a name that is too long does not exist either
-            raise _UnfitRowError(f"no such file: {path!r}")
+            raise UnfitRowError(f"no such file: {path!r}")
         return FoundImage(
             file,
             path,
@@ -147,16 +158,16 @@ class CsvSource(ImageFiles):
     def _find_path(self, text: str) -> str:
         """Return a path below the root, as records call it."""
         if not text.strip():
-            raise _UnfitRowError("it names no file")
+            raise UnfitRowError("it names no file")
         text += self._config.csv.suffix or ""
         if not is_plain_text(text):
-            raise _UnfitRowError(f"{text!r} holds control characters")
+            raise UnfitRowError(f"{text!r} holds control characters")
         path = PurePosixPath(text)
         if ".." in path.parts:
-            raise _UnfitRowError(f"{text!r} holds '..'")
+            raise UnfitRowError(f"{text!r} holds '..'")
         if path.is_absolute():
             if not path.is_relative_to(self.root.as_posix()):
-                raise _UnfitRowError(f"{text!r} is not below data.root")
+                raise UnfitRowError(f"{text!r} is not below data.root")
             path = path.relative_to(self.root.as_posix())
         return path.as_posix()
 
@@ -172,11 +183,11 @@ class CsvSource(ImageFiles):
             for part in parts:
                 if part not in classes and part not in ignored:
                     said = f"{part!r} is none of data.classes, nor of data.csv.ignored_labels"
-                    raise _UnfitRowError(said)
+                    raise UnfitRowError(said)
             return format_labels(classes, tuple(name in parts for name in classes))
         if label not in classes:
             more = "; several need data.csv.label_separator" if BETWEEN in label else ""
-            raise _UnfitRowError(f"{label!r} is none of data.classes{more}")
+            raise UnfitRowError(f"{label!r} is none of data.classes{more}")
         return label
 
     def _iterate_answers(self, cells: dict[str, str]) -> Iterator[bool | None]:
@@ -187,7 +198,7 @@ class CsvSource(ImageFiles):
             if not text:
                 yield _POLICIES[csv.blank]
             elif text not in _ANSWERS:
-                raise _UnfitRowError(f"{text!r} in the column {name!r} is none of 1, 0, -1")
+                raise UnfitRowError(f"{text!r} in the column {name!r} is none of 1, 0, -1")
             elif _ANSWERS[text] is None:
                 yield _POLICIES[csv.uncertain]
             else:
@@ -202,15 +213,11 @@ class CsvSource(ImageFiles):
             try:
                 return derive_group(path, pattern or "", where=path)
             except DataError as error:
-                raise _UnfitRowError(f"{error.problem}: {path!r}") from error
+                raise UnfitRowError(f"{error.problem}: {path!r}") from error
         group = cells[column]
         if not group.strip():
-            raise _UnfitRowError(f"its patient is unknown: the column {column!r} is empty")
+            raise UnfitRowError(f"its patient is unknown: the column {column!r} is empty")
         return group
-
-
-class _UnfitRowError(Exception):
-    """What is wrong with one row; collected, so that many are named at once."""
 
 
 def _list_columns(config: DataConfig) -> Iterator[tuple[str, str]]:
@@ -233,7 +240,7 @@ def _suggest(name: str, columns: Sequence[str]) -> str:
 def _find_split(text: str, csv: CsvConfig) -> str:
     names = SPLIT_NAMES if csv.split_names is None else csv.split_names
     if text not in names:
-        raise _UnfitRowError(f"{text!r} is no split: none of {', '.join(names)}")
+        raise UnfitRowError(f"{text!r} is no split: none of {', '.join(names)}")
     return names[text]
 
 

@@ -301,9 +301,76 @@ def test_the_order_of_ignored_labels_and_repeats_say_nothing():
     assert one == other
 
 
+def test_rows_that_say_the_same_of_an_image_count_once_where_that_is_said(root):
+    # RSNA's table has a row for each box.
+    boxes = [["path", "finding", "patient", "split", "x"], *([*row, "3"] for row in ROWS)]
+    write(root, head=boxes[0], rows=[*boxes[1:], [*ROWS[1], "7"], ["./b/1.png", *ROWS[0][1:], ""]])
+    found = find(root, columns={"repeats": "same"})
+    assert "several rows an image need data.csv.repeats" in refuse(root).where
+    write(root)
+    assert found == find(root)
+
+
+@pytest.mark.parametrize("repeats", ["same", "any"])
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        (["b/1.png", "NORMAL", "secret", "train"], "'b/1.png' has another patient than on line 2"),
+        (["b/1.png", "NORMAL", "p1", "test"], "'b/1.png' has another split than on line 2"),
+    ],
+)
+def test_rows_of_one_image_have_one_patient_and_one_split(root, repeats, other, said):
+    write(root, rows=[*ROWS, other])
+    error = refuse(root, columns={"repeats": repeats, "label_separator": ";"})
+    assert said in error.where
+    assert "secret" not in str(error)
+
+
+def test_rows_that_must_say_the_same_and_do_not_are_refused(root):
+    write(root, rows=[*ROWS, ["b/1.png", "PNEUMONIA", "p1", "train"]])
+    said = "table.csv:6: 'b/1.png' is 'PNEUMONIA', and from line 2 on 'NORMAL'"
+    assert said in refuse(root, columns={"repeats": "same"}).where
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_an_image_has_what_any_of_its_rows_says(root, backwards):
+    # VinDr's table has a row for each reader's finding.
+    read = [("1", LABELS[0]), ("1", "No Finding"), ("2", LABELS[1]), ("1", LABELS[1])]
+    rows = [[f"a/{image}.png", text, "0", "7"] for image, text in [*read, ("3", "No Finding")]]
+    write(root, head=NIH_HEAD, rows=rows[::-1] if backwards else rows)
+    columns = {"path": "Image Index", "ignored_labels": ("No Finding",), **JOINED, "repeats": "any"}
+    found = [label for _, _, label, _ in find(root, classes=LABELS, columns=columns)]
+    assert found == [f"{LABELS[0]}|{LABELS[1]}", LABELS[1], "-"]
+
+
+@pytest.mark.parametrize(
+    ("answers", "label"),
+    [("10", LABELS[0]), ("00", "-"), ("0?", LABELS[0] + "?"), ("?1", LABELS[0])],
+)
+def test_what_no_row_says_and_one_does_not_know_is_unknown(root, answers, label):
+    cells = [{"?": "-1"}.get(answer, answer) for answer in answers]
+    write(root, head=["path", *LABELS], rows=[["a/1.png", cell, "0"] for cell in cells])
+    columns = {"label": None, "group": None, "split": None, "repeats": "any"}
+    ((_, _, found, _),) = find(root, classes=LABELS, columns=columns)
+    assert found == label
+
+
+def test_a_column_of_subgroups_says_one_thing_of_an_image(root):
+    rows = [["a/1.png", "NORMAL", "p", "train", sex] for sex in ("F", "F")]
+    write(root, head=[*HEAD, "sex"], rows=rows)
+    source = CsvSource(build(root, columns={"repeats": "same"}))
+    assert source.read_cells({"evaluate.subgroups": "sex"}) == {"a/1.png": {"sex": "F"}}
+    rows[1][-1] = "M"
+    write(root, head=[*HEAD, "sex"], rows=rows)
+    with pytest.raises(DataError, match="rows of one image differ in the column 'sex'") as caught:
+        source.read_cells({"evaluate.subgroups": "sex"})
+    assert caught.value.where == f"{root / 'table.csv'}:3"
+
+
 def test_a_lock_holds_the_newer_rules_only_where_they_say_something(root):
     # Locks from before there were such fields are of no other rules.
-    newer = {"suffix", "label_separator", "ignored_labels"}
+    newer = {"suffix", "label_separator", "ignored_labels", "repeats"}
     assert not newer & derive_rules(build(root))["csv"].keys()
-    several = build(root, columns={**JOINED, "ignored_labels": ("none",), "suffix": ".png"})
+    said = {"ignored_labels": ("none",), "suffix": ".png", "repeats": "any"}
+    several = build(root, columns={**JOINED, **said})
     assert newer <= derive_rules(several)["csv"].keys()

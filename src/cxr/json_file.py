@@ -15,14 +15,16 @@ MAX_RECORD_BYTES: Final = 512 * 2**20
 
 _SHOWN: Final = 40
 _RUN: Final = "check the path; a run directory holds manifest.json"
+_DAMAGED: Final = "it was cut short or edited; restore it, or have it written anew"
 
 
-def load_json_object(path: Path, *, hint: str = _RUN) -> dict[str, Any]:
+def load_json_object(path: Path, *, hint: str = _RUN, if_damaged: str = _DAMAGED) -> dict[str, Any]:
     """Return the JSON object in ``path``.
 
     Args:
         path: The record.
         hint: What to do where it cannot be read.
+        if_damaged: What to do where it holds something else.
 
     Raises:
         RecordError: The file is missing, unreadable, no regular file, too large, holds something
@@ -41,13 +43,13 @@ def load_json_object(path: Path, *, hint: str = _RUN) -> dict[str, Any]:
         raise RecordError(
             f"the record is not JSON: {error}",
             where=str(path),
-            hint="it was cut short or edited; restore it, or have it written anew",
+            hint=if_damaged,
         ) from error
     if not isinstance(value, dict):
         raise RecordError(
             "the record is not a JSON object",
             where=str(path),
-            hint="it was cut short or edited; restore it, or have it written anew",
+            hint=if_damaged,
         )
     return value
 

@@ -139,14 +139,20 @@ def load_lock(path: Path, *, target: str = "TARGET") -> SetLock:
             where=str(path),
             hint=f"cxr data lock {target} writes the lock of a set; check the path",
         )
-    content = load_json_object(path)
+    content = load_json_object(
+        path,
+        hint=f"check the path; cxr data lock {target} writes the lock of a set",
+        if_damaged="it was cut short or edited, or a merge left both sides in it: restore it, or "
+        "take one side; where neither is left, remove it and lock the set anew",
+    )
     if content.get("schema") == RUN_SCHEMA:
         return _widen_run_lock(path)
     if content.get("schema") != SCHEMA:
         raise RecordError(
             f"not a data lock: its schema is {content.get('schema')!r}",
             where=str(path),
-            hint=f"name a lock of the schema {SCHEMA} or {RUN_SCHEMA}",
+            hint=f"name a lock of the schema {SCHEMA} or {RUN_SCHEMA}; one that another version of "
+            "cxr wrote needs that version",
         )
     try:
         return _read(content)

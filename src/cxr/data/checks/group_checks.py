@@ -18,6 +18,8 @@ Groups = Mapping[str, Sequence[FoundImage]]
 
 _RUNS: Final = re.compile(r"\d+|/|[^\d/]+")
 """A key's numbers and words; `derive_group` joins what a pattern captures by ``/``."""
+_WHOLE: Final = re.compile(r"^(\d+)\.0+$")
+"""A whole number, as pandas writes it where the column has a gap."""
 _MAX_WORDS: Final = 8
 """A part of a key that has more values than this is no category but belongs to a name."""
 _MIN_GROUPS: Final = 3
@@ -71,8 +73,8 @@ def _find_respelt(groups: Groups) -> Iterator[DataProblem]:
     more = ", …" if len(respelt) > _NUM_EXAMPLES else ""
     detail = (
         f"keys of {len(respelt):,} patients are written in several ways, which differ in case, "
-        f"Unicode form, spaces or leading zeros alone ({', '.join(examples)}{more}); taken for "
-        "one patient each, "
+        "Unicode form, spaces, leading zeros or a final .0 alone "
+        f"({', '.join(examples)}{more}); taken for one patient each, "
         f"{in_splits} would be in two splits"
     )
     firsts = [groups[name][0] for names in respelt for name in names]
@@ -82,7 +84,8 @@ def _find_respelt(groups: Groups) -> Iterator[DataProblem]:
 def _normalise_spelling(key: str) -> str:
     """Return what is left of a key where the ways of writing it do not count."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", key).casefold())
-    runs = _RUNS.findall("".join(folded.split()))
+    whole = _WHOLE.sub(r"\1", "".join(folded.split()))
+    runs = _RUNS.findall(whole)
     return "".join(run.lstrip("0") or "0" for run in runs)
 
 

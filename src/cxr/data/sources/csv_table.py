@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import difflib
-import os
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Final
 
 from cxr.config.data_section import CsvConfig, DataConfig
 from cxr.data.groups import derive_group
 from cxr.data.sources.assignment import assign_by_group
+from cxr.data.sources.csv_paths import find_path, require_file
 from cxr.data.sources.csv_repeats import join_rows
 from cxr.data.sources.csv_rows import Row, UnfitRowError, read_rows
 from cxr.data.sources.image_files import ImageFiles
 from cxr.data.sources.source import SPLITS, FoundImage, Stray
 from cxr.errors import DataError
 from cxr.label_text import BETWEEN, format_labels
-from cxr.plain_text import is_plain_text, list_first
+from cxr.plain_text import list_first
 
 SPLIT_NAMES: Final = {
     "train": "train",
@@ -54,8 +54,10 @@ class CsvSource(ImageFiles):
         """Read the table and label every image, without reading any.
 
         Raises:
-            DataError: The table or some of its rows cannot be used; the first few are named.
+            DataError: The root, the table or some of its rows cannot be used; the first few are
+                named.
         """
+        self._require_root()
         columns, rows = read_rows(self.file)
         self._require_columns(columns, list(_list_columns(self._config)))
         found: dict[str, FoundImage] = {}
@@ -122,6 +124,15 @@ class CsvSource(ImageFiles):
             return assign_by_group(found, self._config, pool=("train", "val"))
         return found
 
+    def _require_root(self) -> None:
+        """Refuse a root that is not there: each row would be told of as if it were at fault."""
+        if not self.root.is_dir():
+            raise DataError(
+                "data.root is not a directory" if self.root.exists() else "no such data set",
+                where=str(self.root),
+                hint="set data.root to the directory that the table's paths are below",
+            )
+
     def _require_columns(self, columns: Sequence[str], wanted: Sequence[tuple[str, str]]) -> None:
         """Refuse a table without the columns that the config names, each with its field."""
         missing = [(field, name) for field, name in wanted if name not in columns]
@@ -144,11 +155,8 @@ class CsvSource(ImageFiles):
         """
         csv = self._config.csv
         path = self._find_path(row.cells[csv.path])
-        file = self.root / path
-        if not os.path.exists(file):  # noqa: PTH110 - a name that is too long does not exist either
-            raise UnfitRowError(f"no such file: {path!r}")
         return FoundImage(
-            file,
+            require_file(path, self.root),
             path,
             self._find_label(row.cells),
             self._find_group(row.cells, path),
@@ -156,20 +164,7 @@ class CsvSource(ImageFiles):
         )
 
     def _find_path(self, text: str) -> str:
-        """Return a path below the root, as records call it."""
-        if not text.strip():
-            raise UnfitRowError("it names no file")
-        text += self._config.csv.suffix or ""
-        if not is_plain_text(text):
-            raise UnfitRowError(f"{text!r} holds control characters")
-        path = PurePosixPath(text)
-        if ".." in path.parts:
-            raise UnfitRowError(f"{text!r} holds '..'")
-        if path.is_absolute():
-            if not path.is_relative_to(self.root.as_posix()):
-                raise UnfitRowError(f"{text!r} is not below data.root")
-            path = path.relative_to(self.root.as_posix())
-        return path.as_posix()
+        return find_path(text, self.root, suffix=self._config.csv.suffix)
 
     def _find_label(self, cells: dict[str, str]) -> str:
         """Return the class, or the text of several labels."""

@@ -88,6 +88,51 @@ def test_paths_are_below_the_root_whatever_the_table_s_own_place(root):
     assert find(root, root=str(images)) == [("train", "a/1.png", "NORMAL", "p")]
 
 
+@pytest.mark.parametrize("root_text", [".", "{links}", "{links}/a/.."])
+@pytest.mark.parametrize("slashes", ["/", "//"])
+def test_absolute_paths_are_below_the_root_however_either_is_spelt(
+    root, tmp_path_factory, monkeypatch, root_text, slashes
+):
+    links = tmp_path_factory.mktemp("other") / "links"
+    links.symlink_to(root)
+    monkeypatch.chdir(root)
+    write(root, rows=[[slashes + str(root / "a/1.png")[1:], "NORMAL", "p", "train"]])
+    found = find(root, root=root_text.format(links=links))
+    assert found == [("train", "a/1.png", "NORMAL", "p")]
+    (root / "b" / "link.png").symlink_to("../a/1.png")
+    write(root, rows=[[str(links / "b/link.png"), "NORMAL", "p", "train"]])
+    assert find(root, root=".") == [("train", "b/link.png", "NORMAL", "p")]
+
+
+@pytest.mark.parametrize("path", ["/", "{root}", "{root}x/1.png", "/etc/hosts"])
+def test_an_absolute_path_that_is_not_below_the_root_is_refused(root, path):
+    write(root, rows=[[path.format(root=root), "NORMAL", "p", "train"]])
+    assert f"is not below data.root ({root})" in refuse(root).where
+
+
+def test_a_root_that_is_not_there_is_named_rather_than_each_row(root):
+    write(root)
+    error = refuse(root, root=str(root / "unmounted"))
+    assert (error.problem, error.where) == ("no such data set", str(root / "unmounted"))
+    assert error.hint == "set data.root to the directory that the table's paths are below"
+    assert refuse(root, root=str(root / "table.csv")).problem == "data.root is not a directory"
+
+
+@pytest.mark.parametrize(
+    ("text", "there", "said"),
+    [
+        ("a/e\u0301.png", "a/\u00e9.png", "Unicode form"),
+        ("a/\u00e9.png", "a/e\u0301.png", "Unicode form"),
+        ("a\\1.png", "a/1.png", "its slashes"),
+        (" a/1.png ", "a/1.png", "spaces"),
+    ],
+)
+def test_a_file_whose_name_differs_in_what_one_hardly_sees_is_named(root, text, there, said):
+    (root / there).touch()
+    write(root, rows=[[text, "NORMAL", "p", "train"]])
+    assert f"no such file: {text!r}, but {there!r}, which differs in {said}" in refuse(root).where
+
+
 def test_a_byte_order_mark_crlf_and_quoted_line_ends_are_read(root):
     head, row = (
         "finding,note,path,split,patient\r\n",

@@ -16,6 +16,7 @@ from torch.overrides import TorchFunctionMode
 from cxr.determinism.portable.attention import attend, attend_by_heads
 from cxr.determinism.portable.einsum import contract
 from cxr.determinism.portable.errors import CHOOSE_ANOTHER, UnsupportedError
+from cxr.determinism.portable.matrix_product import multiply, multiply_from_right, project
 from cxr.determinism.portable.place import name_place
 from cxr.errors import DeterminismError
 
@@ -23,11 +24,16 @@ _FIXED: Final[Mapping[Any, Callable[..., Any]]] = {
     functional.scaled_dot_product_attention: attend,
     functional.multi_head_attention_forward: attend_by_heads,
     torch.functional.einsum: contract,
+    torch.matmul: multiply,
+    torch.linalg.matmul: multiply,
+    torch.Tensor.matmul: multiply,
+    torch.Tensor.__rmatmul__: multiply_from_right,
+    functional.linear: project,
 }
 
 
 class FixedFunctions(TorchFunctionMode):
-    """A context in which attention and `einsum` are one composition of ops each.
+    """A context in which attention, `einsum` and `matmul` are one composition of ops each.
 
     Args:
         where: What is being computed, for an error.

@@ -19,6 +19,7 @@ from cxr.determinism.portable import table as tables
 from cxr.determinism.portable.errors import CHOOSE_ANOTHER, NotFiniteError, UnsupportedError
 from cxr.determinism.portable.function_mode import FixedFunctions
 from cxr.determinism.portable.memory import keep_freed_memory
+from cxr.determinism.portable.overlaps import guard_writes
 from cxr.determinism.portable.place import name_place
 from cxr.errors import CxrError, DeterminismError, TrainingError
 
@@ -89,7 +90,7 @@ class PortableArithmetic(TorchDispatchMode):
         del types
         call = self._calls.get(func)
         if call is None:
-            call = self._calls[func] = self._find_call(func)
+            call = self._calls[func] = guard_writes(func, self._find_call(func))
         try:
             return call(args, kwargs or {})
         except NotFiniteError as error:

@@ -68,6 +68,8 @@ def convolution(
         UnsupportedError: A transposed convolution, over three axes, or not in float32.
     """
     _refuse_unsupported(x, weight, transposed=transposed)
+    if bias is not None and bias.shape != weight.shape[:1]:
+        raise UnsupportedError(f"{len(weight)} channels of output with {bias.numel()} biases")
     if x.ndim == _LINE:
         return convolution(
             x.unsqueeze(2),
@@ -208,7 +210,19 @@ def _geometry(
     dilation: Sequence[int],
     groups: int,
 ) -> Geometry:
-    """Return how a convolution over two axes is laid out."""
+    """Return how a convolution over two axes is laid out.
+
+    Raises:
+        UnsupportedError: Negative padding, or a kernel larger than the padded image.
+    """
+    if min(padding) < 0:
+        raise UnsupportedError("a convolution with negative padding")
+    spans = zip(
+        _pair(x.shape[2:]), _pair(weight.shape[2:]), _pair(padding), _pair(dilation), strict=True
+    )
+    for length, taps, added, spacing in spans:
+        if length + 2 * added < spacing * (taps - 1) + 1:
+            raise UnsupportedError("a convolution whose kernel is larger than its padded image")
     return Geometry(
         image=_pair(x.shape[2:]),
         kernel=_pair(weight.shape[2:]),

@@ -157,7 +157,13 @@ def elu_backward(
     is_result: bool,
     value: torch.Tensor,
 ) -> torch.Tensor:
-    """Return the gradient of `elu`, float32, from its argument or from its result."""
+    """Return the gradient of `elu`, float32, from its argument or from its result.
+
+    Raises:
+        UnsupportedError: The result does not tell the argument's sign, for alpha is negative.
+    """
+    if is_result and alpha < 0.0:
+        raise UnsupportedError("elu in place with a negative alpha")
     factor = float(alpha * scale)
 
     def compute(grad: torch.Tensor, value: torch.Tensor) -> torch.Tensor:

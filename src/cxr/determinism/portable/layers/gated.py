@@ -9,6 +9,7 @@ import torch
 
 from cxr.determinism.portable.elementary.elementwise import map_float32, map_many
 from cxr.determinism.portable.elementary.exponentials import exp_single, invert, sigmoid_single
+from cxr.determinism.portable.errors import UnsupportedError
 
 Tensor = torch.Tensor
 
@@ -19,8 +20,13 @@ _FLAT: Final = 200.0
 def glu(self: Tensor, dim: int = -1) -> Tensor:
     """Return a / (1 + exp(-b)) of the halves a and b along ``dim``; float32, within 1 ulp.
 
+    Raises:
+        UnsupportedError: The length along ``dim`` is odd.
+
     Source: Dauphin et al., "Language modeling with gated convolutional networks", 2017, eq. 1.
     """
+    if self.shape[dim] % 2:
+        raise UnsupportedError(f"glu of {self.shape[dim]} channels, which have no halves")
     a, b = self.chunk(2, dim)
     return map_float32(lambda a, b: sigmoid_single(b).mul_(a), a, b)
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from torch import Tensor
 
+from cxr.determinism.portable.errors import UnsupportedError
 from cxr.determinism.portable.layers import batch_normalisation_ops
 from cxr.determinism.portable.layers.batch_normalisation import Gradients, Normalised
 from cxr.determinism.portable.layers.sample_normalisation import (
@@ -40,9 +41,15 @@ def normalise_layer(
 
     Raises:
         NotFiniteError: An element is infinite or NaN, or a moment overflows.
-        UnsupportedError: Another dtype.
+        UnsupportedError: Another dtype, or shapes that do not fit.
     """
     dims = _list_last(x, len(normalized_shape))
+    shape = tuple(normalized_shape)
+    if x.shape[x.ndim - len(shape) :] != shape:
+        raise UnsupportedError(f"layer normalisation over {shape} of {tuple(x.shape)}")
+    for parameter in (weight, bias):
+        if parameter is not None and parameter.shape != shape:
+            raise UnsupportedError(f"layer normalisation over {shape} by {tuple(parameter.shape)}")
     if x.numel() == 0:
         return normalise_nothing(x, dims)
     return normalise_within(x, dims, weight, bias, eps, "layer normalisation")

@@ -13,6 +13,7 @@ import torch
 
 from cxr.determinism.portable.elementary.elementwise import canonicalise_nan_, map_float32
 from cxr.determinism.portable.elementary.functions import in_place
+from cxr.determinism.portable.errors import UnsupportedError
 
 _KNEE: Final = 3.0
 """Where the hard functions bend: at -3 and 3."""
@@ -82,8 +83,13 @@ def leaky_relu_backward(
     slope: float,
     is_result: bool,
 ) -> torch.Tensor:
-    """Return the gradient of `leaky_relu`, float32; its result has its argument's sign."""
-    del is_result
+    """Return the gradient of `leaky_relu`, float32; its result has its argument's sign.
+
+    Raises:
+        UnsupportedError: It has not, for the slope is negative.
+    """
+    if is_result and slope < 0.0:
+        raise UnsupportedError("leaky_relu in place with a negative slope")
     return map_float32(lambda grad, x: torch.where(x > 0.0, grad, grad * float(slope)), grad, x)
 
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 import torch
 
 from cxr.determinism.portable.errors import UnsupportedError
+from cxr.determinism.portable.overlaps import share_memory
 
 Tensor = torch.Tensor
 
@@ -42,6 +43,9 @@ def add_rows(target: Tensor, places: Tensor, rows: Tensor) -> Tensor:
         places: Shape (rows,), int64, none negative.
         rows: Shape (rows, ...), of the dtype of ``target``.
     """
+    if share_memory(target, rows):
+        # Later rounds would read what earlier ones wrote.
+        rows = rows.clone()
     for numbers in iterate_rounds(places):
         here = places[numbers]
         target[here] = target[here] + rows[numbers]
@@ -141,11 +145,32 @@ def _bring_rows(
 
 
 def index_add(self: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
-    """Return a copy with the slices of ``source`` added where ``index`` says."""
+    """Return a copy with the slices of ``source`` added where ``index`` says.
+
+    Raises:
+        UnsupportedError: ``alpha`` is not 1, or a slice or an index does not fit.
+    """
     if alpha != 1:
         raise UnsupportedError("index_add with alpha")
+    if self.ndim == 0:
+        return index_add(self.reshape(1), 0, index, source.reshape(-1)).reshape(())
     moved = self.clone().movedim(dim, 0).contiguous()
-    return add_rows(moved, index, source.movedim(dim, 0)).movedim(0, dim)
+    rows = source.movedim(dim, 0)
+    places = index.reshape(-1)
+    if rows.shape != (len(places), *moved.shape[1:]):
+        raise UnsupportedError("index_add of slices of another shape")
+    require_within(places, len(moved))
+    return add_rows(moved, places, rows).movedim(0, dim)
+
+
+def require_within(index: Tensor, size: int) -> None:
+    """Refuse an index that names no place of an axis.
+
+    Raises:
+        UnsupportedError: So it does.
+    """
+    if bool(((index < 0) | (index >= size)).any()):
+        raise UnsupportedError("an index outside its axis")
 
 
 def embedding_backward(

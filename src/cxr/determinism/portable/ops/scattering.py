@@ -12,7 +12,7 @@ from typing import Any, Final
 import torch
 
 from cxr.determinism.portable.errors import UnsupportedError
-from cxr.determinism.portable.ops.gathering import add_rows
+from cxr.determinism.portable.ops.gathering import add_rows, require_within
 
 Tensor = torch.Tensor
 
@@ -33,9 +33,25 @@ def scatter_add_(self: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """Add in place."""
     if not index.numel():
         return self
+    _require_fitting(self, dim, index, src)
     elements = src[tuple(slice(size) for size in index.shape)].reshape(-1)
     flat = add_rows(self.reshape(-1), _find_places(self, dim, index), elements)
     return self if flat.data_ptr() == self.data_ptr() else self.copy_(flat.view(self.shape))
+
+
+def _require_fitting(self: Tensor, dim: int, index: Tensor, src: Tensor) -> None:
+    """Refuse shapes and indices that name elements which there are not.
+
+    Raises:
+        UnsupportedError: So they do.
+    """
+    if self.ndim == 0:
+        return
+    axis = dim % self.ndim
+    require_within(index, self.shape[axis])
+    for place, size in enumerate(index.shape):
+        if size > src.shape[place] or (place != axis and size > self.shape[place]):
+            raise UnsupportedError("scatter_add with an index that is longer than its tensors")
 
 
 def scatter(self: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:

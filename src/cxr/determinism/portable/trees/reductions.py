@@ -37,7 +37,9 @@ def reduce_sum(
     x = _convert(x, dtype)
     dims = resolve_dims(x, dim)
     if not is_float(x):
-        return shape_result(torch.sum(lift(x), dims, keepdim=True), x, dims, keepdim=keepdim)
+        return shape_result(
+            torch.sum(lift(x), dims, keepdim=True, dtype=dtype), x, dims, keepdim=keepdim
+        )
     total = _add_up(x, dims, "sum").to(x.dtype)
     refuse_not_finite(total, "sum")
     return shape_result(total, x, dims, keepdim=keepdim)
@@ -114,12 +116,17 @@ def reduce_product(
     """
     x = _convert(x, dtype)
     if not is_float(x):
-        return torch.prod(x) if dim is None else torch.prod(x, dim, keepdim=keepdim)
+        if dim is None:
+            return torch.prod(x, dtype=dtype)
+        return torch.prod(x, dim, keepdim=keepdim, dtype=dtype)
     check_dtype("product", x)
     dims = resolve_dims(x, dim)
-    product = lift(x)
+    lifted = product = lift(x)
     for place in dims:
         product = _multiply_along(product, place)
+    if product is lifted:
+        # Of one factor each: the result is to be the caller's own all the same.
+        product = product.clone()
     refuse_not_finite(product, "product")
     return shape_result(product, x, dims, keepdim=keepdim)
 

@@ -13,6 +13,7 @@ ZEROS = torch.zeros(3, 2)
 IMAGE = torch.ones(1, 1, 2, 5)
 LARGE = torch.ones(1, 1, 9, 9)
 KERNEL = torch.ones(1, 1, 3, 3)
+INTEGERS = torch.ones(3, dtype=torch.int64)
 FOUR = torch.ones(4, 1, 3, 3)
 
 UNFIT = {
@@ -27,6 +28,13 @@ UNFIT = {
     "depthwise": lambda: functional.conv2d(IMAGE.expand(1, 4, 2, 5), FOUR, groups=4),
     "padding": lambda: functional.conv2d(LARGE, KERNEL, padding=-1),
     "bias": lambda: functional.conv2d(LARGE, FOUR, torch.ones(1)),
+    "stride": lambda: functional.conv2d(LARGE, KERNEL, stride=0),
+    "dilation": lambda: functional.conv2d(LARGE, KERNEL, dilation=0),
+    "class weights": lambda: functional.nll_loss(ZEROS, torch.tensor([0, 1, 0]), torch.ones(1)),
+    "lerp of integers": lambda: torch.lerp(INTEGERS, INTEGERS, 0.5),
+    "lerp of dtypes": lambda: torch.lerp(ZEROS, ZEROS.double(), 0.5),
+    "lerp weight": lambda: torch.lerp(ZEROS, ZEROS, ZEROS.double()),
+    "addcdiv of integers": lambda: torch.addcdiv(INTEGERS, INTEGERS, INTEGERS),
     "glu": lambda: functional.glu(torch.ones(2, 3)),
 }
 

@@ -213,8 +213,11 @@ def _geometry(
     """Return how a convolution over two axes is laid out.
 
     Raises:
-        UnsupportedError: Negative padding, or a kernel larger than the padded image.
+        UnsupportedError: Negative padding, a stride or dilation of none, or a kernel larger than
+            the padded image.
     """
+    if min(*stride, *dilation) < 1:
+        raise UnsupportedError("a convolution whose stride or dilation is below 1")
     if min(padding) < 0:
         raise UnsupportedError("a convolution with negative padding")
     spans = zip(

@@ -135,6 +135,8 @@ def _prepare(
         weights = torch.ones(len(targets), dtype=torch.float64)
     else:
         require_float32(weight)
+        if weight.shape != rows.shape[1:]:
+            raise UnsupportedError(f"{weight.numel()} weights of {rows.shape[1]} classes")
         weights = weight.double()[targets]
     return rows, targets, weights.masked_fill_(is_ignored, 0.0)
 

@@ -122,19 +122,25 @@ def addcmul_(self: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Scalar = 
 
 def addcdiv(self: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Scalar = 1) -> Tensor:
     """Return ``self + (value * tensor1) / tensor2``."""
-    return add(self, div(_scaled(tensor1, value), tensor2))
+    return add(self, _scaled_quotient(tensor1, tensor2, value))
 
 
 def addcdiv_(self: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Scalar = 1) -> Tensor:
     """Add ``(value * tensor1) / tensor2`` in place."""
-    return add_(self, div(_scaled(tensor1, value), tensor2))
+    return add_(self, _scaled_quotient(tensor1, tensor2, value))
 
 
 def lerp(self: Tensor, end: Tensor, weight: Operand) -> Tensor:
     """Go from ``self`` to ``end``, from whichever of the two is nearer.
 
     Source: torch's formula in ``aten/src/ATen/native/Lerp.h``.
+
+    Raises:
+        UnsupportedError: Integers, or operands of several dtypes, as torch does.
     """
+    dtypes = {value.dtype for value in (self, end, weight) if isinstance(value, Tensor)}
+    if len(dtypes) > 1 or not self.is_floating_point():
+        raise UnsupportedError("lerp of integers, or of several dtypes")
     distance = sub(end, self)
     if isinstance(weight, Tensor):
         near = add(self, mul(weight, distance))
@@ -158,6 +164,17 @@ def square(self: Tensor) -> Tensor:
 def square_(self: Tensor) -> Tensor:
     """Multiply by itself in place."""
     return mul_(self, self)
+
+
+def _scaled_quotient(tensor1: Tensor, tensor2: Tensor, value: Scalar) -> Tensor:
+    """Return ``(value * tensor1) / tensor2``.
+
+    Raises:
+        UnsupportedError: Both are of integers, which torch does not divide here either.
+    """
+    if not (tensor1.is_floating_point() or tensor2.is_floating_point()):
+        raise UnsupportedError("addcdiv of integers")
+    return div(_scaled(tensor1, value), tensor2)
 
 
 def _scaled(tensor: Tensor, alpha: Scalar) -> Tensor:

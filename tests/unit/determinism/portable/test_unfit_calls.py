@@ -30,7 +30,7 @@ UNFIT = {
     "bias": lambda: functional.conv2d(LARGE, FOUR, torch.ones(1)),
     "stride": lambda: functional.conv2d(LARGE, KERNEL, stride=0),
     "dilation": lambda: functional.conv2d(LARGE, KERNEL, dilation=0),
-    "class weights": lambda: functional.nll_loss(ZEROS, torch.tensor([0, 1, 0]), torch.ones(1)),
+    "class weights": lambda: functional.nll_loss(ZEROS, torch.tensor([0, 1, 0]), torch.ones(3)),
     "lerp of integers": lambda: torch.lerp(INTEGERS, INTEGERS, 0.5),
     "lerp of dtypes": lambda: torch.lerp(ZEROS, ZEROS.double(), 0.5),
     "lerp weight": lambda: torch.lerp(ZEROS, ZEROS, ZEROS.double()),

@@ -28,11 +28,11 @@ def load_json_object(path: Path, *, hint: str = _RUN, if_damaged: str = _DAMAGED
 
     Raises:
         RecordError: The file is missing, unreadable, no regular file, too large, holds something
-            else, or a number that is none, as no record does.
+            else, or what no record does: a key twice, or a number that is none.
     """
     try:
         content = read_bounded(path, max_bytes=MAX_RECORD_BYTES)
-        value = json.loads(content, parse_constant=refuse_word, parse_float=parse_finite)
+        value = parse_json(content)
     except OSError as error:
         raise RecordError(
             f"cannot read the record: {error.strerror or error}",
@@ -54,21 +54,37 @@ def load_json_object(path: Path, *, hint: str = _RUN, if_damaged: str = _DAMAGED
     return value
 
 
-def refuse_word(word: str) -> NoReturn:
-    """Refuse NaN and infinities, which Python's reader takes for numbers.
+def parse_json(content: bytes | str) -> Any:
+    """Return what a JSON text stands for, where that is one thing for every reader.
+
+    Python's reader takes the last of two equal keys, others the first, and NaN for a number.
 
     Raises:
-        ValueError: Always.
+        ValueError: It is no JSON, an object has a key twice, or a number is NaN or infinite.
+        RecursionError: It is nested too deeply.
     """
+    return json.loads(
+        content,
+        object_pairs_hook=_refuse_twice,
+        parse_constant=_refuse_word,
+        parse_float=_parse_finite,
+    )
+
+
+def _refuse_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"it has the key {twice!r} twice")
+    return found
+
+
+def _refuse_word(word: str) -> NoReturn:
     raise ValueError(f"it holds {word}, which is no JSON")
 
 
-def parse_finite(text: str) -> float:
-    """Return the number that a text stands for.
-
-    Raises:
-        ValueError: It is larger than any float, so that an infinity would be read.
-    """
+def _parse_finite(text: str) -> float:
     value = float(text)
     if math.isinf(value):
         raise ValueError(f"it holds {text[:_SHOWN]}, which no float holds")

@@ -24,11 +24,24 @@ def test_an_object_is_read(tmp_path):
         (b'{"a": [NaN]}', "the record is not JSON: it holds NaN, which is no JSON"),
         (b'{"a": -Infinity}', "the record is not JSON: it holds -Infinity, which is no JSON"),
         (b'{"a": 1e999}', "the record is not JSON: it holds 1e999, which no float holds"),
+        (b'{"a": 1, "b": {"c": 1, "c": 2}}', "the record is not JSON: it has the key 'c' twice"),
         (b"[1, 2]", "the record is not a JSON object"),
         (b'"text"', "the record is not a JSON object"),
         (b"null", "the record is not a JSON object"),
     ],
-    ids=["empty", "cut", "no text", "deep", "nan", "infinity", "large", "list", "text", "null"],
+    ids=[
+        "empty",
+        "cut",
+        "no text",
+        "deep",
+        "nan",
+        "infinity",
+        "large",
+        "twice",
+        "list",
+        "text",
+        "null",
+    ],
 )
 def test_anything_else_is_one_kind_of_error_that_names_the_file(tmp_path, content, problem):
     (tmp_path / "a.json").write_bytes(content)

@@ -1,7 +1,6 @@
 """Reading JSON of which a signature depends: one text, one meaning.
 
-Python's reader takes the last of two equal keys, other readers the first. Who signs and who checks
-would then see two statements in one text.
+Who signs and who checks would otherwise see two statements in one text.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from cxr.json_file import parse_finite, refuse_word
+from cxr.json_file import parse_json
 
 
 def parse_json_object(content: bytes) -> dict[str, Any]:
@@ -19,12 +18,7 @@ def parse_json_object(content: bytes) -> dict[str, Any]:
         ValueError: It is something else, has a key twice, or holds NaN or an infinity.
     """
     try:
-        value = json.loads(
-            content.decode("utf-8"),
-            object_pairs_hook=_refuse_twice,
-            parse_constant=refuse_word,
-            parse_float=parse_finite,
-        )
+        value = parse_json(content.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise ValueError("it is not UTF-8") from error
     except json.JSONDecodeError as error:
@@ -34,12 +28,3 @@ def parse_json_object(content: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValueError("it is not a JSON object")  # noqa: TRY004 - it is a value that was read
     return value
-
-
-def _refuse_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"it has the key {twice!r} twice")
-    return found

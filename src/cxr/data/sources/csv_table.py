@@ -141,7 +141,8 @@ class CsvSource(ImageFiles):
         places = [f"{field}: {name!r}{_suggest(name, columns)}" for field, name in missing]
         shown = ", ".join(columns)
         raise DataError(
-            f"the table has no column {' and '.join(repr(name) for _, name in missing)}",
+            f"the table has no column {', '.join(repr(name) for _, name in missing[:_MAX_NAMED])}"
+            + (f" and {len(missing) - _MAX_NAMED} others" if len(missing) > _MAX_NAMED else ""),
             where="\n         ".join([str(self.file), *places[:_MAX_NAMED]]),
             hint=f"it has {shown if len(shown) < 200 else f'{len(columns)} others'}"  # noqa: PLR2004 - a few lines
             + ("; columns are told apart by commas" if len(columns) == 1 else ""),

@@ -178,7 +178,7 @@ def test_many_rows_are_named_at_once_and_the_rest_counted(root):
 def test_columns_that_are_missing_are_named_with_what_is_near(root):
     write(root, head=["Path", "finding", "patient", "split"])
     error = refuse(root, columns={"split": "spilt"})
-    assert error.problem == "the table has no column 'path' and 'spilt'"
+    assert error.problem == "the table has no column 'path', 'spilt'"
     assert "data.csv.path: 'path' (did you mean 'Path'?)" in error.where
     assert "data.csv.split: 'spilt' (did you mean 'split'?)" in error.where
 

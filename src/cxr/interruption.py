@@ -35,12 +35,14 @@ class _State:
     Attributes:
         received: Signals that were noted, in order.
         holds: How many blocks of `held` are open.
+        is_ending: Whether a block of `ending` is open.
         receiver: Whom signals are passed on to, if anybody.
     """
 
     def __init__(self) -> None:
         self.received: list[signal.Signals] = []
         self.holds = 0
+        self.is_ending = False
         self.receiver: Callable[[int], object] | None = None
 
 
@@ -88,6 +90,16 @@ def held() -> Iterator[None]:
         yield
     finally:
         _state.holds -= 1
+
+
+@contextlib.contextmanager
+def ending() -> Iterator[None]:
+    """Note the second signal too, and any other: the block says in the record how it ended."""
+    _state.is_ending = True
+    try:
+        yield
+    finally:
+        _state.is_ending = False
 
 
 def has_signal() -> bool:
@@ -158,6 +170,8 @@ def _receive(number: int, _frame: object) -> None:
     _state.received.append(signal.Signals(number))
     if _state.receiver is not None:
         _state.receiver(number)
+    elif _state.is_ending:
+        return
     elif not _state.holds:
         _end_at_once()
     elif len(_state.received) > 1:

@@ -125,6 +125,21 @@ def _two_signals(value: str) -> None:
 
 
 @fault
+def _signal_while_stopping(value: str) -> None:
+    """Ctrl-C at step ``value``, and again while the record says how the run ended."""
+    from cxr.records.run_record import RunRecord
+
+    original = RunRecord.stop
+
+    def stop(*arguments: Any, **options: Any) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        original(*arguments, **options)
+
+    RunRecord.stop = stop
+    _signal(value)
+
+
+@fault
 def _signal_while_loading(value: str) -> None:
     """Ctrl-C while the module ``value`` loads, which catches all that is raised meanwhile."""
 

@@ -9,6 +9,7 @@ from cxr.errors import ExitCode, Interrupted
 from cxr.interruption import (
     InterruptibleProgress,
     blocked,
+    ending,
     has_signal,
     held,
     obey,
@@ -74,6 +75,17 @@ def test_a_second_signal_is_not_waited_for():
             signal.raise_signal(signal.SIGTERM)
         with pytest.raises(Interrupted, match="stopped by SIGINT"):
             obey("the first one is named")
+
+
+@pytest.mark.usefixtures("taken")
+def test_what_says_how_it_ended_is_not_broken_off():
+    with held():
+        with ending():
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+            assert has_signal()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
 
 
 @pytest.mark.usefixtures("taken")

@@ -18,7 +18,7 @@ from cxr.environment.patch import capture_patch
 from cxr.errors import Interrupted, StorageError
 from cxr.evaluation.describe import describe_evaluation
 from cxr.evaluation.predict import predict_split
-from cxr.interruption import obey
+from cxr.interruption import ending, obey
 from cxr.models.weights import write_tensors
 from cxr.progress import Progress
 from cxr.records.free_place import create_directory, create_named
@@ -174,14 +174,15 @@ def _train_and_seal(
             # However it ends, and be it by a fault of cxr's own, the manifest says so.
             error = sys.exception()
             stopped = isinstance(error, (Interrupted, KeyboardInterrupt))
-            with contextlib.suppress(StorageError):
-                ledger.flush()
-            record.stop(
-                "interrupted" if stopped else "failed",
-                error,
-                trace=ledger.describe_trace(),
-                tally=tally.to_json(),
-            )
+            with ending():
+                with contextlib.suppress(StorageError):
+                    ledger.flush()
+                record.stop(
+                    "interrupted" if stopped else "failed",
+                    error,
+                    trace=ledger.describe_trace(),
+                    tally=tally.to_json(),
+                )
     return manifest
 
 
